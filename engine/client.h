@@ -1,0 +1,82 @@
+/* The providers' side: requests out, bytes in, pause, cancel. Wraps curl's multi interface.
+ *
+ * Depends on loop, resolve and buf; knows no Lua, no provider. One client belongs to one thread.
+ * on_ready only tells that something happened; it is called from inside curl's frames, so the
+ * owner notes it and acts later. */
+#ifndef MOONGATE_CLIENT_H
+#define MOONGATE_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "server.h" /* struct http_header */
+
+struct client;
+struct upstream;
+
+/* Milliseconds; 0: none. */
+struct client_timeouts {
+    int64_t connect_ms;     /* name, TCP, TLS */
+    int64_t first_event_ms; /* from sending to the first upstream_progress(); streams only */
+    int64_t idle_ms;        /* no byte for so long; streams only */
+    int64_t total_ms;       /* from client_open() on */
+};
+
+struct client_request {
+    const char *method;
+    const char *url;
+    const struct http_header *headers;
+    size_t header_count;
+    const char *body; /* borrowed until upstream_close(); NULL: none */
+    size_t body_len;
+    struct client_timeouts timeouts;
+    bool stream;      /* the answer is read piece by piece: pauses above a mark */
+    size_t max_body;  /* of a whole answer */
+    void (*on_ready)(void *owner);
+    void *owner;
+};
+
+struct client *client_new(struct loop *loop) __attribute__((warn_unused_result));
+void client_free(struct client *client);
+
+/* Prepare a transfer; it leaves at the next client_turn(). NULL: no memory, or a header or URL
+ * that may not be sent (CR, LF, NUL: STACK.md K12; a scheme that is neither http nor https). */
+struct upstream *client_open(struct client *client, const struct client_request *request)
+    __attribute__((warn_unused_result));
+
+/* Once a loop turn, after the tasks ran and the journal was flushed: starts what was opened,
+ * collects what ended. */
+void client_turn(struct client *client);
+size_t client_active(const struct client *client);
+
+/* The first that holds. */
+enum upstream_state {
+    UPSTREAM_WAITING, /* no status line yet */
+    UPSTREAM_OPEN,    /* status and headers are here, the body is coming */
+    UPSTREAM_ENDED,   /* the body is whole */
+    UPSTREAM_FAILED,  /* see upstream_failure(); bytes received before may still be read */
+};
+
+struct upstream_failure {
+    const char *kind;    /* static: dns connect connect_timeout tls closed timeout
+                            first_token_timeout stalled truncated invalid too_large blocked */
+    const char *message; /* for people; never holds a header or a credential; valid until close */
+    bool sent;           /* the request may have reached the provider */
+};
+
+enum upstream_state upstream_state(const struct upstream *upstream);
+const struct upstream_failure *upstream_failure(const struct upstream *upstream); /* or NULL */
+int upstream_status(const struct upstream *upstream);
+const char *upstream_header(const struct upstream *upstream, const char *name); /* or NULL */
+/* Received and not yet consumed. buf_consume() through upstream_consume() only, which lets a
+ * paused transfer go on; buf_take() is allowed once ENDED. */
+struct buf *upstream_bytes(struct upstream *upstream);
+void upstream_consume(struct upstream *upstream, size_t len);
+/* A real event was read: ends the first-event clock. */
+void upstream_progress(struct upstream *upstream);
+int64_t upstream_first_byte_ms(const struct upstream *upstream); /* monotonic; 0: none yet */
+/* Ends the transfer if it runs; the connection is dropped unless the answer was whole. */
+void upstream_close(struct upstream *upstream);
+
+#endif

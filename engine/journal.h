@@ -1,0 +1,35 @@
+/* Intent and usage lines: appended by a worker, written before a call leaves and before an answer
+ * ends. One file a worker and UTC day under DIR: journal/2026-11-22-w0.jsonl.
+ *
+ * Knows lines, not what they say. One journal belongs to one worker; journal_sync() alone may be
+ * called by another thread. */
+#ifndef MOONGATE_JOURNAL_H
+#define MOONGATE_JOURNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct journal;
+
+/* Opens (and where a crash tore the last line, ends it). NULL with *error (owned by the caller,
+ * free()) set on failure. */
+struct journal *journal_open(const char *data_dir, unsigned worker, char **error)
+    __attribute__((warn_unused_result));
+
+/* Queue one line (a newline is added). False: the spool is full (64 MiB that could not be
+ * written), the line is lost, and the caller says so. */
+bool journal_append(struct journal *journal, const char *line, size_t len)
+    __attribute__((warn_unused_result));
+
+/* One write() of all that was queued; called once a loop turn, before calls leave and answers
+ * end. False: the disk refused; the lines stay queued for the next turn. */
+bool journal_flush(struct journal *journal);
+
+/* fdatasync, if something was written since the last. Any thread. */
+void journal_sync(struct journal *journal);
+
+size_t journal_queued(const struct journal *journal); /* bytes */
+void journal_close(struct journal *journal);
+
+#endif

@@ -1,0 +1,37 @@
+/* One JSON line per event; secrets never pass the writer.
+ *
+ * Thread-safe. A line that would block is dropped and counted, never waited for. */
+#ifndef MOONGATE_LOG_H
+#define MOONGATE_LOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
+
+struct log;
+
+/* fd: borrowed, made non-blocking only where it is a pipe or socket of ours; level: the least
+ * that is written. */
+struct log *log_new(int fd, enum log_level level) __attribute__((warn_unused_result));
+void log_free(struct log *log);
+
+/* Whatever holds one of these values (8 bytes or more) is printed with *** in its place; so is
+ * anything that looks like a key (mg-…, sk-…, Bearer …). Copied; the set only grows until
+ * log_forget_secrets(). */
+void log_secret(struct log *log, const char *value, size_t len);
+
+/* One event with a formatted message: {"ts":"…","level":"…","event":"…","message":"…"}. */
+void log_event(struct log *log, enum log_level level, const char *event, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* One event whose further members come as ready JSON, without braces: `"status":200,…`. */
+void log_fields(struct log *log, enum log_level level, const char *event, const char *members,
+                size_t len);
+
+/* Write out what is queued; once a loop turn and at exit. */
+void log_flush(struct log *log);
+uint64_t log_dropped(const struct log *log);
+
+#endif
