@@ -16,11 +16,13 @@ struct buf {
 
 void buf_init(struct buf *buf, size_t limit);
 
-/* Room for `extra` more bytes behind len. False, and nothing changed: over the limit, or no memory. */
+/* Room for `extra` more bytes behind len. False, and nothing changed: over the limit, or no
+ * memory. */
 bool buf_reserve(struct buf *buf, size_t extra) __attribute__((warn_unused_result));
 
 /* Append; false, and nothing changed: over the limit, or no memory. */
-bool buf_append(struct buf *buf, const void *bytes, size_t len) __attribute__((warn_unused_result));
+bool buf_append(struct buf *buf, const void *bytes, size_t len)
+    __attribute__((warn_unused_result));
 
 /* Drop `len` bytes from the front. Pointers into the buffer are stale after. */
 void buf_consume(struct buf *buf, size_t len);

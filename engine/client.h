@@ -1,8 +1,8 @@
 /* The providers' side: requests out, bytes in, pause, cancel. Wraps curl's multi interface.
  *
- * Depends on loop, resolve and buf; knows no Lua, no provider. One client belongs to one thread.
- * on_ready only tells that something happened; it is called from inside curl's frames, so the
- * owner notes it and acts later. */
+ * Depends on loop, resolve and buf; knows no Lua, no provider. One client belongs to one
+ * thread. on_ready only tells that something happened; it is called from inside curl's frames,
+ * so the owner notes it and acts later. */
 #ifndef MOONGATE_CLIENT_H
 #define MOONGATE_CLIENT_H
 
@@ -31,8 +31,8 @@ struct client_request {
     const char *body; /* borrowed until upstream_close(); NULL: none */
     size_t body_len;
     struct client_timeouts timeouts;
-    bool stream;      /* the answer is read piece by piece: pauses above a mark */
-    size_t max_body;  /* of a whole answer */
+    bool stream;     /* the answer is read piece by piece: pauses above a mark */
+    size_t max_body; /* of a whole answer */
     void (*on_ready)(void *owner);
     void *owner;
 };
@@ -59,10 +59,11 @@ enum upstream_state {
 };
 
 struct upstream_failure {
-    const char *kind;    /* static: dns connect connect_timeout tls closed timeout
-                            first_token_timeout stalled truncated invalid too_large blocked */
-    const char *message; /* for people; never holds a header or a credential; valid until close */
-    bool sent;           /* the request may have reached the provider */
+    const char *kind; /* static: dns connect connect_timeout tls closed timeout
+                         first_token_timeout stalled truncated invalid too_large blocked */
+    const char
+        *message; /* for people; never holds a header or a credential; valid until close */
+    bool sent;    /* the request may have reached the provider */
 };
 
 enum upstream_state upstream_state(const struct upstream *upstream);

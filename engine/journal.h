@@ -1,8 +1,8 @@
-/* Intent and usage lines: appended by a worker, written before a call leaves and before an answer
- * ends. One file a worker and UTC day under DIR: journal/2026-11-22-w0.jsonl.
+/* Intent and usage lines: appended by a worker, written before a call leaves and before an
+ * answer ends. One file a worker and UTC day under DIR: journal/2026-11-22-w0.jsonl.
  *
- * Knows lines, not what they say. One journal belongs to one worker; journal_sync() alone may be
- * called by another thread. */
+ * Knows lines, not what they say. One journal belongs to one worker; journal_sync() alone may
+ * be called by another thread. */
 #ifndef MOONGATE_JOURNAL_H
 #define MOONGATE_JOURNAL_H
 

@@ -23,8 +23,8 @@ void log_free(struct log *log);
 void log_secret(struct log *log, const char *value, size_t len);
 
 /* One event with a formatted message: {"ts":"…","level":"…","event":"…","message":"…"}. */
-void log_event(struct log *log, enum log_level level, const char *event, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
+void log_event(struct log *log, enum log_level level, const char *event, const char *format,
+               ...) __attribute__((format(printf, 4, 5)));
 
 /* One event whose further members come as ready JSON, without braces: `"status":200,…`. */
 void log_fields(struct log *log, enum log_level level, const char *event, const char *members,

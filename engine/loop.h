@@ -15,11 +15,12 @@ struct loop;
 /* A descriptor being watched. Embedded in its owner; must live until loop_remove(). */
 struct loop_watch {
     void (*on_event)(struct loop_watch *watch, uint32_t events); /* EPOLLIN … */
-    void *owner;                                                 /* borrowed; for the callback */
-    int fd; /* borrowed; -1 when not watched */
+    void *owner; /* borrowed; for the callback */
+    int fd;      /* borrowed; -1 when not watched */
 };
 
-/* A one-shot timer. Embedded in its owner; zeroed before first use; cleared before it is freed. */
+/* A one-shot timer. Embedded in its owner; zeroed before first use; cleared before it is freed.
+ */
 struct loop_timer {
     void (*on_fire)(struct loop_timer *timer);
     void *owner;   /* borrowed; for the callback */

@@ -1,7 +1,7 @@
 /* Counters, gauges, histograms → Prometheus text 0.0.4.
  *
- * One registry a process; each worker adds to slots of its own, summed when scraped, so that the
- * hot path takes no lock. Registering (by name and labels) takes one; hold on to the id. */
+ * One registry a process; each worker adds to slots of its own, summed when scraped, so that
+ * the hot path takes no lock. Registering (by name and labels) takes one; hold on to the id. */
 #ifndef MOONGATE_METRICS_H
 #define MOONGATE_METRICS_H
 
@@ -34,10 +34,12 @@ unsigned metrics_series(struct metrics *metrics, const char *name, enum metric_k
                         const struct metric_label *labels, size_t n);
 
 void metrics_add(struct metrics *metrics, unsigned worker, unsigned id, double n);
-void metrics_set(struct metrics *metrics, unsigned worker, unsigned id, double value); /* gauge */
+void metrics_set(struct metrics *metrics, unsigned worker, unsigned id,
+                 double value); /* gauge */
 void metrics_observe(struct metrics *metrics, unsigned worker, unsigned id, double value);
 
 /* Counters named …_usd_total hold integer nano-dollars and are printed as exact decimals. */
-bool metrics_print(struct metrics *metrics, struct buf *out) __attribute__((warn_unused_result));
+bool metrics_print(struct metrics *metrics, struct buf *out)
+    __attribute__((warn_unused_result));
 
 #endif

@@ -22,14 +22,14 @@ struct http_header {
 };
 
 struct server_options {
-    struct loop *loop;            /* borrowed; outlives the server */
-    int listen_fd;                /* borrowed; shared with other workers (EPOLLEXCLUSIVE) */
-    bool admin;                   /* the admin listener: its requests say so */
-    size_t max_body;              /* bytes of a request's body; more is a 413 */
-    unsigned max_connections;     /* this worker's */
-    int64_t header_ms, body_ms;   /* deadlines: whole head, whole body */
-    int64_t idle_ms;              /* keep-alive */
-    int64_t reader_stall_ms;      /* a stream's reader that takes nothing for so long is cut */
+    struct loop *loop;          /* borrowed; outlives the server */
+    int listen_fd;              /* borrowed; shared with other workers (EPOLLEXCLUSIVE) */
+    bool admin;                 /* the admin listener: its requests say so */
+    size_t max_body;            /* bytes of a request's body; more is a 413 */
+    unsigned max_connections;   /* this worker's */
+    int64_t header_ms, body_ms; /* deadlines: whole head, whole body */
+    int64_t idle_ms;            /* keep-alive */
+    int64_t reader_stall_ms;    /* a stream's reader that takes nothing for so long is cut */
     /* The head is in and was audited; the body may still be coming. */
     void (*on_request)(void *ctx, struct request *request);
     /* Something the owner may wait for: the body is whole or failed, the client took bytes, or
@@ -43,11 +43,13 @@ struct server_options {
 struct server *server_open(const struct server_options *options, const char **error)
     __attribute__((warn_unused_result));
 
-/* Once a loop turn, after the tasks ran: releases answers, writes stream bytes, runs microhttpd. */
+/* Once a loop turn, after the tasks ran: releases answers, writes stream bytes, runs
+ * microhttpd. */
 void server_turn(struct server *server);
 /* Milliseconds until microhttpd wants a turn; -1: none. */
 int64_t server_timeout_ms(const struct server *server);
-/* For drain: take no new connections, close idle ones, answer the rest with Connection: close. */
+/* For drain: take no new connections, close idle ones, answer the rest with Connection: close.
+ */
 void server_stop_accepting(struct server *server);
 size_t server_connections(const struct server *server);
 size_t server_requests(const struct server *server); /* in flight */
@@ -65,7 +67,8 @@ enum request_body {
 };
 
 const char *request_method(const struct request *request);
-const char *request_path(const struct request *request);  /* raw, without the query, never decoded */
+const char *
+request_path(const struct request *request); /* raw, without the query, never decoded */
 const char *request_query(const struct request *request); /* raw, "" when none */
 /* NULL when absent; names compare without case. The first of several. */
 const char *request_header(const struct request *request, const char *name);
@@ -73,7 +76,7 @@ const char *request_header(const struct request *request, const char *name);
 unsigned request_header_count(const struct request *request, const char *name);
 const char *request_peer(const struct request *request); /* numeric address, no port */
 bool request_is_admin(const struct request *request);
-bool request_is_gone(const struct request *request); /* the client hung up */
+bool request_is_gone(const struct request *request);       /* the client hung up */
 int64_t request_started_ms(const struct request *request); /* monotonic: the head was in */
 
 /* What has become of the body. The buffer stays the request's until release; the caller may
@@ -81,22 +84,22 @@ int64_t request_started_ms(const struct request *request); /* monotonic: the hea
 enum request_body request_body(struct request *request, struct buf **bytes);
 
 /* The whole answer. `body` (may be NULL) becomes the server's, who frees it with free().
- * content-length, date and connection are the server's; all else is in `headers`. Answering before
- * the body was read drains a bounded rest (STACK.md finding 6) and closes. False: already
- * answered, gone, or no memory (`body` is freed all the same). */
+ * content-length, date and connection are the server's; all else is in `headers`. Answering
+ * before the body was read drains a bounded rest (STACK.md finding 6) and closes. False:
+ * already answered, gone, or no memory (`body` is freed all the same). */
 bool request_respond(struct request *request, int status, const struct http_header *headers,
                      size_t n, char *body, size_t len);
 
 /* Begin a stream: status and headers now, bytes by request_send(), end by request_finish(). */
 bool request_begin(struct request *request, int status, const struct http_header *headers,
                    size_t n) __attribute__((warn_unused_result));
-/* Queue bytes of a stream; they leave at server_turn(), framed as one chunk a turn. False: gone,
- * or no memory. Never waits: who sends much looks at request_unsent(). */
+/* Queue bytes of a stream; they leave at server_turn(), framed as one chunk a turn. False:
+ * gone, or no memory. Never waits: who sends much looks at request_unsent(). */
 bool request_send(struct request *request, const void *bytes, size_t len)
     __attribute__((warn_unused_result));
 size_t request_unsent(const struct request *request); /* bytes not yet taken by the kernel */
-/* End a stream. `clean` false: close the connection without the last chunk, so that nobody takes
- * what came for a whole answer. */
+/* End a stream. `clean` false: close the connection without the last chunk, so that nobody
+ * takes what came for a whole answer. */
 void request_finish(struct request *request, bool clean);
 
 /* The owner forgets the request. Unanswered: a plain 500. A stream not finished: as unclean. */

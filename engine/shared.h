@@ -1,7 +1,7 @@
 /* Counters, windows and holds that all workers see; they survive reload, by name.
  *
- * Thread-safe. Values are doubles holding integers up to 2^53 exactly, or times in ms. Nothing is
- * evicted to make room: a full table refuses the new key. Expired keys read as absent. */
+ * Thread-safe. Values are doubles holding integers up to 2^53 exactly, or times in ms. Nothing
+ * is evicted to make room: a full table refuses the new key. Expired keys read as absent. */
 #ifndef MOONGATE_SHARED_H
 #define MOONGATE_SHARED_H
 
@@ -17,12 +17,14 @@ void shared_free(struct shared *shared);
 /* False: no such key. */
 bool shared_get(struct shared *shared, const char *key, size_t len, double *value);
 /* ttl_ms 0: for ever. False: the table is full. */
-bool shared_set(struct shared *shared, const char *key, size_t len, double value, int64_t ttl_ms);
+bool shared_set(struct shared *shared, const char *key, size_t len, double value,
+                int64_t ttl_ms);
 /* Add n to the value (0 when absent; ttl_ms counts from the first add). */
 bool shared_add(struct shared *shared, const char *key, size_t len, double n, int64_t ttl_ms,
                 double *now);
 /* Keep the larger of the stored and the given value, and the later deadline. */
-bool shared_max(struct shared *shared, const char *key, size_t len, double value, int64_t ttl_ms);
+bool shared_max(struct shared *shared, const char *key, size_t len, double value,
+                int64_t ttl_ms);
 /* Take n from a sliding window's limit: atomic check-and-add. Taken: true. Else *retry_ms says
  * when it may succeed. Two-bucket sliding window. n may be 0: only looks. */
 bool shared_take(struct shared *shared, const char *key, size_t len, double n, double limit,

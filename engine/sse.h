@@ -1,7 +1,7 @@
 /* Bytes in any pieces → whole server-sent events.
  *
- * https://html.spec.whatwg.org/multipage/server-sent-events.html, with ceilings. Knows bytes only.
- * Works over the caller's buffer: nothing is copied but events of several data lines. */
+ * https://html.spec.whatwg.org/multipage/server-sent-events.html, with ceilings. Knows bytes
+ * only. Works over the caller's buffer: nothing is copied but events of several data lines. */
 #ifndef MOONGATE_SSE_H
 #define MOONGATE_SSE_H
 
@@ -38,9 +38,9 @@ enum sse_result {
 void sse_init(struct sse *sse, size_t max_event);
 void sse_free(struct sse *sse);
 
-/* The first whole event in bytes[0..len). `ended`: no more will come, so an event that lacks only
- * its blank line counts as whole (MATRICES.md U-46). Comment-only blocks are skipped into the
- * size of the event behind them. */
+/* The first whole event in bytes[0..len). `ended`: no more will come, so an event that lacks
+ * only its blank line counts as whole (MATRICES.md U-46). Comment-only blocks are skipped into
+ * the size of the event behind them. */
 enum sse_result sse_next(struct sse *sse, const char *bytes, size_t len, bool ended,
                          struct sse_event *event);
 
