@@ -1,0 +1,40 @@
+/* Every script's bytes, read once per reload: immutable, counted, shared by the workers.
+ *
+ * Knows files and names, not Lua. A bundle may be read by any thread; the count is atomic. */
+#ifndef MOONGATE_BUNDLE_H
+#define MOONGATE_BUNDLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct bundle_file {
+    const char *name;  /* "scripts/pipeline.lua", "providers/openai.lua", "routes.lua" */
+    const char *bytes; /* the bundle's, or compiled in */
+    size_t len;
+    bool drop_in; /* operator code: from the providers directory, or the routes */
+};
+
+/* Where files come from; NULL: only what is compiled in. Borrowed. */
+struct bundle_paths {
+    const char *routes;
+    const char *providers_dir;
+    const char *scripts_dir;
+};
+
+struct bundle;
+
+/* NULL with *error (free() it) set when a file that was named cannot be read. */
+struct bundle *bundle_read(const struct bundle_paths *paths, unsigned generation, char **error)
+    __attribute__((warn_unused_result));
+struct bundle *bundle_hold(struct bundle *bundle);
+void bundle_drop(struct bundle *bundle);
+
+const struct bundle_file *bundle_find(const struct bundle *bundle, const char *name);
+size_t bundle_count(const struct bundle *bundle);
+const struct bundle_file *bundle_at(const struct bundle *bundle, size_t i);
+unsigned bundle_generation(const struct bundle *bundle);
+/* What people call the routes file: its path as given, or "routes.lua" for the built-in one. */
+const char *bundle_routes_label(const struct bundle *bundle);
+bool bundle_routes_built_in(const struct bundle *bundle);
+
+#endif

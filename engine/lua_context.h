@@ -1,0 +1,44 @@
+/* What the Lua bindings of one thread may reach. Filled by the worker (or the command line), found
+ * from any lua_State of that thread. */
+#ifndef MOONGATE_LUA_CONTEXT_H
+#define MOONGATE_LUA_CONTEXT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <lua.h>
+
+struct client;
+struct journal;
+struct log;
+struct loop;
+struct metrics;
+struct moongate;
+struct shared;
+struct task;
+
+/* All pointers borrowed; outlive every state that uses them. Any of them may be NULL in a state
+ * that only checks a file (lua_context_of() itself is never NULL in moongate's own states). */
+struct lua_context {
+    struct loop *loop;
+    struct client *client;
+    struct shared *shared;
+    struct metrics *metrics;
+    struct log *log;
+    struct journal *journal;
+    struct moongate *gateway;
+    unsigned worker; /* which metric slots are ours */
+    bool loopback;   /* the public listener is reached from this machine only */
+    bool cli;        /* a command's state, not a worker's */
+
+    struct task *ready_first, *ready_last; /* tasks to resume, in order */
+    struct task *tasks;                    /* all of them, linked */
+    struct task *idle;                     /* pooled; coroutines kept in their vm */
+    size_t task_count;
+    struct guard *guard; /* owned by the worker; what its watchdog looks at */
+};
+
+struct lua_context *lua_context_of(lua_State *L);
+
+#endif

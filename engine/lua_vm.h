@@ -1,0 +1,46 @@
+/* One generation of scripts in one thread: bundle → state, sandbox, limits, close. */
+#ifndef MOONGATE_LUA_VM_H
+#define MOONGATE_LUA_VM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <lua.h>
+
+struct bundle;
+struct lua_context;
+struct task;
+
+/* Born in vm_load(), closed when its last task ends and the worker has dropped it. */
+struct vm {
+    lua_State *L;                /* owned */
+    struct bundle *files;        /* counted */
+    struct lua_context *context; /* borrowed: the thread's */
+    struct task *running;        /* borrowed; NULL between resumes */
+    unsigned tasks;              /* coroutines still running these scripts */
+    bool retired;                /* a newer generation serves: close with the last task */
+    bool loading;                /* files may be read, hooks are not yet live */
+    int serve_ref;               /* what boot.lua returned */
+    int pool_ref;                /* a table of idle coroutines */
+    size_t used, ceiling;        /* bytes of Lua memory: now, at most */
+    int64_t deadline_ms;         /* of loading, and of a guarded call; 0: none */
+    void *(*allocate)(void *ud, void *block, size_t old, size_t now); /* LuaJIT's own */
+    void *allocate_ud;
+};
+
+/* A state that has run scripts/boot.lua. NULL with *error (free() it): every reason, a line each,
+ * as "file:line: message". */
+struct vm *vm_load(struct lua_context *context, struct bundle *files, char **error)
+    __attribute__((warn_unused_result));
+/* A state for one command: all libraries, nothing loaded yet. */
+struct vm *vm_open(struct lua_context *context, struct bundle *files)
+    __attribute__((warn_unused_result));
+/* No new tasks; closes now or with the last task. */
+void vm_retire(struct vm *vm);
+/* A task of it ended. */
+void vm_task_ended(struct vm *vm);
+
+struct vm *vm_of(lua_State *L);
+
+#endif
