@@ -12,7 +12,8 @@ struct embedded_file {
     size_t len;
 };
 
-extern const struct embedded_file embedded_files[]; /* sorted by name; one empty entry behind the last */
+extern const struct embedded_file
+    embedded_files[]; /* sorted by name; one empty entry behind the last */
 extern const size_t embedded_count;
 extern const char embedded_version[];
 

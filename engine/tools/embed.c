@@ -30,7 +30,8 @@ static bool put_file(const char *name)
 
     size_t len = 0;
     (void)printf("    {\"%s\",\n\"", name);
-    for (int c = getc(file); c != EOF; c = getc(file), len++) put_byte(c);
+    for (int c = getc(file); c != EOF; c = getc(file), len++)
+        put_byte(c);
     (void)printf("\",\n     %zu},\n", len);
 
     bool whole = !ferror(file);

@@ -1,0 +1,202 @@
+# moongate: `make help` lists the targets.
+
+VERSION := 0.1.0
+CC      := gcc
+BUILD   := build
+VARIANT := release
+TRAFFIC := $(or $(MOONGATE_TRAFFIC),../shared/traffic)
+
+# ---- flags -------------------------------------------------------------------------------
+
+LIBS     := libmicrohttpd libcurl luajit libcrypto
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
+HARDEN   := -fstack-protector-strong -fstack-clash-protection -fcf-protection -funwind-tables
+SAN_DEFS := -O1 -g -fno-omit-frame-pointer
+
+# One entry a variant: what is compiled in, and with which compiler where only one can.
+MODE_release  := -O2 -g -D_FORTIFY_SOURCE=2 $(HARDEN)
+MODE_asan     := $(SAN_DEFS) -fsanitize=address,undefined -fno-sanitize-recover=undefined
+MODE_tsan     := $(SAN_DEFS) -fsanitize=thread
+MODE_coverage := -O1 -g -fprofile-instr-generate -fcoverage-mapping
+MODE_fuzz     := $(SAN_DEFS) -fsanitize=fuzzer-no-link,address,undefined
+CC_asan       := clang
+CC_tsan       := clang
+CC_coverage   := clang
+CC_fuzz       := clang
+
+COMPILER  := $(or $(CC_$(VARIANT)),$(CC))
+MODE      := $(MODE_$(VARIANT))
+# Recursive on purpose: `make test` must be able to install pkg-config first.
+LIB_FLAGS  = $(shell pkg-config --cflags $(LIBS))
+LIB_LINK   = $(shell pkg-config --libs $(LIBS)) -lpthread -lm
+CFLAGS     = -std=c11 -D_GNU_SOURCE $(MODE) -fPIC -fvisibility=hidden $(WARNINGS) -Iengine
+LDFLAGS    = $(filter -fsanitize=% -fprofile-%,$(subst fuzzer-no-link$(comma),,$(MODE))) -pie -Wl,-z,relro,-z,now,-z,noexecstack
+comma     := ,
+
+# ---- files -------------------------------------------------------------------------------
+
+# Release builds land in build/, the others in build/<variant>/.
+OUT := $(BUILD)$(if $(filter-out release,$(VARIANT)),/$(VARIANT))
+OBJ := $(BUILD)/obj/$(VARIANT)
+
+ENGINE_C := $(sort $(wildcard engine/*.c))
+SHIPPED  := $(sort $(shell find scripts providers -name '*.lua' -not -path 'scripts/meta/*' 2>/dev/null) \
+              $(wildcard routes.lua engine/prelude.lua))
+MAIN_OBJ := $(patsubst engine/%.c,$(OBJ)/engine/%.o,$(filter engine/main.c engine/cli%.c,$(ENGINE_C)))
+LIB_OBJ  := $(filter-out $(MAIN_OBJ),$(ENGINE_C:engine/%.c=$(OBJ)/engine/%.o)) $(OBJ)/embedded.o
+
+C_TESTS := $(patsubst tests/c/%.c,$(OUT)/tests/%,$(wildcard tests/c/test_*.c tests/c/embed_test.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
+TOOLS   := $(OUT)/tests/upstream $(OUT)/tests/load
+MODULE  := $(wildcard tests/c/engine_so.c tests/c/engine_module.c)
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all run test unit live lint fmt fmt-check asan tsan fuzz fuzzers coverage bench golden \
+        watch hooks help clean check-tools force
+
+# ---- what people type --------------------------------------------------------------------
+
+### all        the binary build/moongate and the library build/libmoongate.a; warnings are errors
+all: $(OUT)/libmoongate.a $(if $(wildcard engine/main.c),$(OUT)/moongate)
+
+### run        installs what is missing, builds, serves routes.lua on 127.0.0.1:4000
+run:
+	@sh tests/tools/deps.sh build
+	@$(MAKE) --no-print-directory all
+	@$(BUILD)/moongate serve
+
+### test       installs what is missing, builds, runs everything a change needs; CI calls this
+test:
+	@sh tests/tools/deps.sh build test lint
+	@MOONGATE_TRAFFIC=$(TRAFFIC) sh tests/tools/run.sh
+
+### unit       unit, C, golden, layer and example tests, on LuaJIT
+unit: check-tools
+	@VARIANT=$(VARIANT) sh tests/tools/run.sh c unit
+
+### live       the real binary against the replay upstream: streams, reload, hang-up, bad input
+live: all check-tools
+	@VARIANT=$(VARIANT) MOONGATE_TRAFFIC=$(TRAFFIC) sh tests/tools/run.sh live
+
+### lint       luacheck, clang-tidy, cppcheck, banned functions, `check` on every example
+lint: $(BUILD)/embedded.c
+	@sh tests/tools/lint.sh
+
+### fmt        clang-format in place; trailing space and final newline for Lua
+fmt:
+	@sh tests/tools/fmt.sh write
+
+### fmt-check  says what fmt would change
+fmt-check:
+	@sh tests/tools/fmt.sh check
+
+### asan       unit and live tests under the address and undefined-behaviour sanitizers
+asan:
+	@$(MAKE) --no-print-directory VARIANT=asan unit live
+
+### tsan       unit and live tests under the thread sanitizer
+tsan:
+	@$(MAKE) --no-print-directory VARIANT=tsan unit live
+
+### fuzz       libFuzzer on every parser, T seconds each (default 60); crashes are kept
+fuzz:
+	@$(MAKE) --no-print-directory VARIANT=fuzz fuzzers
+	@sh tests/tools/fuzz.sh $(or $(T),60) $(BUILD)/fuzz/tests
+
+### coverage   clang source coverage of unit and live tests; prints files below 80 %
+coverage:
+	@$(MAKE) --no-print-directory VARIANT=coverage all check-tools
+	@sh tests/tools/coverage.sh
+
+### bench      nginx and moongate to one upstream, processor time a request; prints a table
+bench: all check-tools
+	@sh tests/tools/deps.sh bench
+	@luajit tests/bench/bench.lua
+
+### golden     rewrites the golden files; the review is the diff
+golden: $(if $(MODULE),$(OUT)/tests/engine.so)
+	@GOLDEN=write busted --pattern=golden_spec tests/unit
+
+### watch      serves and reloads whenever routes.lua is saved
+watch: all
+	@$(BUILD)/moongate serve --watch
+
+### hooks      installs a pre-commit hook: formatting, luacheck on what changed, unit tests
+hooks:
+	@install -m 755 tests/tools/pre-commit "$$(git rev-parse --git-path hooks)/pre-commit"
+	@echo "installed; 'git commit --no-verify' skips it"
+
+### clean      removes build/
+clean:
+	@rm -rf $(BUILD)
+
+### help       this list
+help:
+	@sed -n 's/^### /  make /p' $(firstword $(MAKEFILE_LIST))
+
+# ---- how it is made ----------------------------------------------------------------------
+
+# Compiler and flags of the last build: another one rebuilds everything.
+$(OBJ)/flags: force
+	@mkdir -p $(@D)
+	@echo '$(COMPILER) $(MODE) $(WARNINGS) $(VERSION)' | cmp -s - $@ || echo '$(COMPILER) $(MODE) $(WARNINGS) $(VERSION)' > $@
+
+$(OBJ)/%.o: %.c $(OBJ)/flags
+	@mkdir -p $(@D)
+	$(COMPILER) $(CFLAGS) $(LIB_FLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tools/embed: engine/tools/embed.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -O1 $(WARNINGS) -o $@ $<
+
+# The list of files, rewritten only when it changes: a file that is gone must be noticed.
+$(BUILD)/embedded.list: force
+	@mkdir -p $(@D)
+	@echo '$(SHIPPED)' | cmp -s - $@ || echo '$(SHIPPED)' > $@
+
+$(BUILD)/embedded.c: $(BUILD)/tools/embed $(BUILD)/embedded.list $(SHIPPED) Makefile
+	$(BUILD)/tools/embed $(VERSION) $(SHIPPED) > $@
+
+$(OBJ)/embedded.o: $(BUILD)/embedded.c engine/embedded.h $(OBJ)/flags
+	@mkdir -p $(@D)
+	$(COMPILER) $(CFLAGS) -Wno-overlength-strings -c -o $@ $<
+
+$(OUT)/libmoongate.a: $(LIB_OBJ)
+	@mkdir -p $(@D)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(OUT)/moongate: $(MAIN_OBJ) $(OUT)/libmoongate.a
+	$(COMPILER) $(LDFLAGS) -o $@ $^ $(LIB_LINK)
+
+# Test programs see the whole library, its headers, and check.h.
+check-tools: $(C_TESTS) $(TOOLS) $(if $(MODULE),$(OUT)/tests/engine.so)
+
+$(OUT)/tests/%: $(OBJ)/tests/c/%.o $(OUT)/libmoongate.a
+	@mkdir -p $(@D)
+	$(COMPILER) $(LDFLAGS) -o $@ $^ $(LIB_LINK)
+
+$(OUT)/tests/upstream: tests/mock/upstream.c $(OBJ)/flags
+	@mkdir -p $(@D)
+	$(COMPILER) $(CFLAGS) $(LDFLAGS) -o $@ $<
+
+$(OUT)/tests/load: tests/bench/load.c $(OBJ)/flags
+	@mkdir -p $(@D)
+	$(COMPILER) $(CFLAGS) $(LDFLAGS) -o $@ $<
+
+# A Lua module holding the pure half of the engine, for busted.
+$(OUT)/tests/engine.so: $(MODULE:%.c=$(OBJ)/%.o) $(OUT)/libmoongate.a
+	@mkdir -p $(@D)
+	$(COMPILER) -shared $(filter-out -pie,$(LDFLAGS)) -o $@ $^ $(LIB_LINK)
+
+fuzzers: $(FUZZERS)
+
+$(BUILD)/fuzz/tests/fuzz_%: $(BUILD)/obj/fuzz/tests/fuzz/fuzz_%.o $(BUILD)/fuzz/libmoongate.a
+	@mkdir -p $(@D)
+	clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIB_LINK)
+
+force:
+
+-include $(wildcard $(OBJ)/*/*.d $(OBJ)/*/*/*.d)
