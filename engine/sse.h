@@ -13,6 +13,7 @@
 /* Where the parser stands in one stream. */
 struct sse {
     size_t scanned;    /* bytes at the front of the buffer known to hold no event's end */
+    size_t block;      /* of these, bytes that are only comments and blank lines */
     bool begun;        /* a leading BOM was looked for */
     size_t max_event;  /* bytes */
     struct buf joined; /* owned: the data of an event of several lines */
