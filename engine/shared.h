@@ -14,21 +14,27 @@ struct shared;
 struct shared *shared_new(size_t max_keys) __attribute__((warn_unused_result));
 void shared_free(struct shared *shared);
 
-/* False: no such key. */
-bool shared_get(struct shared *shared, const char *key, size_t len, double *value);
+/* Any bytes, at most 1,024 of them: longer ones are refused. Borrowed for the call. */
+struct shared_key {
+    const char *bytes;
+    size_t len;
+};
+
+/* False: no such key. Of a window: what is in it now. */
+bool shared_get(struct shared *shared, struct shared_key key, double *value);
 /* ttl_ms 0: for ever. False: the table is full. */
-bool shared_set(struct shared *shared, const char *key, size_t len, double value,
-                int64_t ttl_ms);
-/* Add n to the value (0 when absent; ttl_ms counts from the first add). */
-bool shared_add(struct shared *shared, const char *key, size_t len, double n, int64_t ttl_ms,
+bool shared_set(struct shared *shared, struct shared_key key, double value, int64_t ttl_ms);
+/* Add n to the value (0 when absent; ttl_ms counts from the first add). What is back at 0 and
+ * has no deadline may be forgotten when the table is full. */
+bool shared_add(struct shared *shared, struct shared_key key, double n, int64_t ttl_ms,
                 double *now);
 /* Keep the larger of the stored and the given value, and the later deadline. */
-bool shared_max(struct shared *shared, const char *key, size_t len, double value,
-                int64_t ttl_ms);
-/* Take n from a sliding window's limit: atomic check-and-add. Taken: true. Else *retry_ms says
- * when it may succeed. Two-bucket sliding window. n may be 0: only looks. */
-bool shared_take(struct shared *shared, const char *key, size_t len, double n, double limit,
-                 int64_t window_ms, int64_t *retry_ms);
+bool shared_max(struct shared *shared, struct shared_key key, double value, int64_t ttl_ms);
+/* Take n from a sliding window's limit: atomic check-and-add, two buckets, the older one
+ * weighted. 0: taken. Else after how many ms it may succeed (a full table: one window). n = 0
+ * only looks whether there is any room; n < 0 gives back. */
+int64_t shared_take(struct shared *shared, struct shared_key key, double n, double limit,
+                    int64_t window_ms);
 
 size_t shared_count(const struct shared *shared);
 /* Keys refused for lack of room since start. */

@@ -1,0 +1,50 @@
+#include "moment.h"
+
+#include <stdio.h>
+#include <time.h>
+
+enum { DAYS_TO_1970 = 719468 }; /* from 1 March of the year 0 */
+
+static const int64_t FIRST_MS = -62167219200000; /* 0000-01-01T00:00:00.000Z */
+static const int64_t LAST_MS = 253402300799999;  /* 9999-12-31T23:59:59.999Z */
+
+static int64_t read_us(clockid_t id)
+{
+    struct timespec now;
+
+    (void)clock_gettime(id, &now); /* cannot fail with these two clocks */
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t moment_wall_us(void)
+{
+    return read_us(CLOCK_REALTIME);
+}
+
+int64_t moment_monotonic_us(void)
+{
+    return read_us(CLOCK_MONOTONIC);
+}
+
+/* Not gmtime_r(), which takes a lock of the C library's. Years that begin in March and 400-year
+ * eras make leap days the last of everything. */
+void moment_iso(int64_t wall_ms, char out[MOMENT_ISO_SIZE])
+{
+    if (wall_ms < FIRST_MS) wall_ms = FIRST_MS;
+    if (wall_ms > LAST_MS) wall_ms = LAST_MS;
+    int64_t since = wall_ms - FIRST_MS; /* never negative: plain division rounds down */
+    unsigned in_day = (unsigned)(since % 86400000);
+    int64_t days = since / 86400000 + FIRST_MS / 86400000 + DAYS_TO_1970;
+    int64_t era = (days >= 0 ? days : days - 146096) / 146097;
+    unsigned of_era = (unsigned)(days - era * 146097);
+    unsigned year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    unsigned of_year = of_era - (365 * year + year / 4 - year / 100);
+    unsigned march = (5 * of_year + 2) / 153; /* 0: March */
+    unsigned day = of_year - (153 * march + 2) / 5 + 1;
+    unsigned month = march < 10 ? march + 3 : march - 9;
+    unsigned full = (unsigned)(era * 400 + year + (month <= 2 ? 1 : 0));
+
+    (void)snprintf(out, MOMENT_ISO_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", full % 10000,
+                   month, day, in_day / 3600000, in_day / 60000 % 60, in_day / 1000 % 60,
+                   in_day % 1000);
+}

@@ -1,0 +1,19 @@
+/* What time it is, and how it is written.
+ *
+ * Knows the kernel's clocks alone. Any thread. */
+#ifndef MOONGATE_MOMENT_H
+#define MOONGATE_MOMENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { MOMENT_ISO_SIZE = 32 }; /* bytes moment_iso() needs, the NUL included */
+
+int64_t moment_wall_us(void);      /* since 1970, UTC */
+int64_t moment_monotonic_us(void); /* since some start; never goes back */
+
+/* "2026-11-22T08:00:00.123Z" of milliseconds since 1970, years 0 to 9999; what lies outside is
+ * written as the nearest such moment. */
+void moment_iso(int64_t wall_ms, char out[MOMENT_ISO_SIZE]);
+
+#endif
