@@ -178,13 +178,13 @@ $(OUT)/tests/%: $(OBJ)/tests/c/%.o $(OUT)/libmoongate.a
 	@mkdir -p $(@D)
 	$(COMPILER) $(LDFLAGS) -o $@ $^ $(LIB_LINK)
 
-$(OUT)/tests/upstream: tests/mock/upstream.c $(OBJ)/flags
+$(OUT)/tests/upstream: $(patsubst %.c,$(OBJ)/%.o,$(wildcard tests/mock/*.c))
 	@mkdir -p $(@D)
-	$(COMPILER) $(CFLAGS) $(LDFLAGS) -o $@ $<
+	$(COMPILER) $(LDFLAGS) -o $@ $^
 
-$(OUT)/tests/load: tests/bench/load.c $(OBJ)/flags
+$(OUT)/tests/load: $(OBJ)/tests/bench/load.o
 	@mkdir -p $(@D)
-	$(COMPILER) $(CFLAGS) $(LDFLAGS) -o $@ $<
+	$(COMPILER) $(LDFLAGS) -o $@ $^
 
 # A Lua module holding the pure half of the engine, for busted.
 $(OUT)/tests/engine.so: $(MODULE:%.c=$(OBJ)/%.o) $(OUT)/libmoongate.a

@@ -1,0 +1,315 @@
+-- What live tests start from: the real binary on free loopback ports, with a routes.lua of the
+-- test's own, a data folder that goes away, and the silence that must follow.
+
+local cjson = require "cjson"
+local http = require "support.http"
+local lfs = require "lfs"
+local process = require "support.process"
+local socket = require "socket"
+local upstream = require "support.upstream"
+
+local helper = { http = http, process = process, json = cjson, script = upstream }
+
+helper.binary = os.getenv "MOONGATE_BIN" or "build/moongate"
+helper.sanitized = helper.binary:find "san/" ~= nil
+
+-- Everything a developer's shell may hold that would change what a test sees.
+local CLEAN = {
+  OPENAI_API_KEY = false, ANTHROPIC_API_KEY = false, GEMINI_API_KEY = false,
+  AZURE_API_KEY = false, AZURE_RESOURCE = false, MOONGATE_KEY = false,
+  http_proxy = false, https_proxy = false, all_proxy = false,
+}
+
+function helper.wait_until(check, seconds, what)
+  local deadline = socket.gettime() + (seconds or 10)
+  repeat
+    local value = check()
+    if value then return value end
+    socket.sleep(0.005)
+  until socket.gettime() > deadline
+  error("it never came to be: " .. (what or "what was waited for"), 2)
+end
+
+function helper.free_port()
+  local server = assert(socket.bind("127.0.0.1", 0))
+  local _, port = server:getsockname()
+  server:close()
+  return tonumber(port)
+end
+
+local function remove_tree(path)
+  for name in lfs.dir(path) do
+    if name ~= "." and name ~= ".." then
+      local inside = path .. "/" .. name
+      if lfs.symlinkattributes(inside, "mode") == "directory" then
+        remove_tree(inside)
+      else
+        os.remove(inside)
+      end
+    end
+  end
+  lfs.rmdir(path)
+end
+helper.remove_tree = remove_tree
+
+-- The gateway -----------------------------------------------------------------------------------
+
+local Gateway = {}
+Gateway.__index = Gateway
+
+local function started(gateway)
+  local status = gateway.process:status()
+  if status then
+    error(("moongate ended with %d:\n%s"):format(status, gateway:log_text()), 3)
+  end
+  local ok, response = pcall(http.request, gateway.port, { path = "/healthz", timeout = 2 })
+  return ok and response and response.status == 200
+end
+
+--- Start moongate. want: routes (text), files (name → text), args, env, workers (default 1).
+function helper.gateway(want)
+  local dir = process.temp_dir()
+  local self = setmetatable({
+    dir = dir, port = helper.free_port(), admin_port = helper.free_port(),
+    log_file = dir .. "/log", routes_file = dir .. "/routes.lua", data = dir .. "/data",
+    loud = want.loud,
+  }, Gateway)
+  for name, text in pairs(want.files or {}) do
+    local folder = name:match "^(.*)/[^/]*$"
+    if folder then lfs.mkdir(dir .. "/" .. folder) end
+    process.write(dir .. "/" .. name, text)
+  end
+  process.write(self.routes_file, want.routes)
+  self.env = setmetatable(want.env or {}, nil)
+  for name, value in pairs(CLEAN) do
+    if self.env[name] == nil then self.env[name] = value end
+  end
+  local args = {
+    helper.binary, "serve", "--routes", self.routes_file, "--data", self.data,
+    "--listen", "127.0.0.1:" .. self.port, "--admin", "127.0.0.1:" .. self.admin_port,
+    "--workers", tostring(want.workers or 1),
+  }
+  for _, arg in ipairs(want.args or {}) do args[#args + 1] = (arg:gsub("^@", dir .. "/")) end
+  self.process = process.start(args, { stdout = self.log_file, env = self.env })
+  helper.wait_until(function() return started(self) end, 30, "a gateway")
+  return self
+end
+
+--- One request to the public listener.
+function Gateway:request(want) return http.request(self.port, want) end
+
+--- One request to the admin listener.
+function Gateway:admin(method, path, headers)
+  local want = { method = method, path = path, headers = headers }
+  if method == "POST" then want.body = "" end
+  return http.request(self.admin_port, want)
+end
+
+local function chat_want(body, options)
+  local want = {
+    method = "POST", path = "/v1/chat/completions", body = body,
+    headers = { ["content-type"] = "application/json", authorization = "Bearer any" },
+  }
+  if type(body) == "table" then want.body = cjson.encode(body) end
+  for name, value in pairs(options and options.headers or {}) do want.headers[name] = value end
+  if options and options.key then want.headers.authorization = "Bearer " .. options.key end
+  return want
+end
+
+--- POST a chat (JSON text or a table); the answer has .json where it is JSON.
+function Gateway:chat(body, options)
+  local response, err = http.request(self.port, chat_want(body, options))
+  assert(response, "no answer: " .. tostring(err))
+  local ok, value = pcall(cjson.decode, response.body)
+  response.json = ok and value or nil
+  return response
+end
+
+--- The same, but returns the connection as soon as the request is sent.
+function Gateway:chat_open(body, options)
+  local connection = http.connect(self.port)
+  assert(connection:send(http.format(chat_want(body, options))))
+  return connection
+end
+
+--- Raw bytes in, whatever comes back out.
+function Gateway:raw(bytes)
+  local connection = http.connect(self.port)
+  connection:send(bytes)
+  return connection
+end
+
+--- The value of a metric; labels as printed, sorted by name. Nil when there is no such series.
+function Gateway:metric(name, labels)
+  local text = self:admin("GET", "/metrics").body
+  local sum
+  for line in text:gmatch "[^\n]+" do
+    local series, in_braces, value = line:match "^([%w_:]+)(%b{}) (%S+)$"
+    if not series then series, value = line:match "^([%w_:]+) (%S+)$" end
+    if series == name then
+      local fits = true
+      for label, wanted in pairs(labels or {}) do
+        fits = fits and (in_braces or ""):find(('%s="%s"'):format(label, wanted), 1, true)
+      end
+      if fits then sum = (sum or 0) + tonumber(value) end
+    end
+  end
+  return sum
+end
+
+local function json_lines(text)
+  local list = {}
+  for line in text:gmatch "[^\n]+" do
+    local ok, value = pcall(cjson.decode, line)
+    if ok then list[#list + 1] = value end
+  end
+  return list
+end
+
+function Gateway:log_text() return process.read(self.log_file) end
+
+--- The log's JSON lines, decoded; only those of an event, where one is named.
+function Gateway:log(event)
+  local list = {}
+  for _, line in ipairs(json_lines(self:log_text())) do
+    if not event or line.event == event then list[#list + 1] = line end
+  end
+  return list
+end
+
+function Gateway:journal_text()
+  local parts = {}
+  if lfs.attributes(self.data .. "/journal", "mode") == "directory" then
+    for name in lfs.dir(self.data .. "/journal") do
+      if name:match "%.jsonl$" then
+        parts[#parts + 1] = process.read(self.data .. "/journal/" .. name)
+      end
+    end
+  end
+  return table.concat(parts)
+end
+
+--- The journal's lines, decoded.
+function Gateway:journal() return json_lines(self:journal_text()) end
+
+--- Another routes.lua, and a reload that must succeed.
+function Gateway:reload(routes)
+  process.write(self.routes_file, routes)
+  local response = self:admin("POST", "/admin/reload")
+  assert(response.status == 200, response.body)
+  return response
+end
+
+--- Run a verb of the binary against this gateway: status, stdout, stderr.
+function Gateway:run(args, options)
+  local all = { helper.binary }
+  for _, arg in ipairs(args) do all[#all + 1] = arg end
+  options = options or {}
+  options.env = options.env or self.env
+  return process.run(all, options)
+end
+
+--- The serving process: the supervisor's only child.
+function Gateway:child()
+  local pid = self.process.pid
+  local children = process.read(("/proc/%d/task/%d/children"):format(pid, pid))
+  return tonumber(children:match "%d+") or pid
+end
+
+--- A number of kilobytes from /proc/PID/status, of the serving process.
+function Gateway:memory_kib(field)
+  local status = process.read(("/proc/%d/status"):format(self:child()))
+  return tonumber(status:match((field or "VmRSS") .. ":%s*(%d+) kB"))
+end
+
+local function idle(self)
+  local in_flight = self:metric "moongate_requests_in_flight"
+  local streams = self:metric "moongate_streams_open"
+  return in_flight == 0 and streams == 0
+end
+
+--- No open request, stream or upstream, and no `error` line in the log but those expected.
+function Gateway:assert_silent()
+  if self.process:status() then error("moongate is gone:\n" .. self:log_text(), 2) end
+  helper.wait_until(function() return idle(self) end, 5, "an idle gateway: " ..
+    tostring(self:metric "moongate_requests_in_flight") .. " requests in flight")
+  if self.loud then return end
+  for _, line in ipairs(self:log()) do
+    if line.level == "error" then error("an error in the log: " .. cjson.encode(line), 2) end
+  end
+  local text = self:log_text()
+  if text:find("Sanitizer", 1, true) or text:find("runtime error", 1, true) then
+    error("a sanitizer report:\n" .. text, 2)
+  end
+end
+
+--- Stop and forget; the exit status must be 0.
+function Gateway:stop()
+  local status, why = self.process:stop(process.TERM, 15)
+  local log = self:log_text()
+  remove_tree(self.dir)
+  if status ~= 0 then
+    error(("moongate ended with %s (%s):\n%s"):format(tostring(status), tostring(why), log), 2)
+  end
+end
+
+-- What tests write over and over --------------------------------------------------------------
+
+--- A test provider, one for a spec file.
+helper.upstream = upstream.start
+
+--- A whole chat answer as OpenAI's API gives it.
+function helper.completion(text, more)
+  more = more or ""
+  return ('{"id":"chatcmpl-1","object":"chat.completion","created":1700000000,'
+    .. '"model":"gpt-4o-mini-2024-07-18","choices":[{"index":0,"message":{"role":"assistant",'
+    .. '"content":%s,"refusal":null},"logprobs":null,"finish_reason":"stop"}],'
+    .. '"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}%s}')
+    :format(cjson.encode(text), more)
+end
+
+local function chunk(delta, finish, usage)
+  local choice = '[{"index":0,"delta":%s,"finish_reason":%s}]'
+  return ('data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,'
+    .. '"model":"gpt-4o-mini-2024-07-18","choices":%s%s}\n\n'):format(
+    delta and choice:format(delta, finish or "null") or "[]",
+    usage and ',"usage":' .. usage or "")
+end
+helper.chunk = chunk
+
+--- A piece of text as one event.
+function helper.piece(text) return chunk(('{"content":%s}'):format(cjson.encode(text))) end
+
+--- A whole streamed answer, one event a word, with usage and [DONE].
+function helper.stream(...)
+  local out = { chunk '{"role":"assistant","content":""}' }
+  for _, word in ipairs { ... } do out[#out + 1] = helper.piece(word) end
+  out[#out + 1] = chunk("{}", '"stop"')
+  out[#out + 1] =
+    chunk(nil, nil, '{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}')
+  out[#out + 1] = "data: [DONE]\n\n"
+  return table.concat(out)
+end
+
+--- routes.lua with one OpenAI-compatible provider in each lane, and a model of the lane's name.
+function helper.routes(up, lanes, more)
+  local out = {}
+  for _, lane in ipairs(lanes) do
+    out[#out + 1] = ([[
+model %q {
+  provider "openai_compatible" { name = %q, base_url = %q, api_key = "upstream-key" } {
+    "gpt-4o-mini", price = { input = 1, output = 2 },
+  },
+  retries = 0,
+}]]):format(lane, lane, up:url(lane) .. "/v1")
+  end
+  return table.concat(out, "\n") .. "\n" .. (more or "")
+end
+
+--- A chat request's body for a model, with more members as JSON text.
+function helper.ask(model, more)
+  return ('{"model":%s,"messages":[{"role":"user","content":"hello"}]%s}'):format(
+    cjson.encode(model), more and "," .. more or "")
+end
+
+return helper

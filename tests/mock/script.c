@@ -1,0 +1,204 @@
+/* Scripts: which is next, what its steps do, and the requests that they answer. */
+#include "upstream.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* struct script.times, besides counts. */
+enum { STANDING = 0, USED_UP = -1 };
+
+/* ---- scripts ----------------------------------------------------------------------------- */
+
+static bool gate_is_open(const char *name)
+{
+    for (size_t i = 0; i < mock.gate_count; i++) {
+        if (strcmp(mock.gates[i], name) == 0) return true;
+    }
+    return false;
+}
+
+/* The next script for a lane: queued ones first, then the standing one. NULL: none. */
+static struct script *next_script(const char *lane)
+{
+    struct script *standing = NULL;
+    for (struct script *s = mock.scripts; s; s = s->next) {
+        if (s->times == USED_UP || strcmp(s->lane, lane) != 0) continue;
+        if (s->times != STANDING) return s;
+        standing = s;
+    }
+    return standing;
+}
+
+/* One byte of a drip; true while some are left. */
+static bool drip(struct conn *c, const char *data, size_t len)
+{
+    if (c->drip_at == len) return false;
+    char chunk[6] = {'1', '\r', '\n', data[c->drip_at++], '\r', '\n'};
+    put(&c->out, chunk, sizeof(chunk));
+    return true;
+}
+
+/* Do what the step's bytes ask, once; true when the step is done. */
+static bool act_bytes(struct conn *c, const char *word, long times, const char *data,
+                      size_t len)
+{
+    if (strcmp(word, "drip") == 0) return !drip(c, data, len);
+    if (c->repeats < 0) c->repeats = times;
+    if (c->repeats == 0) return true;
+    put(&c->out, data, len);
+    return --c->repeats == 0;
+}
+
+/* Do one of the steps without bytes. */
+static void act_word(struct conn *c, const char *word, const char *argument)
+{
+    if (strcmp(word, "rst") == 0) conn_reset(c);
+    if (strcmp(word, "fin") == 0) conn_close(c, "us");
+    if (strcmp(word, "halt") == 0) c->halted = true;
+    if (strcmp(word, "wait") == 0) c->wake_ms = now_ms() + strtol(argument, NULL, 10);
+    if (strcmp(word, "gate") == 0) (void)snprintf(c->gate, sizeof(c->gate), "%s", argument);
+}
+
+/* Do one step; everything written before has left. */
+static void act(struct conn *c)
+{
+    char word[16] = "", a[LANE_NAME] = "", b[LANE_NAME] = "";
+    const char *line = c->steps.data + c->step_at;
+    const char *end = strchr(line, '\n');
+    size_t head = (size_t)(end - line) + 1;
+
+    (void)sscanf(line, "%15s %31[^ \n] %31[^ \n]", word, a, b);
+    bool repeat = strcmp(word, "repeat") == 0;
+    if (repeat || strcmp(word, "send") == 0 || strcmp(word, "drip") == 0) {
+        size_t len = strtoul(repeat ? b : a, NULL, 10);
+        if (!act_bytes(c, word, repeat ? strtol(a, NULL, 10) : 1, end + 1, len)) return;
+        head += len;
+    } else {
+        act_word(c, word, a);
+    }
+    c->repeats = -1;
+    c->drip_at = 0;
+    c->step_at += head;
+}
+
+/* Act on, until something has to be waited for. */
+void advance(struct conn *c)
+{
+    while (c->fd >= 0 && c->steps.len && !c->halted && flush(c)) {
+        if (c->wake_ms && now_ms() < c->wake_ms) return;
+        c->wake_ms = 0;
+        if (c->gate[0] && !gate_is_open(c->gate)) return;
+        c->gate[0] = '\0';
+        if (c->step_at < c->steps.len) {
+            act(c);
+            continue;
+        }
+        bytes_free(&c->steps);
+        c->step_at = 0;
+    }
+}
+
+/* ---- requests ---------------------------------------------------------------------------- */
+
+static const char *find(const struct bytes *in, const char *text)
+{
+    return in->len ? memmem(in->data, in->len, text, strlen(text)) : NULL;
+}
+
+/* Bytes of the request at the front of `in`; 0: not whole yet. *head gets the head's length. */
+static size_t request_len(const struct bytes *in, size_t *head)
+{
+    const char *end = find(in, "\r\n\r\n");
+    if (!end) return 0;
+    *head = (size_t)(end - in->data) + 4;
+
+    size_t body = 0;
+    for (const char *line = in->data; line && line < end; line = strchr(line, '\n')) {
+        if (*line == '\n') line++;
+        if (strncasecmp(line, "content-length:", 15) == 0) body = strtoul(line + 15, NULL, 10);
+    }
+    return in->len >= *head + body ? *head + body : 0;
+}
+
+static void lane_of(const struct bytes *in, char lane[LANE_NAME])
+{
+    lane[0] = '\0';
+    const char *path = strchr(in->data, ' ');
+    if (path) (void)sscanf(path, " /%31[^/? \r\n]", lane);
+}
+
+static void remember(struct conn *c, const char *lane, size_t len)
+{
+    if (mock.seen_count == mock.seen_cap) {
+        mock.seen_cap = mock.seen_cap * 2 + 64;
+        mock.seen = need(realloc(mock.seen, mock.seen_cap * sizeof(*mock.seen)));
+    }
+    struct seen *s = &mock.seen[mock.seen_count++];
+    *s = (struct seen){.connection = c->id, .at_ms = now_ms()};
+    memcpy(s->lane, lane, LANE_NAME);
+    put(&s->raw, c->in.data, len);
+}
+
+static const char unscripted[] =
+    "send 52\nHTTP/1.1 501 Nothing scripted\r\ncontent-length: 0\r\n\r\n";
+
+/* Answer with a script (NULL: nothing was scripted) the first `len` bytes of the buffer. */
+static void answer(struct conn *c, struct script *script, const char *lane, size_t len)
+{
+    remember(c, lane, len);
+    drop_front(&c->in, len);
+    if (script) {
+        put(&c->steps, script->steps.data, script->steps.len);
+        if (script->times != STANDING && --script->times == 0) script->times = USED_UP;
+    } else {
+        put(&c->steps, unscripted, sizeof(unscripted) - 1);
+    }
+    c->repeats = -1;
+    advance(c);
+}
+
+/* Answer the request at the front of the buffer, if one is there and none is being answered. */
+void serve(struct conn *c)
+{
+    if (c->early) c->in.len = 0;
+    while (c->fd >= 0 && !c->steps.len) {
+        size_t head = 0;
+        size_t len = request_len(&c->in, &head);
+        if (!head) return;
+
+        char lane[LANE_NAME];
+        lane_of(&c->in, lane);
+        struct script *script = next_script(lane);
+        if (!len) {
+            if (!script || strncmp(script->steps.data, "early\n", 6) != 0) return;
+            c->early = true;
+            len = c->in.len;
+        }
+        answer(c, script, lane, len);
+    }
+}
+
+void script_add(const char *lane, int times, const char *steps, size_t len)
+{
+    struct script *s = need(calloc(1, sizeof(*s)));
+    (void)snprintf(s->lane, sizeof(s->lane), "%s", lane);
+    s->times = times;
+    put(&s->steps, steps, len);
+
+    struct script **at = &mock.scripts;
+    while (*at)
+        at = &(*at)->next;
+    *at = s;
+}
+
+void script_forget(void)
+{
+    while (mock.scripts) {
+        struct script *s = mock.scripts;
+        mock.scripts = s->next;
+        bytes_free(&s->steps);
+        free(s);
+    }
+}
