@@ -53,8 +53,10 @@ static bool skip_bom(struct sse *sse, const char *bytes, size_t len, bool ended)
 {
     static const char bom[] = {'\xEF', '\xBB', '\xBF'};
     size_t n = len < sizeof(bom) ? len : sizeof(bom);
-    bool alike = n == 0 || memcmp(bytes, bom, n) == 0;
 
+    if (len == 0) return true; /* nothing to see yet; bytes may be NULL */
+
+    bool alike = memcmp(bytes, bom, n) == 0;
     if (alike && n < sizeof(bom) && !ended) return false;
     sse->begun = true;
     if (alike && n == sizeof(bom)) sse->scanned = sse->block = n;
