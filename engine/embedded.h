@@ -1,20 +1,17 @@
-/* The scripts that the build packed into the binary: build/embedded.c, by tools/embed.c.
- *
- * Constant data; any thread. */
+/* The files that are compiled in. build/embedded.c is generated from them by `make`. */
 #ifndef MOONGATE_EMBEDDED_H
 #define MOONGATE_EMBEDDED_H
 
 #include <stddef.h>
 
 struct embedded_file {
-    const char *name;  /* as in the tree: "scripts/pipeline.lua" */
-    const char *bytes; /* terminated, though they may hold NULs */
+    const char *name; /* "scripts/pipeline.lua", "engine/prelude.lua", "routes.lua" */
+    const char *bytes;
     size_t len;
 };
 
-extern const struct embedded_file
-    embedded_files[]; /* sorted by name; one empty entry behind the last */
+extern const struct embedded_file embedded_files[];
 extern const size_t embedded_count;
-extern const char embedded_version[];
+extern const char moongate_version[];
 
 #endif

@@ -1,15 +1,16 @@
-/* What the Lua bindings of one thread may reach. Filled by the worker (or the command line), found
- * from any lua_State of that thread. */
+/* What the Lua bindings of one thread may reach. Filled by the worker (or the command line),
+ * found from any lua_State of that thread. */
 #ifndef MOONGATE_LUA_CONTEXT_H
 #define MOONGATE_LUA_CONTEXT_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
-#include <stdint.h>
+#include <stddef.h>
 
 #include <lua.h>
 
 struct client;
+struct guard;
+struct job_box;
 struct journal;
 struct log;
 struct loop;
@@ -31,12 +32,13 @@ struct lua_context {
     unsigned worker; /* which metric slots are ours */
     bool loopback;   /* the public listener is reached from this machine only */
     bool cli;        /* a command's state, not a worker's */
+    bool trial;      /* files are tried before the workers load them: warn here, once */
 
     struct task *ready_first, *ready_last; /* tasks to resume, in order */
     struct task *tasks;                    /* all of them, linked */
-    struct task *idle;                     /* pooled; coroutines kept in their vm */
     size_t task_count;
-    struct guard *guard; /* owned by the worker; what its watchdog looks at */
+    struct job_box *jobs; /* reloads that tasks wait for */
+    struct guard *guard;  /* owned by the worker; what the watchdog looks at */
 };
 
 struct lua_context *lua_context_of(lua_State *L);

@@ -14,8 +14,8 @@ struct request;
 struct task;
 struct vm;
 
-/* Something that must not outlive its task: an upstream, a hold. Embedded in a userdata; released
- * when the task ends, however it ends, unless disowned before. */
+/* Something that must not outlive its task: an upstream, a hold. Embedded in a userdata;
+ * released when the task ends, however it ends, unless disowned before. */
 struct task_owned {
     struct task_owned *next, **prev;
     void (*release)(struct task_owned *owned);
@@ -37,10 +37,8 @@ void task_cancel(struct task *task);
 void tasks_cancel_all(struct lua_context *context);
 /* Resume what is ready, once each. */
 void tasks_run(struct lua_context *context);
-void tasks_free_pool(struct lua_context *context);
-
-/* The request a task serves; NULL once the client hung up. */
-struct request *task_client(struct task *task);
+/* Before a vm closes: the tasks it kept for reuse. */
+void tasks_free_idle(struct vm *vm);
 
 /* cancelled = wait(): the one lua_yield. A lua_CFunction for the prelude. */
 int task_wait(lua_State *L);

@@ -22,15 +22,16 @@ struct vm {
     bool retired;                /* a newer generation serves: close with the last task */
     bool loading;                /* files may be read, hooks are not yet live */
     int serve_ref;               /* what boot.lua returned */
-    int pool_ref;                /* a table of idle coroutines */
-    size_t used, ceiling;        /* bytes of Lua memory: now, at most */
-    int64_t deadline_ms;         /* of loading, and of a guarded call; 0: none */
+    struct task *idle; /* owned by lua_task.c: ended, their coroutines ready for more */
+    unsigned idle_count;
+    size_t used, ceiling; /* bytes of Lua memory: now, at most */
+    int64_t deadline_ms;  /* of loading, and of a guarded call; 0: none */
     void *(*allocate)(void *ud, void *block, size_t old, size_t now); /* LuaJIT's own */
     void *allocate_ud;
 };
 
-/* A state that has run scripts/boot.lua. NULL with *error (free() it): every reason, a line each,
- * as "file:line: message". */
+/* A state that has run scripts/boot.lua. NULL with *error (free() it): every reason, a line
+ * each, as "file:line: message". */
 struct vm *vm_load(struct lua_context *context, struct bundle *files, char **error)
     __attribute__((warn_unused_result));
 /* A state for one command: all libraries, nothing loaded yet. */

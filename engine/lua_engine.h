@@ -1,0 +1,28 @@
+/* Every door that scripts see, in one place: who opens what. */
+#ifndef MOONGATE_LUA_ENGINE_H
+#define MOONGATE_LUA_ENGINE_H
+
+#include <lua.h>
+
+/* Fill package.loaded with engine.* and push the raw table that prelude.lua dresses up. */
+void lua_engine_open(lua_State *L);
+
+int luaopen_engine_clock(lua_State *L);
+int luaopen_engine_crypto(lua_State *L);
+int luaopen_engine_guard(lua_State *L);
+int luaopen_engine_journal(lua_State *L);
+int luaopen_engine_json(lua_State *L);
+int luaopen_engine_log(lua_State *L);
+int luaopen_engine_metric(lua_State *L);
+int luaopen_engine_shared(lua_State *L);
+int luaopen_engine_tokens(lua_State *L);
+
+/* With the raw table on top: add what starts things (http_start, reload, timer), and push the
+ * table of functions that prelude.lua completes. */
+void lua_upstream_open(lua_State *L);
+void lua_request_open(lua_State *L);
+void lua_admin_open(lua_State *L);
+/* Adds timer(); pushes nothing. */
+void lua_timer_open(lua_State *L);
+
+#endif

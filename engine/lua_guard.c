@@ -1,0 +1,131 @@
+#include "lua_guard.h"
+
+#include <sched.h>
+#include <time.h>
+
+#include <lauxlib.h>
+
+#include "lua_context.h"
+#include "lua_vm.h"
+
+static int64_t monotonic_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void guard_lock(struct guard *guard)
+{
+    while (atomic_flag_test_and_set_explicit(&guard->lock, memory_order_acquire)) {
+        sched_yield();
+    }
+}
+
+static void guard_unlock(struct guard *guard)
+{
+    atomic_flag_clear_explicit(&guard->lock, memory_order_release);
+}
+
+void guard_init(struct guard *guard)
+{
+    atomic_flag_clear(&guard->lock);
+    guard->running = NULL;
+    guard->since_ms = 0;
+    atomic_init(&guard->turn_ms, 0);
+}
+
+/* From now on at every instruction: a pcall that swallows the error meets it again at once. */
+static void stop(lua_State *L, lua_Debug *where)
+{
+    struct vm *vm = vm_of(L);
+
+    (void)where;
+    if (vm->deadline_ms && monotonic_ms() < vm->deadline_ms) return;
+    lua_sethook(L, stop, LUA_MASKCOUNT, 1);
+    luaL_error(L, vm->loading ? "ran longer than 1 s while loading" : "ran longer than 50 ms");
+}
+
+void guard_look(struct guard *guard, int64_t now_ms)
+{
+    guard_lock(guard);
+    if (guard->running && now_ms - guard->since_ms >= GUARD_LIMIT_MS) {
+        lua_sethook(guard->running, stop, LUA_MASKCOUNT, 1);
+    }
+    guard_unlock(guard);
+}
+
+void guard_load_begin(struct vm *vm)
+{
+    vm->loading = true;
+    vm->deadline_ms = monotonic_ms() + LOAD_LIMIT_MS;
+    lua_sethook(vm->L, stop, LUA_MASKCOUNT, 10000);
+}
+
+void guard_load_end(struct vm *vm)
+{
+    vm->loading = false;
+    vm->deadline_ms = 0;
+    lua_sethook(vm->L, NULL, 0, 0);
+}
+
+static void enter(struct guard *guard, lua_State *L)
+{
+    guard_lock(guard);
+    guard->running = L;
+    guard->since_ms = monotonic_ms();
+    guard_unlock(guard);
+}
+
+static void leave(struct guard *guard, lua_State *L)
+{
+    guard_lock(guard);
+    guard->running = NULL;
+    guard_unlock(guard);
+    /* The watchdog sets no hook once running is NULL: what it set before goes now. */
+    if (lua_gethookmask(L)) lua_sethook(L, NULL, 0, 0);
+}
+
+/* true, results… | false, err = call(fn, …)
+ *
+ * Nested calls are the outer one's business; while files load, the loader's hook watches. */
+static int l_call(lua_State *L)
+{
+    struct vm *vm = vm_of(L);
+    struct guard *guard = vm->context->guard;
+    bool outermost = guard && !guard->running && !vm->loading;
+    size_t ceiling = vm->ceiling;
+
+    luaL_checkany(L, 1);
+    lua_pushboolean(L, 1); /* fn … true */
+    lua_insert(L, 1);      /* true fn … */
+    if (outermost) {
+        if (vm->used + GUARD_MEMORY < ceiling) vm->ceiling = vm->used + GUARD_MEMORY;
+        enter(guard, L);
+    }
+    int status = lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 0); /* true results… | true err */
+    if (outermost) {
+        leave(guard, L);
+        vm->ceiling = ceiling;
+    }
+    if (status == 0) return lua_gettop(L);
+    if (status == LUA_ERRMEM) { /* the message is a fixed string: say what it means here */
+        lua_settop(L, 0);
+        lua_pushboolean(L, 0);
+        lua_pushliteral(L, "took more than 32 MiB of memory");
+        return 2;
+    }
+    lua_pushboolean(L, 0); /* true err false */
+    lua_replace(L, 1);     /* false err */
+    return 2;
+}
+
+int luaopen_engine_guard(lua_State *L)
+{
+    static const luaL_Reg functions[] = {{"call", l_call}, {NULL, NULL}};
+
+    lua_newtable(L);
+    luaL_register(L, NULL, functions);
+    return 1;
+}

@@ -1,0 +1,41 @@
+/* Operator code under a clock and a memory cap: stopped alone, whatever pcall it hides in.
+ *
+ * A count hook cannot stop compiled code, so operator chunks are loaded with the JIT off; the
+ * hook is set by the watchdog, from its own thread, only once the code has run too long. */
+#ifndef MOONGATE_LUA_GUARD_H
+#define MOONGATE_LUA_GUARD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <lua.h>
+
+struct vm;
+
+enum {
+    GUARD_LIMIT_MS = 40,     /* + one look of the watchdog: stopped within 50 */
+    GUARD_MEMORY = 32 << 20, /* bytes that one guarded call may add */
+    LOAD_LIMIT_MS = 1000,    /* for a whole generation */
+};
+
+/* What the watchdog looks at. One a worker. The lock is held for a few instructions. */
+struct guard {
+    atomic_flag lock;
+    lua_State *running;   /* the state inside a guarded call; NULL: none. Under the lock */
+    int64_t since_ms;     /* monotonic; when that call began. Under the lock */
+    atomic_llong turn_ms; /* when the worker's current turn began to run Lua; 0: it waits */
+};
+
+void guard_init(struct guard *guard);
+/* From the watchdog's thread: stop what has run too long. */
+void guard_look(struct guard *guard, int64_t now_ms);
+
+/* Stop loading code at vm->deadline_ms; in the vm's own thread, around a whole load. */
+void guard_load_begin(struct vm *vm);
+void guard_load_end(struct vm *vm);
+
+/* true, results… | false, err = guard.call(fn, …). engine.guard */
+int luaopen_engine_guard(lua_State *L);
+
+#endif

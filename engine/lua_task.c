@@ -1,0 +1,268 @@
+#include "lua_task.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include <lauxlib.h>
+
+#include "log.h"
+#include "lua_context.h"
+#include "lua_request.h"
+#include "lua_vm.h"
+#include "server.h"
+
+enum { MAX_IDLE = 256 };
+
+/* One coroutine serving one client request. Freed when it ends; may outlive the client. */
+struct task {
+    lua_State *co;             /* kept alive by co_ref in the vm's registry */
+    struct vm *vm;             /* counted: holds its generation open */
+    struct request *client;    /* ours until request_release() */
+    struct task_owned *owned;  /* what ends with this task */
+    struct task *next_ready;   /* in the context's list, when queued; of idle ones, when idle */
+    struct task *next, **prev; /* in the context's list of all */
+    int co_ref;
+    bool started;
+    bool queued;
+    bool cancelled;
+};
+
+struct task *task_current(lua_State *L)
+{
+    return vm_of(L)->running;
+}
+
+/* ---- what a task owns ---------------------------------------------------------------------
+ */
+
+void task_own(lua_State *L, struct task_owned *owned)
+{
+    struct task *task = task_current(L);
+
+    owned->next = NULL;
+    owned->prev = NULL;
+    if (!task) return;
+    owned->next = task->owned;
+    owned->prev = &task->owned;
+    if (task->owned) task->owned->prev = &owned->next;
+    task->owned = owned;
+}
+
+void task_disown(struct task_owned *owned)
+{
+    if (!owned->prev) return;
+    *owned->prev = owned->next;
+    if (owned->next) owned->next->prev = owned->prev;
+    owned->next = NULL;
+    owned->prev = NULL;
+}
+
+static void release_owned(struct task *task)
+{
+    while (task->owned) {
+        struct task_owned *owned = task->owned;
+        task_disown(owned);
+        owned->release(owned);
+    }
+}
+
+/* ---- start and end ------------------------------------------------------------------------
+ */
+
+static void link_task(struct task *task)
+{
+    struct lua_context *context = task->vm->context;
+
+    task->next = context->tasks;
+    task->prev = &context->tasks;
+    if (task->next) task->next->prev = &task->next;
+    context->tasks = task;
+    context->task_count++;
+}
+
+static void unlink_task(struct task *task)
+{
+    *task->prev = task->next;
+    if (task->next) task->next->prev = task->prev;
+    task->vm->context->task_count--;
+}
+
+static int new_thread(lua_State *L)
+{
+    struct task *task = lua_touserdata(L, 1);
+
+    task->co = lua_newthread(L); /* task co */
+    task->co_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    return 0;
+}
+
+static struct task *task_new(struct vm *vm)
+{
+    struct task *task = vm->idle;
+
+    if (task) {
+        vm->idle = task->next_ready;
+        vm->idle_count--;
+        return task;
+    }
+    task = calloc(1, sizeof(*task));
+    if (!task) return NULL;
+    if (lua_cpcall(vm->L, new_thread, task) != 0) {
+        lua_pop(vm->L, 1);
+        free(task);
+        return NULL;
+    }
+    return task;
+}
+
+static void task_free(struct task *task)
+{
+    luaL_unref(task->vm->L, LUA_REGISTRYINDEX, task->co_ref);
+    free(task);
+}
+
+bool task_start(struct vm *vm, struct request *client)
+{
+    struct task *task = task_new(vm);
+
+    if (!task) return false;
+    task->vm = vm;
+    task->client = client;
+    task->owned = NULL;
+    task->started = task->queued = task->cancelled = false;
+    vm->tasks++;
+    link_task(task);
+    request_set_owner(client, task);
+    task_ready(task);
+    return true;
+}
+
+/* The last thing of a task: may close its generation. */
+static void task_end(struct task *task, bool reusable)
+{
+    struct vm *vm = task->vm;
+
+    release_owned(task);
+    request_release(task->client);
+    task->client = NULL;
+    unlink_task(task);
+    if (reusable && !vm->retired && vm->idle_count < MAX_IDLE) {
+        lua_settop(task->co, 0);
+        task->next_ready = vm->idle;
+        vm->idle = task;
+        vm->idle_count++;
+    } else {
+        task_free(task);
+    }
+    vm_task_ended(vm);
+}
+
+void tasks_free_idle(struct vm *vm)
+{
+    while (vm->idle) {
+        struct task *task = vm->idle;
+        vm->idle = task->next_ready;
+        task_free(task);
+    }
+}
+
+/* ---- ready, wait, resume ------------------------------------------------------------------
+ */
+
+void task_ready(struct task *task)
+{
+    struct lua_context *context = task->vm->context;
+
+    if (task->queued) return;
+    task->queued = true;
+    task->next_ready = NULL;
+    if (context->ready_last) {
+        context->ready_last->next_ready = task;
+    } else {
+        context->ready_first = task;
+    }
+    context->ready_last = task;
+}
+
+void task_cancel(struct task *task)
+{
+    task->cancelled = true;
+    task_ready(task);
+}
+
+void tasks_cancel_all(struct lua_context *context)
+{
+    for (struct task *task = context->tasks; task; task = task->next) {
+        task_cancel(task);
+    }
+}
+
+/* cancelled = wait(): the one lua_yield in the engine. */
+int task_wait(lua_State *L)
+{
+    struct task *task = task_current(L);
+
+    if (!task) return luaL_error(L, "nothing can be waited for while files load");
+    return lua_yield(L, 0);
+}
+
+/* pipeline.lua catches everything: what arrives here is a bug of ours. */
+static void report(struct task *task)
+{
+    const char *message = lua_tostring(task->co, -1);
+    struct log *log = task->vm->context->log;
+
+    if (log) log_event(log, LOG_ERROR, "task", "%s", message ? message : "raised no message");
+}
+
+/* First arguments: the request. Under pcall, since it may run out of memory. */
+static int first(lua_State *L)
+{
+    struct task *task = lua_touserdata(L, 1);
+
+    lua_rawgeti(L, LUA_REGISTRYINDEX, task->vm->serve_ref); /* task serve */
+    lua_request_push(L, task->client);                      /* task serve request */
+    lua_xmove(L, task->co, 2);
+    return 0;
+}
+
+/* Run a task until it waits or ends: the one lua_resume in the engine.
+ *
+ * Called only by tasks_run(), never from a curl or microhttpd callback: those call
+ * task_ready() and return, so Lua never runs inside a library's stack frame. */
+static void task_resume(struct task *task)
+{
+    struct vm *vm = task->vm;
+    int status = 0;
+
+    assert(!vm->running);
+    vm->running = task;
+    if (task->started) {
+        lua_pushboolean(task->co, task->cancelled); /* what wait() returns */
+    } else {
+        status = lua_cpcall(vm->L, first, task);
+        if (status != 0) lua_xmove(vm->L, task->co, 1);
+    }
+    task->started = true;
+    if (status == 0) status = lua_resume(task->co, 1);
+    vm->running = NULL;
+
+    if (status == LUA_YIELD) return;
+    if (status != 0) report(task);
+    task_end(task, status == 0);
+}
+
+void tasks_run(struct lua_context *context)
+{
+    struct task *task = context->ready_first;
+
+    /* Only what was ready before: a task that made another ready leaves it for the next turn.
+     */
+    context->ready_first = context->ready_last = NULL;
+    while (task) {
+        struct task *next = task->next_ready;
+        task->queued = false;
+        task_resume(task);
+        task = next;
+    }
+}

@@ -1,0 +1,139 @@
+-- The friendly half of the C API, embedded beside it. Loaded first in every generation.
+
+local raw = ... -- the C functions: they start things and look at things; only wait() waits
+
+local CANCELLED = { kind = "cancelled", message = "the client hung up" }
+
+-- Every pause in every script is this line. Once its client is gone, a task raises here at
+-- each further wait, so no pcall can swallow the news for long. It may return early: whoever
+-- waits looks again.
+local function wait()
+  if raw.wait() then error(CANCELLED, 0) end
+end
+
+local function fail(err) error(err, 0) end
+
+local http = {}
+local upstream, request, time = raw.upstream, raw.request, raw.clock
+
+--- Send a request; returns when the status line is here. upstream | nil, err
+function http.open(want)
+  local up, err = raw.http_start(want)
+  if not up then return nil, err end
+  while up:waiting() do wait() end
+  err = up:failure()
+  if err then
+    up:close()
+    return nil, err
+  end
+  return up
+end
+
+-- A whole answer, once it is here; nil, err when it never will be.
+local function whole(self)
+  while self:running() do wait() end
+  return self:failure()
+end
+
+--- The answer as an indexed document. doc | nil, err
+function upstream:document()
+  local err = whole(self)
+  if err then return nil, err end
+  return self:take_document()
+end
+
+--- The answer as bytes. string | nil, err
+function upstream:body()
+  local err = whole(self)
+  if err then return nil, err end
+  return self:take_bytes()
+end
+
+--- The answer decoded. value | nil, err
+function upstream:json(options)
+  local bytes, err = self:body()
+  if not bytes then return nil, err end
+  local value, why = raw.json_decode(bytes, options)
+  if why then return nil, { kind = "invalid", message = why.message, text = bytes:sub(1, 200) } end
+  return value
+end
+
+-- An iterator over what `next_one` finds: false is "not yet", nil the end.
+local function iterate(self, next_one)
+  return function()
+    local a, b, c = next_one(self)
+    while a == false do
+      wait()
+      a, b, c = next_one(self)
+    end
+    if a == nil then
+      local err = self:failure()
+      if err then fail(err) end
+    end
+    return a, b, c
+  end
+end
+
+--- Iterate over server-sent events: name, decoded data, bytes as received.
+function upstream:sse() return iterate(self, self.next_event) end
+
+--- Iterate over JSON lines: decoded line, bytes.
+function upstream:jsonl() return iterate(self, self.next_line) end
+
+--- Iterate over whatever bytes have come.
+function upstream:chunks() return iterate(self, self.next_bytes) end
+
+--- Pass events to the client as received, up to one that holds a mark: name, data, bytes.
+function upstream:relay(client, marks)
+  local name, data, bytes = self:next_marked(client, marks)
+  while name == false do
+    wait()
+    name, data, bytes = self:next_marked(client, marks)
+  end
+  if name == nil then
+    local err = self:failure()
+    if err then fail(err) end
+  end
+  return name, data, bytes
+end
+
+local function arrived(self)
+  while self:coming() do wait() end
+end
+
+--- The client's body as an indexed document. doc | nil, err
+function request:document()
+  arrived(self)
+  return self:take_document()
+end
+
+--- The client's body as bytes. string | nil, err
+function request:body()
+  arrived(self)
+  return self:take_bytes()
+end
+
+--- Send bytes of a stream; waits while too much is on its way to a slow reader.
+function request:send(bytes)
+  self:push(bytes)
+  while self:crowded() do wait() end
+end
+
+--- Pause this task, and nobody else.
+function time.sleep(seconds)
+  local timer = raw.timer(seconds)
+  while not timer:done() do wait() end
+end
+
+local admin = raw.admin
+
+--- Reload all files. true | nil, err; err.message has a line for each reason.
+function admin.reload()
+  local job, busy = raw.reload()
+  if not job then return nil, busy end
+  while not job:done() do wait() end
+  return job:result()
+end
+
+package.loaded["engine.http"], package.loaded["engine.time"] = http, time
+package.loaded["engine.admin"] = admin

@@ -1,0 +1,268 @@
+#include "worker.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bundle.h"
+#include "client.h"
+#include "journal.h"
+#include "log.h"
+#include "loop.h"
+#include "lua_admin.h"
+#include "lua_context.h"
+#include "lua_guard.h"
+#include "lua_task.h"
+#include "lua_vm.h"
+#include "metrics.h"
+#include "server.h"
+
+/* MATRICES.md 3.4 */
+enum {
+    MAX_BODY = 32 << 20,
+    MAX_CONNECTIONS = 16384,
+    HEADER_MS = 10000,
+    BODY_MS = 120000,
+    IDLE_MS = 75000,
+    READER_STALL_MS = 60000,
+    CUT_MS = 1000, /* between telling every task and closing what does not listen */
+};
+
+struct worker {
+    struct worker_options options;
+    struct lua_context context;
+    struct guard guard;
+    struct server *public, *admin;  /* owned; admin may be NULL */
+    struct vm *vm;                  /* owned; the newest generation */
+    _Atomic(struct bundle *) inbox; /* owned; the files to serve with next */
+    atomic_llong stop_ms;           /* cut at; 0: go on serving */
+    bool stopping, cut;
+    unsigned in_flight_gauge, connections_gauge, memory_gauge; /* metric ids */
+};
+
+static void on_request(void *ctx, struct request *request)
+{
+    struct worker *worker = ctx;
+
+    if (worker->vm && task_start(worker->vm, request)) return;
+    log_event(worker->options.log, LOG_ERROR, "worker", "no memory for a request");
+    request_release(request); /* unanswered: a plain 500 */
+}
+
+static void on_ready(void *ctx, struct request *request)
+{
+    struct task *task = request_owner(request);
+
+    (void)ctx;
+    if (!task) return;
+    if (request_is_gone(request)) {
+        task_cancel(task);
+    } else {
+        task_ready(task);
+    }
+}
+
+static struct server *open_server(struct worker *worker, int fd, bool admin, char **error)
+{
+    struct server_options options = {
+        .loop = worker->context.loop,
+        .listen_fd = fd,
+        .admin = admin,
+        .max_body = MAX_BODY,
+        .max_connections = MAX_CONNECTIONS,
+        .header_ms = HEADER_MS,
+        .body_ms = BODY_MS,
+        .idle_ms = IDLE_MS,
+        .reader_stall_ms = READER_STALL_MS,
+        .on_request = on_request,
+        .on_ready = on_ready,
+        .ctx = worker,
+    };
+    const char *why = NULL;
+    struct server *server = server_open(&options, &why);
+
+    if (!server) *error = strdup(why ? why : "out of memory");
+    return server;
+}
+
+static void open_gauges(struct worker *worker)
+{
+    struct metrics *metrics = worker->options.metrics;
+    char index[16];
+    struct metric_label label = {"state", index};
+
+    snprintf(index, sizeof(index), "%u", worker->options.index);
+    worker->in_flight_gauge =
+        metrics_series(metrics, "moongate_requests_in_flight", METRIC_GAUGE, NULL, 0);
+    worker->connections_gauge =
+        metrics_series(metrics, "moongate_connections", METRIC_GAUGE, NULL, 0);
+    worker->memory_gauge =
+        metrics_series(metrics, "moongate_lua_memory_bytes", METRIC_GAUGE, &label, 1);
+}
+
+struct worker *worker_new(const struct worker_options *options, char **error)
+{
+    struct worker *worker = calloc(1, sizeof(*worker));
+
+    *error = NULL;
+    if (!worker) return NULL;
+    worker->options = *options;
+    guard_init(&worker->guard);
+    worker->context.loop = loop_new();
+    worker->context.client = worker->context.loop ? client_new(worker->context.loop) : NULL;
+    worker->context.shared = options->shared;
+    worker->context.metrics = options->metrics;
+    worker->context.log = options->log;
+    worker->context.gateway = options->gateway;
+    worker->context.worker = options->index;
+    worker->context.loopback = options->loopback;
+    worker->context.guard = &worker->guard;
+    if (!worker->context.client) goto fail;
+    worker->context.journal = journal_open(options->data_dir, options->index, error);
+    if (!worker->context.journal) goto fail;
+    worker->public = open_server(worker, options->listen_fd, false, error);
+    if (!worker->public) goto fail;
+    if (options->admin_fd >= 0) {
+        worker->admin = open_server(worker, options->admin_fd, true, error);
+        if (!worker->admin) goto fail;
+    }
+    open_gauges(worker);
+    return worker;
+
+fail:
+    worker_free(worker);
+    return NULL;
+}
+
+void worker_free(struct worker *worker)
+{
+    if (!worker) return;
+    if (worker->admin) server_close(worker->admin);
+    if (worker->public) server_close(worker->public);
+    vm_retire(worker->vm);
+    bundle_drop(atomic_exchange(&worker->inbox, NULL));
+    if (worker->context.client) client_free(worker->context.client);
+    if (worker->context.journal) journal_close(worker->context.journal);
+    if (worker->context.loop) loop_free(worker->context.loop);
+    free(worker);
+}
+
+/* ---- from other threads -------------------------------------------------------------------
+ */
+
+void worker_load(struct worker *worker, struct bundle *files)
+{
+    bundle_drop(atomic_exchange(&worker->inbox, files));
+    loop_wake(worker->context.loop);
+}
+
+void worker_stop(struct worker *worker, int64_t deadline_ms)
+{
+    atomic_store(&worker->stop_ms, deadline_ms);
+    loop_wake(worker->context.loop);
+}
+
+struct guard *worker_guard(struct worker *worker)
+{
+    return &worker->guard;
+}
+
+struct journal *worker_journal(struct worker *worker)
+{
+    return worker->context.journal;
+}
+
+/* ---- one turn -----------------------------------------------------------------------------
+ */
+
+/* New requests start on the new state; running ones keep theirs, which closes with the last. */
+static void take_inbox(struct worker *worker)
+{
+    struct bundle *files = atomic_exchange(&worker->inbox, NULL);
+    char *error = NULL;
+
+    if (!files) return;
+    struct vm *vm = vm_load(&worker->context, files, &error);
+    bundle_drop(files);
+    if (vm) {
+        vm_retire(worker->vm);
+        worker->vm = vm;
+    } else {
+        log_event(worker->options.log, LOG_ERROR, "reload", "worker %u keeps its files: %s",
+                  worker->options.index, error ? error : "out of memory");
+    }
+    free(error);
+    worker->options.on_loaded(worker->options.gateway, vm != NULL);
+}
+
+static int64_t wait_ms(const struct worker *worker)
+{
+    int64_t wait = worker->context.ready_first ? 0 : server_timeout_ms(worker->public);
+    int64_t other = worker->admin ? server_timeout_ms(worker->admin) : -1;
+
+    if (other >= 0 && (wait < 0 || other < wait)) wait = other;
+    if (worker->stopping && (wait < 0 || wait > 100)) wait = 100;
+    return wait;
+}
+
+static void run_scripts(struct worker *worker)
+{
+    if (!worker->context.ready_first) return;
+    atomic_store_explicit(&worker->guard.turn_ms, loop_now_ms(worker->context.loop),
+                          memory_order_relaxed);
+    tasks_run(&worker->context);
+    atomic_store_explicit(&worker->guard.turn_ms, 0, memory_order_relaxed);
+}
+
+static void set_gauges(struct worker *worker)
+{
+    struct metrics *metrics = worker->options.metrics;
+    unsigned index = worker->options.index;
+    size_t connections = server_connections(worker->public);
+
+    metrics_set(metrics, index, worker->in_flight_gauge, (double)worker->context.task_count);
+    metrics_set(metrics, index, worker->connections_gauge, (double)connections);
+    if (worker->vm) metrics_set(metrics, index, worker->memory_gauge, (double)worker->vm->used);
+}
+
+/* Intent lines are on file before calls leave, usage lines before answers end. */
+static void turn(struct worker *worker)
+{
+    loop_poll(worker->context.loop, wait_ms(worker));
+    take_inbox(worker);
+    lua_jobs_look(&worker->context);
+    run_scripts(worker);
+    journal_flush(worker->context.journal);
+    client_turn(worker->context.client);
+    server_turn(worker->public);
+    if (worker->admin) server_turn(worker->admin);
+    set_gauges(worker);
+    log_flush(worker->options.log);
+}
+
+/* Stop accepting, then cut, then leave what will not listen to server_close(). */
+static bool finished(struct worker *worker)
+{
+    int64_t stop_ms = atomic_load(&worker->stop_ms);
+
+    if (!stop_ms) return false;
+    if (!worker->stopping) {
+        worker->stopping = true;
+        server_stop_accepting(worker->public);
+        if (worker->admin) server_stop_accepting(worker->admin);
+    }
+    if (worker->context.task_count == 0 && server_requests(worker->public) == 0) return true;
+    if (loop_now_ms(worker->context.loop) < stop_ms) return false;
+    if (!worker->cut) tasks_cancel_all(&worker->context);
+    worker->cut = true;
+    return loop_now_ms(worker->context.loop) >= stop_ms + CUT_MS;
+}
+
+void worker_run(struct worker *worker)
+{
+    while (!finished(worker)) {
+        turn(worker);
+    }
+    turn(worker); /* the last answers leave */
+}

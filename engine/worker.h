@@ -1,0 +1,49 @@
+/* One thread: loop, server, client, scripts, journal; and the order of a turn. */
+#ifndef MOONGATE_WORKER_H
+#define MOONGATE_WORKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bundle;
+struct guard;
+struct journal;
+struct log;
+struct metrics;
+struct moongate;
+struct shared;
+struct worker;
+
+/* All pointers borrowed; outlive the worker. */
+struct worker_options {
+    unsigned index;
+    int listen_fd;
+    int admin_fd; /* -1: another worker's, or none */
+    bool loopback;
+    const char *data_dir;
+    struct shared *shared;
+    struct metrics *metrics;
+    struct log *log;
+    struct moongate *gateway;
+    /* In the worker's thread: the bundle handed over serves now, or (false) could not be
+     * loaded. */
+    void (*on_loaded)(struct moongate *gateway, bool loaded);
+};
+
+struct worker *worker_new(const struct worker_options *options, char **error)
+    __attribute__((warn_unused_result));
+void worker_free(struct worker *worker);
+
+/* The thread's body: turns until worker_stop() and then until all is answered or cut. */
+void worker_run(struct worker *worker);
+
+/* Serve with these files from the next turn on. Any thread; takes over one hold of the bundle.
+ */
+void worker_load(struct worker *worker, struct bundle *files);
+/* Stop accepting; cut what still runs at `deadline_ms` (monotonic). Any thread. */
+void worker_stop(struct worker *worker, int64_t deadline_ms);
+
+struct guard *worker_guard(struct worker *worker);
+struct journal *worker_journal(struct worker *worker);
+
+#endif
