@@ -1,0 +1,229 @@
+#include "journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "lock.h"
+#include "moment.h"
+
+enum {
+    SPOOL_LIMIT = 64 << 20, /* bytes kept while the disk refuses */
+    KEPT = 1 << 20,         /* bytes of memory kept once the spool is empty */
+};
+
+static const int64_t DAY_US = 86400000000;
+
+struct journal {
+    char *dir; /* owned: DATA/journal */
+    unsigned worker;
+    int64_t day;       /* since 1970: of the file that is open */
+    int fd;            /* owned; used by the worker alone, changed under `files` */
+    bool torn;         /* the file was found to end inside a line: a newline goes first */
+    bool mid_line;     /* the disk took a part of our first queued line */
+    struct buf queued; /* owned: lines, each with its newline; the first may be cut */
+
+    struct lock files;     /* guards fd, left_fd and new_file against journal_sync() */
+    int left_fd;           /* owned: yesterday's file, to be synced and closed; or -1 */
+    bool new_file;         /* its name may not be on disk yet */
+    _Atomic bool unsynced; /* something was written since the last sync */
+};
+
+static int64_t today(void)
+{
+    return moment_wall_us() / DAY_US;
+}
+
+/* Whether the file ends inside a line: a crash tore it. */
+static bool is_torn(int fd)
+{
+    struct stat facts;
+    char last;
+
+    if (fstat(fd, &facts) != 0 || facts.st_size == 0) return false;
+    return pread(fd, &last, 1, facts.st_size - 1) == 1 && last != '\n';
+}
+
+/* The file of `day`, or -1 (errno tells). */
+static int open_day(const struct journal *journal, int64_t day)
+{
+    char name[MOMENT_ISO_SIZE];
+    char *path = NULL;
+
+    moment_iso(day * (DAY_US / 1000), name);
+    if (asprintf(&path, "%s/%.10s-w%u.jsonl", journal->dir, name, journal->worker) < 0)
+        return -1;
+    int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    int why = errno;
+    free(path);
+    errno = why;
+    return fd;
+}
+
+/* What a crash left of a line is ended before the first of ours. */
+static bool end_torn_line(struct journal *journal)
+{
+    if (!journal->torn) return true;
+    if (write(journal->fd, "\n", 1) != 1) return false;
+    journal->torn = false;
+    atomic_store(&journal->unsynced, true);
+    return true;
+}
+
+static bool make_dir(const char *path)
+{
+    return mkdir(path, 0700) == 0 || errno == EEXIST;
+}
+
+static char *explain(const char *what, const char *path, int why)
+{
+    char *text = NULL;
+
+    if (asprintf(&text, "%s %s: %s", what, path, strerror(why)) < 0) return NULL;
+    return text;
+}
+
+struct journal *journal_open(const char *data_dir, unsigned worker, char **error)
+{
+    struct journal *journal = calloc(1, sizeof(*journal));
+
+    *error = NULL;
+    if (!journal) return NULL;
+    journal->fd = journal->left_fd = -1;
+    journal->worker = worker;
+    journal->new_file = true;
+    buf_init(&journal->queued, SPOOL_LIMIT);
+    if (asprintf(&journal->dir, "%s/journal", data_dir) < 0) {
+        journal->dir = NULL;
+        goto fail;
+    }
+    if (!make_dir(data_dir) || !make_dir(journal->dir)) {
+        *error = explain("cannot make", journal->dir, errno);
+        goto fail;
+    }
+    journal->day = today();
+    journal->fd = open_day(journal, journal->day);
+    if (journal->fd < 0) {
+        *error = explain("cannot write to", journal->dir, errno);
+        goto fail;
+    }
+    journal->torn = is_torn(journal->fd);
+    (void)end_torn_line(journal); /* a full disk says no for now: the next flush tries again */
+    return journal;
+fail:
+    journal_close(journal);
+    return NULL;
+}
+
+bool journal_append(struct journal *journal, const char *line, size_t len)
+{
+    if (len >= SPOOL_LIMIT || !buf_reserve(&journal->queued, len + 1)) return false;
+    return buf_append(&journal->queued, line, len) && buf_append(&journal->queued, "\n", 1);
+}
+
+/* A new UTC day has a new file, as soon as the old one ends with a whole line. The old one is
+ * left to journal_sync(); where nobody syncs, the next day closes it. */
+static bool turn_page(struct journal *journal)
+{
+    int64_t day = today();
+
+    if (journal->mid_line || day == journal->day) return true;
+    int fd = open_day(journal, day);
+    if (fd < 0) return false;
+    lock_take(&journal->files);
+    int older = journal->left_fd;
+    journal->left_fd = journal->fd;
+    journal->fd = fd;
+    journal->new_file = true;
+    lock_drop(&journal->files);
+    atomic_store(&journal->unsynced, true);
+    journal->day = day;
+    journal->torn = is_torn(fd);
+    if (older >= 0) (void)close(older);
+    return true;
+}
+
+bool journal_flush(struct journal *journal)
+{
+    struct buf *queued = &journal->queued;
+
+    if (queued->len == 0) return true;
+    if (!turn_page(journal) || !end_torn_line(journal)) return false;
+    while (queued->len > 0) {
+        ssize_t n = write(journal->fd, queued->data, queued->len);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return false;
+        journal->mid_line = queued->data[n - 1] != '\n';
+        buf_consume(queued, (size_t)n);
+        atomic_store(&journal->unsynced, true);
+    }
+    if (queued->cap > KEPT) buf_free(queued);
+    return true;
+}
+
+static bool sync_dir(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0) return false;
+    bool ok = fsync(fd) == 0;
+    (void)close(fd);
+    return ok;
+}
+
+/* True when there is nothing to sync. Closes fd. */
+static bool sync_file(int fd)
+{
+    if (fd < 0) return true;
+    bool ok = fdatasync(fd) == 0;
+    (void)close(fd);
+    return ok;
+}
+
+/* Works on a descriptor of its own, so that the worker may turn the page meanwhile. */
+void journal_sync(struct journal *journal)
+{
+    if (!atomic_exchange(&journal->unsynced, false)) return;
+    lock_take(&journal->files);
+    int fd = dup(journal->fd);
+    int left = journal->left_fd;
+    bool new_file = journal->new_file;
+    journal->left_fd = -1;
+    journal->new_file = false;
+    lock_drop(&journal->files);
+
+    bool ok = sync_file(left);
+    ok = fd >= 0 && sync_file(fd) && ok;
+    if (new_file && !sync_dir(journal->dir)) {
+        ok = false;
+        lock_take(&journal->files);
+        journal->new_file = true;
+        lock_drop(&journal->files);
+    }
+    if (!ok) atomic_store(&journal->unsynced, true);
+}
+
+size_t journal_queued(const struct journal *journal)
+{
+    return journal->queued.len;
+}
+
+void journal_close(struct journal *journal)
+{
+    if (!journal) return;
+    if (journal->fd >= 0) {
+        (void)journal_flush(journal);
+        journal_sync(journal);
+        (void)close(journal->fd);
+    }
+    if (journal->left_fd >= 0) (void)close(journal->left_fd);
+    buf_free(&journal->queued);
+    free(journal->dir);
+    free(journal);
+}
