@@ -1,0 +1,89 @@
+-- What one client asked for: the call that stages and adapters read.
+
+local crypto = require "engine.crypto"
+local tokens = require "lib.tokens"
+
+local call = {}
+
+-- Subtrees nobody has to understand: they keep their order, their empties and their digits.
+local DECODE = {
+  raw = {
+    parameters = true, input_schema = true, schema = true, input = true, metadata = true,
+  },
+}
+
+---@class Call
+---@field request table      the client's request (meta/engine.lua)
+---@field id string          uuid7; x-moongate-request-id
+---@field dialect string     "openai"
+---@field cfg table
+---@field key table          the virtual key
+---@field doc table          the body, indexed
+---@field model string       as asked
+---@field group table        the model group that routing chose
+---@field stream boolean
+---@field started number     monotonic seconds
+---@field deadline number    monotonic seconds; covers attempts, waits and fallbacks
+---@field attempts table[]
+---@field dropped string[]
+---@field body table         lazily decoded
+---@field input_tokens integer  lazily estimated
+---@field user string?
+
+local methods, lazy = {}, {}
+
+function lazy.body(self)
+  return self.doc:decode(DECODE)
+end
+
+function lazy.input_tokens(self)
+  return tokens.input(self.body)
+end
+
+function lazy.user(self)
+  local user = self.doc and self.doc:get("user")
+  return type(user) == "string" and user or nil
+end
+
+-- Sticky: the same key and user (or session) fall on the same side of a percentage.
+function lazy.bucket(self)
+  local session = self.request:header("x-session-id") or self.request:header("session-id")
+  local text = self.key.name .. "\0" .. (self.user or session or self.id)
+  return tonumber(crypto.sha256(text):sub(1, 8), 16) % 100
+end
+
+--- 0 to 99, the same for the same key and user: `if call:percent() < 5 then …`.
+function methods:percent()
+  return self.bucket
+end
+
+--- A hint that the provider cannot take and the client can do without; named to the client.
+function methods:drop(name)
+  for _, known in ipairs(self.dropped) do
+    if known == name then return end
+  end
+  self.dropped[#self.dropped + 1] = name
+end
+
+local Call = {}
+
+function Call.__index(self, name)
+  local method = methods[name]
+  if method then return method end
+  local make = lazy[name]
+  if not make then return nil end
+  local value = make(self)
+  rawset(self, name, value)
+  return value
+end
+
+--- A call of `request`, not yet read.
+---@return Call
+function call.new(request, dialect, cfg)
+  return setmetatable({
+    request = request, id = crypto.uuid7(), dialect = dialect, cfg = cfg,
+    started = request.started, attempts = {}, dropped = {}, stream = false,
+  }, Call)
+end
+
+return call

@@ -1,0 +1,441 @@
+-- The answer to one call: adapters say it in verbs, the client's dialect turns it into bytes.
+--
+-- Nothing reaches the client before the first real piece of an answer, so that whatever fails
+-- until then can still be tried elsewhere; from then on `committed` is true. The last bytes
+-- leave in close(), after the journal line.
+
+local json = require "engine.json"
+local provider_error = require "lib.provider_error"
+local time = require "engine.time"
+local tokens = require "lib.tokens"
+local usage = require "lib.usage"
+
+local reply = {}
+
+-- Events of an OpenAI stream that a script must see; the engine passes all others on.
+local MARKS = { '"usage":', '"finish_reason":', '"error":', "[DONE]" }
+local HELD_MOST = 16 -- events without substance; then the head leaves all the same
+local TOKEN_BYTES = 4
+
+---@class Reply
+---@field committed boolean       bytes to the client have begun
+---@field usage_total table       lib/usage.lua's shape, merged
+---@field estimated boolean?      usage_total is our estimate, not the provider's word
+---@field finish_reason string?
+---@field first_token_at number?  monotonic seconds
+---@field id string?              as the provider named the answer
+---@field model string?           as the provider named the model
+
+local Reply = {}
+Reply.__index = Reply
+
+--- An empty reply to `call`, in the words of `writer` (dialects/*_writer.lua).
+---@return Reply
+function reply.new(call, writer)
+  local self = setmetatable({ call = call, request = call.request, writer = writer }, Reply)
+  self.committed = false
+  self:abandon()
+  return self
+end
+
+--- Forget everything not yet sent, between two attempts.
+function Reply:abandon()
+  self.usage_total = {}
+  self.seen, self.events_passed = 0, 0
+  self.held, self.prefix, self.opened, self.passing = nil, nil, nil, nil
+  self.id, self.model, self.finish_reason, self.done = nil, nil, nil, nil
+  self.first_token_at, self.ready, self.estimated = nil, nil, nil
+  self.texts, self.thoughts, self.refusals, self.tool_calls = nil, nil, nil, nil
+  self.blocks = nil
+end
+
+-- Bytes to the client -----------------------------------------------------------------
+
+local function base_headers(self, content_type)
+  local call = self.call
+  local headers = {
+    ["content-type"] = content_type,
+    ["x-request-id"] = call.id,
+    ["x-moongate-request-id"] = call.id,
+    ["x-moongate-attempts"] = tostring(#call.attempts),
+  }
+  if call.dep then headers["x-moongate-deployment"] = call.dep.name end
+  if call.dropped[1] then headers["x-moongate-dropped"] = table.concat(call.dropped, ",") end
+  for name, value in pairs(call.provider_headers or {}) do headers[name] = value end
+  return headers
+end
+
+function Reply:commit()
+  local headers = base_headers(self, "text/event-stream")
+  headers["cache-control"] = "no-cache"
+  headers["x-accel-buffering"] = "no"
+  self.committed = true
+  self.first_token_at = self.first_token_at or time.monotonic()
+  self.request:begin(200, headers)
+  local held = self.held
+  self.held = nil
+  if held then self.request:send(table.concat(held)) end
+end
+
+-- Bytes that carry something: from here on there is no second attempt.
+local function emit(self, bytes)
+  if not self.committed then self:commit() end
+  self.request:send(bytes)
+end
+
+local function hold(self, bytes)
+  if self.committed then return self.request:send(bytes) end
+  local held = self.held or {}
+  self.held = held
+  held[#held + 1] = bytes
+  if #held >= HELD_MOST then self:commit() end
+end
+
+-- The first chunk of a stream that we write ourselves.
+local function open(self)
+  if self.opened then return end
+  self.opened = true
+  hold(self, self.writer.open(self))
+end
+
+local function append(self, list, text)
+  local texts = self[list]
+  if not texts then
+    texts = {}
+    self[list] = texts
+  end
+  texts[#texts + 1] = text
+end
+
+local function piece(self, text, list, write)
+  if type(text) ~= "string" or text == "" then return end
+  self.seen = self.seen + #text
+  self.first_token_at = self.first_token_at or time.monotonic()
+  if not self.call.stream then return append(self, list, text) end
+  open(self)
+  emit(self, write(self, text))
+end
+
+-- The verbs ---------------------------------------------------------------------------
+
+--- The answer begins. Not yet a reason to tell the client.
+function Reply:start(info)
+  self.id, self.model = info.id or self.id, info.model or self.model
+  if self.call.stream then open(self) end
+end
+
+function Reply:text(text)
+  piece(self, text, "texts", self.writer.text)
+end
+
+function Reply:refusal(text)
+  piece(self, text, "refusals", self.writer.refusal)
+end
+
+-- A signed (or redacted) block of thought, which the client has to send back as it came.
+local function block(self, options)
+  local value
+  if options.redacted then
+    value = json.object({ "type", "data" }, {
+      type = "redacted_thinking", data = options.redacted,
+    })
+  else
+    local thoughts = self.thoughts or {}
+    value = json.object({ "type", "thinking", "signature" }, {
+      type = "thinking", signature = options.signature,
+      thinking = table.concat(thoughts, "", self.signed or 1),
+    })
+    self.signed = #thoughts + 1
+  end
+  append(self, "blocks", value)
+  if not self.call.stream then return end
+  open(self)
+  emit(self, self.writer.block(self, value))
+end
+
+--- Thought aloud. options.signature closes the block the text so far belongs to;
+--- options.redacted is a block of its own.
+function Reply:reasoning(text, options)
+  if self.call.stream and type(text) == "string" and text ~= "" then
+    append(self, "thoughts", text) -- kept for the signature
+  end
+  piece(self, text, "thoughts", self.writer.reasoning)
+  if options and (options.signature or options.redacted) then block(self, options) end
+end
+
+-- Which call a piece belongs to: its index where it says one, else a new one for a new id,
+-- else the last.
+local function slot(self, call)
+  local calls = self.tool_calls or { by_index = {} }
+  self.tool_calls = calls
+  local known
+  if call.index then
+    known = calls.by_index[call.index]
+  elseif not call.id then
+    known = calls[#calls]
+  end
+  if known then return known, false end
+  known = { index = #calls, id = call.id, name = call.name, pieces = {}, extra = call.extra }
+  calls[#calls + 1] = known
+  if call.index then calls.by_index[call.index] = known end
+  return known, true
+end
+
+--- A tool call begins (with an id) or goes on (without).
+function Reply:tool_call(call)
+  local known, new = slot(self, call)
+  local arguments = call.arguments or ""
+  known.id, known.name = known.id or call.id, known.name or call.name
+  known.pieces[#known.pieces + 1] = arguments
+  self.seen = self.seen + #arguments + (new and #(call.name or "") or 0)
+  self.first_token_at = self.first_token_at or time.monotonic()
+  if not self.call.stream then return end
+  open(self)
+  emit(self, self.writer.tool_call(self, known, arguments, new))
+end
+
+--- Why it ended: stop, length, tool_calls, content_filter.
+function Reply:finish(reason)
+  local again = self.finish_reason
+  self.finish_reason = reason
+  if again or not self.call.stream then return end
+  open(self)
+  emit(self, self.writer.finish(self, reason))
+end
+
+--- Tokens, in any number of pieces; the last word on each kind stands.
+function Reply:usage(counts)
+  usage.merge(self.usage_total, counts)
+end
+
+-- OpenAI's shapes ---------------------------------------------------------------------
+
+local function text_of(value)
+  return type(value) == "string" and value ~= "" and value or nil
+end
+
+-- Does a delta hold anything but its role?
+local function says_something(delta)
+  if type(delta) ~= "table" then return false end
+  for name, value in pairs(delta) do
+    if name ~= "role" and value ~= json.null and value ~= "" then
+      if type(value) ~= "table" or next(value) ~= nil then return true end
+    end
+  end
+  return false
+end
+
+local function carries(choices)
+  for _, choice in ipairs(choices) do
+    if text_of(choice.finish_reason) or says_something(choice.delta) then return true end
+  end
+  return false
+end
+
+local function tool_calls(self, calls)
+  for _, call in ipairs(type(calls) == "table" and calls or {}) do
+    local named = type(call["function"]) == "table" and call["function"] or {}
+    self:tool_call {
+      index = call.index, id = text_of(call.id), name = text_of(named.name),
+      arguments = text_of(named.arguments),
+    }
+  end
+end
+
+local function say(self, message)
+  if type(message) ~= "table" then return end
+  self:reasoning(text_of(message.reasoning_content) or text_of(message.reasoning))
+  self:text(message.content)
+  self:refusal(message.refusal)
+  tool_calls(self, message.tool_calls)
+end
+
+-- What we keep of a chunk or a whole answer, whoever else gets it.
+local function note(self, t, choices)
+  self.id, self.model = self.id or text_of(t.id), self.model or text_of(t.model)
+  if type(t.usage) == "table" then self:usage(usage.from_openai(t.usage)) end
+  for _, choice in ipairs(choices) do
+    self.finish_reason = text_of(choice.finish_reason) or self.finish_reason
+  end
+end
+
+local function pass(self, t, choices, bytes)
+  self.passing = true
+  local asked = self.call.include_usage
+  if #choices == 0 and type(t.usage) == "table" and not asked then return end
+  bytes = bytes or "data: " .. json.encode(t) .. "\n\n"
+  if self.committed then
+    self.events_passed = self.events_passed + 1
+    return self.request:send(bytes)
+  end
+  self.frame = self.frame or #bytes -- what an event weighs without text in it
+  if not carries(choices) then return hold(self, bytes) end
+  emit(self, bytes)
+end
+
+--- One OpenAI chunk. Goes out as the bytes it came in where the client speaks that dialect.
+function Reply:chunk(t, bytes)
+  if type(t) ~= "table" then return end
+  if type(t.error) == "table" or type(t.error) == "string" then provider_error.raise(200, t) end
+  local choices = type(t.choices) == "table" and t.choices or {}
+  if self.call.stream and self.writer.dialect == "openai" then
+    note(self, t, choices)
+    return pass(self, t, choices, bytes)
+  end
+  local before = self.finish_reason
+  note(self, t, choices)
+  local choice = choices[1]
+  if not choice then return end
+  local reason = self.finish_reason
+  self.finish_reason = before
+  say(self, choice.delta)
+  if reason then self:finish(reason) end
+end
+
+-- A finish reason out of bytes nobody decodes: in a JSON text the quoted name with a colon
+-- cannot stand inside a string, where its quotes would be escaped.
+local function finish_of(doc)
+  local choices = doc:raw("choices")
+  return choices and choices:match('"finish_reason"%s*:%s*"([^"]*)"')
+end
+
+local function note_doc(self, doc)
+  local counts = doc:get("usage")
+  if type(counts) == "table" then self:usage(usage.from_openai(counts)) end
+  self.model = text_of(doc:get("model"))
+  self.finish_reason = finish_of(doc)
+  self.seen = #doc
+  self.ready = doc
+end
+
+--- A whole OpenAI answer: a document, or a table. A document goes to a client of that dialect
+--- as it is.
+function Reply:completion(t)
+  local is_doc = type(t) == "userdata"
+  if is_doc and not self.call.stream and self.writer.dialect == "openai" then
+    return note_doc(self, t)
+  end
+  if is_doc then t = t:decode() end
+  local choice = type(t.choices) == "table" and t.choices[1]
+  note(self, t, {})
+  self:start { id = text_of(t.id), model = text_of(t.model) }
+  if not choice then return end
+  say(self, choice.message)
+  self:finish(text_of(choice.finish_reason) or "stop")
+end
+
+--- An answer in the client's own dialect that nobody could read, passed on as it came.
+function Reply:unread(text)
+  self.ready, self.seen = text, #text
+end
+
+-- Events ------------------------------------------------------------------------------
+
+--- The events of an OpenAI stream, for adapters: name, data, bytes. Once the client has its
+--- first bytes, events that hold nothing a script must see go by inside the engine.
+function Reply:events(upstream)
+  local pull = upstream:sse()
+  local relay = self.call.stream and self.writer.dialect == "openai"
+  return function()
+    if self.done then return nil end
+    local name, data, bytes
+    if relay and self.committed then
+      name, data, bytes = upstream:relay(self.request, MARKS)
+    else
+      name, data, bytes = pull()
+    end
+    if data == "[DONE]" then
+      self.done = true
+      return nil
+    end
+    return name, data, bytes
+  end
+end
+
+--- Take what the engine passed on by itself into account.
+function Reply:relayed(passed)
+  if not passed or not passed.events then return end
+  local text = (passed.bytes or 0) - passed.events * (self.frame or 0)
+  self.seen = self.seen + math.max(text, passed.events * TOKEN_BYTES)
+end
+
+--- Did the provider end this answer, or only stop?
+function Reply:is_whole()
+  return self.finish_reason ~= nil or self.done == true
+end
+
+--- Was anything said at all?
+function Reply:is_empty()
+  return not (self.ready or self.finish_reason or self.first_token_at or self.opened
+    or self.passing)
+end
+
+--- Fill in what the provider did not count. Flags the total as an estimate where it had to.
+function Reply:estimate(call)
+  local total = self.usage_total
+  if total.input_tokens and total.output_tokens then return end
+  self.estimated = true
+  total.input_tokens = total.input_tokens or call.input_tokens
+  total.output_tokens = total.output_tokens
+    or tokens.of_bytes(self.seen + self.events_passed * TOKEN_BYTES)
+end
+
+-- The end -----------------------------------------------------------------------------
+
+--- Answer with a body of our own (a list of models, a health report).
+function Reply:answer(status, body)
+  self.own = { status = status, body = body }
+end
+
+local function retry_header(err)
+  if err.quota then return "false" end
+  if err.status == 408 or err.status == 429 or err.status == 503 then return "true" end
+  return "false"
+end
+
+local function refuse(self, err)
+  local headers = base_headers(self, "application/json")
+  headers["x-should-retry"] = retry_header(err)
+  if headers["x-should-retry"] == "true" and err.status ~= 408 then
+    headers["retry-after"] = tostring(math.max(1, math.ceil(err.retry_after or 1)))
+  end
+  if err.allow then headers.allow = err.allow end
+  self.request:respond(err.status, headers, err.body or self.writer.error(err))
+end
+
+-- A stream that broke: an event says so, and no mark of success follows it.
+local function break_off(self, err)
+  self.request:send(self.writer.stream_error(err))
+  self.request:finish(false)
+end
+
+local function end_stream(self)
+  if not self.committed then self:commit() end
+  self.request:send(self.writer.tail(self))
+  self.request:finish(true)
+end
+
+local function end_whole(self)
+  local headers = base_headers(self, "application/json")
+  headers["x-moongate-cost"] = self.cost
+  self.request:respond(200, headers, self.ready or self.writer.whole(self))
+end
+
+--- The last bytes, or the error. May wait, and so may raise.
+function Reply:close(err)
+  if err and err.kind == "cancelled" then
+    if self.committed then self.request:finish(false) end
+  elseif err and self.committed then
+    break_off(self, err)
+  elseif err then
+    refuse(self, err)
+  elseif self.own then
+    self.request:respond(self.own.status, base_headers(self, "application/json"), self.own.body)
+  elseif self.call.stream then
+    end_stream(self)
+  else
+    end_whole(self)
+  end
+end
+
+return reply
