@@ -1,0 +1,17 @@
+-- OpenAI: https://platform.openai.com/docs/api-reference/chat
+
+local chat = require "lib.chat"
+
+local function headers(dep)
+  local out = chat.bearer(dep)
+  out["openai-organization"] = dep.provider.organization
+  out["openai-project"] = dep.provider.project
+  return out
+end
+
+return require("providers.openai_compatible"):with {
+  base_url        = "https://api.openai.com/v1",
+  headers         = headers,
+  max_tokens_name = "max_completion_tokens", -- reasoning models refuse the older name
+  fields          = { organization = { type = "string" }, project = { type = "string" } },
+}

@@ -1,0 +1,188 @@
+-- The OpenAI chat shapes, and adapters that speak them.
+
+local chat_errors = require "lib.chat_errors"
+local fault = require "lib.fault"
+local json = require "engine.json"
+local usage_words = require "lib.usage"
+
+local chat = { classify = chat_errors.classify, problem = chat_errors.problem }
+
+-- Small questions --------------------------------------------------------------
+
+--- Is there a value: neither absent nor null?
+function chat.given(value)
+  return value ~= nil and value ~= json.null
+end
+
+--- `value` if it is a table, else an empty one: for members that may be null or missing.
+function chat.table_or_empty(value)
+  return type(value) == "table" and not json.is_raw(value) and value or {}
+end
+
+--- The text of a message's content: a string, a list of parts, or nothing at all.
+function chat.text(content)
+  if type(content) == "string" then return content end
+  local out = {}
+  for _, part in ipairs(chat.table_or_empty(content)) do
+    local text = type(part) == "table" and (part.text or part.refusal)
+    if type(text) == "string" then out[#out + 1] = text end
+  end
+  return table.concat(out)
+end
+
+--- media type and base64 text of a data URL; nil for every other URL.
+function chat.data_url(url)
+  if url:sub(1, 5):lower() ~= "data:" then return nil end
+  local head, data = url:match("^[^:]+:([^,]*),(.*)$")
+  if not head or not head:find(";base64$") then return nil end
+  local media_type = head:match("^[^;]+")
+  return media_type and media_type:lower() or "application/octet-stream", data
+end
+
+-- Usage ------------------------------------------------------------------------
+
+-- Most send it beside `choices`; Groq in x_groq, Moonshot in the choice.
+local function usage_of(chunk)
+  if type(chunk.usage) == "table" then return chunk.usage end
+  local groq = chat.table_or_empty(chunk.x_groq).usage
+  if type(groq) == "table" then return groq end
+  local choice = chat.table_or_empty(chat.table_or_empty(chunk.choices)[1])
+  return type(choice.usage) == "table" and choice.usage or nil
+end
+
+-- Request ----------------------------------------------------------------------
+
+-- A stream's usage has to be asked for, or nobody learns what it cost.
+local function ask_for_usage(doc, edits)
+  local kind = doc:type("stream_options")
+  if kind == "object" then
+    if doc:get("stream_options").include_usage ~= true then
+      edits["stream_options.include_usage"] = true
+    end
+  elseif kind == nil then
+    edits["stream_options.include_usage"] = true
+  else
+    edits.stream_options = { include_usage = true }
+  end
+end
+
+-- The deployment's max_tokens is a ceiling: it lowers what was asked, and stands where nothing
+-- was asked.
+local function cap_tokens(doc, dep, edits)
+  local asked = false
+  for _, name in ipairs { "max_completion_tokens", "max_tokens" } do
+    local value = doc:get(name)
+    asked = asked or chat.given(value)
+    if type(value) == "number" and value > dep.max_tokens then edits[name] = dep.max_tokens end
+  end
+  if not asked then
+    local adapter = dep.provider and dep.provider.adapter
+    edits[adapter and adapter.max_tokens_name or "max_tokens"] = dep.max_tokens
+  end
+end
+
+--- The call as it came, but for the model's name, the wish for usage and the ceiling.
+function chat.encode(call, dep)
+  local doc, edits = call.doc, {}
+  local model = dep.deployment or dep.model
+  if doc:get("model") ~= model then edits.model = model end
+  if call.stream then ask_for_usage(doc, edits) end
+  if dep.max_tokens then cap_tokens(doc, dep, edits) end
+  return next(edits) and doc:splice(edits) or doc
+end
+
+-- Response ---------------------------------------------------------------------
+
+--- A whole answer, passed on as the bytes it came in.
+function chat.decode(doc, reply)
+  local choices, usage = doc:type("choices"), doc:get("usage")
+  if choices ~= "array" and type(usage) ~= "table" then
+    if chat.given(doc:get("error")) then chat_errors.raise(doc:decode()) end
+    fault.raise("invalid_response", "the provider's answer is no chat completion")
+  end
+  if type(usage) == "table" then reply:usage(usage_words.from_openai(usage)) end
+  reply:completion(doc)
+end
+
+local function finishes(chunk)
+  for _, choice in ipairs(chat.table_or_empty(chunk.choices)) do
+    local reason = chat.table_or_empty(choice).finish_reason
+    if type(reason) == "string" and reason ~= "" then return true end
+  end
+  return false
+end
+
+-- One event that is no `[DONE]`. Returns whether a choice ended with it.
+local function chunk_event(name, data, bytes, reply)
+  if type(data) ~= "table" then
+    fault.raise("invalid_response", "an event of the provider's stream is not JSON")
+  end
+  if chat.given(data.error) or name == "error" then chat_errors.raise(data) end
+  local usage = usage_of(data)
+  if usage then reply:usage(usage_words.from_openai(usage)) end
+  reply:chunk(data, bytes)
+  return finishes(data)
+end
+
+--- A stream, passed on event by event. What follows `[DONE]` is read, so that the connection
+--- can be used again, and ignored.
+function chat.stream(upstream, reply)
+  local done, finished = false, false
+  for name, data, bytes in reply:events(upstream) do
+    if data == "[DONE]" then
+      done = true
+    elseif not done and data ~= "" then
+      finished = chunk_event(name, data, bytes, reply) or finished
+    end
+  end
+  if not (done or finished) then
+    fault.raise("truncated", "the provider's stream stopped before its end")
+  end
+end
+
+--- The data of one server-sent event, decoded again with `options`: for readers that need the
+--- text of a member as it came.
+function chat.reread(bytes, options)
+  local lines = {}
+  for line in bytes:gmatch("[^\r\n]+") do
+    local data = line:match("^data: ?(.*)$")
+    if data then lines[#lines + 1] = data end
+  end
+  return json.decode(table.concat(lines, "\n"), options)
+end
+
+-- Adapters ---------------------------------------------------------------------
+
+--- The key as a bearer token, where there is a key.
+function chat.bearer(dep)
+  local key = dep.provider.api_key
+  return { authorization = key and "Bearer " .. key or nil }
+end
+
+local Adapter = {}
+Adapter.__index = Adapter
+
+local DEFAULTS = {
+  path = "/chat/completions", headers = chat.bearer, classify = chat_errors.classify,
+}
+
+--- An adapter: what `t` says, and the OpenAI chat dialect for the rest.
+function chat.adapter(t)
+  local adapter = {
+    encode = chat.encode, decode = chat.decode, stream = chat.stream,
+  }
+  for name, value in pairs(DEFAULTS) do adapter[name] = value end
+  for name, value in pairs(t) do adapter[name] = value end
+  if adapter.decode == chat.decode and not adapter.answer then adapter.dialect = "openai" end
+  return setmetatable(adapter, Adapter)
+end
+
+--- The same adapter with some members changed.
+function Adapter:with(changes)
+  local copy = {}
+  for name, value in pairs(self) do copy[name] = value end
+  for name, value in pairs(changes) do copy[name] = value end
+  return setmetatable(copy, Adapter)
+end
+
+return chat
