@@ -13,8 +13,8 @@
 --   [mock chunks=5 cut=3]             five pieces, and the line breaks after three
 --   [mock tools=2 reasoning=1]        call two tools (0: none); think first
 
-local chat_errors = require "lib.chat_errors"
 local chat = require "lib.chat"
+local chat_errors = require "lib.chat_errors"
 local fault = require "lib.fault"
 local json = require "engine.json"
 local schema = require "lib.schema"

@@ -3,9 +3,9 @@
 local chat_errors = require "lib.chat_errors"
 local fault = require "lib.fault"
 local json = require "engine.json"
-local usage_words = require "lib.usage"
+local usage = require "lib.usage"
 
-local chat = { classify = chat_errors.classify, problem = chat_errors.problem }
+local chat = {}
 
 -- Small questions --------------------------------------------------------------
 
@@ -37,17 +37,6 @@ function chat.data_url(url)
   if not head or not head:find(";base64$") then return nil end
   local media_type = head:match("^[^;]+")
   return media_type and media_type:lower() or "application/octet-stream", data
-end
-
--- Usage ------------------------------------------------------------------------
-
--- Most send it beside `choices`; Groq in x_groq, Moonshot in the choice.
-local function usage_of(chunk)
-  if type(chunk.usage) == "table" then return chunk.usage end
-  local groq = chat.table_or_empty(chunk.x_groq).usage
-  if type(groq) == "table" then return groq end
-  local choice = chat.table_or_empty(chat.table_or_empty(chunk.choices)[1])
-  return type(choice.usage) == "table" and choice.usage or nil
 end
 
 -- Request ----------------------------------------------------------------------
@@ -95,48 +84,35 @@ end
 
 --- A whole answer, passed on as the bytes it came in.
 function chat.decode(doc, reply)
-  local choices, usage = doc:type("choices"), doc:get("usage")
-  if choices ~= "array" and type(usage) ~= "table" then
+  if doc:type("choices") ~= "array" and doc:type("usage") ~= "object" then
     if chat.given(doc:get("error")) then chat_errors.raise(doc:decode()) end
-    fault.raise("invalid_response", "the provider's answer is no chat completion")
+    fault.raise("invalid_response", "The provider's answer is no chat completion.")
   end
-  if type(usage) == "table" then reply:usage(usage_words.from_openai(usage)) end
   reply:completion(doc)
 end
 
-local function finishes(chunk)
-  for _, choice in ipairs(chat.table_or_empty(chunk.choices)) do
-    local reason = chat.table_or_empty(choice).finish_reason
-    if type(reason) == "string" and reason ~= "" then return true end
-  end
-  return false
+-- Most send the usage beside `choices`; Groq in x_groq, Moonshot in the choice.
+local function hidden_usage(chunk)
+  local groq = chat.table_or_empty(chunk.x_groq).usage
+  if type(groq) == "table" then return groq end
+  local choice = chat.table_or_empty(chat.table_or_empty(chunk.choices)[1])
+  return type(choice.usage) == "table" and choice.usage or nil
 end
 
--- One event that is no `[DONE]`. Returns whether a choice ended with it.
-local function chunk_event(name, data, bytes, reply)
+local function event(name, data, bytes, reply)
   if type(data) ~= "table" then
-    fault.raise("invalid_response", "an event of the provider's stream is not JSON")
+    fault.raise("invalid_response", "An event of the provider's stream is not JSON.")
   end
-  if chat.given(data.error) or name == "error" then chat_errors.raise(data) end
-  local usage = usage_of(data)
-  if usage then reply:usage(usage_words.from_openai(usage)) end
+  if name == "error" or chat.given(data.error) then chat_errors.raise(data) end
+  local counts = hidden_usage(data)
+  if counts then reply:usage(usage.from_openai(counts)) end
   reply:chunk(data, bytes)
-  return finishes(data)
 end
 
---- A stream, passed on event by event. What follows `[DONE]` is read, so that the connection
---- can be used again, and ignored.
+--- A stream, passed on event by event.
 function chat.stream(upstream, reply)
-  local done, finished = false, false
   for name, data, bytes in reply:events(upstream) do
-    if data == "[DONE]" then
-      done = true
-    elseif not done and data ~= "" then
-      finished = chunk_event(name, data, bytes, reply) or finished
-    end
-  end
-  if not (done or finished) then
-    fault.raise("truncated", "the provider's stream stopped before its end")
+    if data ~= "" then event(name, data, bytes, reply) end
   end
 end
 
@@ -164,13 +140,12 @@ Adapter.__index = Adapter
 
 local DEFAULTS = {
   path = "/chat/completions", headers = chat.bearer, classify = chat_errors.classify,
+  encode = chat.encode, decode = chat.decode, stream = chat.stream,
 }
 
 --- An adapter: what `t` says, and the OpenAI chat dialect for the rest.
 function chat.adapter(t)
-  local adapter = {
-    encode = chat.encode, decode = chat.decode, stream = chat.stream,
-  }
+  local adapter = {}
   for name, value in pairs(DEFAULTS) do adapter[name] = value end
   for name, value in pairs(t) do adapter[name] = value end
   if adapter.decode == chat.decode and not adapter.answer then adapter.dialect = "openai" end

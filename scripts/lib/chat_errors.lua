@@ -41,12 +41,26 @@ local KIND_BY_WORD = {
   invalid_request_error           = "bad_request",
   badrequesterror                 = "bad_request",
   invalid_value                   = "bad_request",
+
+  -- Google's error.status
+  resource_exhausted              = "rate_limit",
+  unauthenticated                 = "auth",
+  not_found                       = "model_missing",
+  unavailable                     = "overloaded",
+  internal                        = "server_error",
+  deadline_exceeded               = "timeout",
+  invalid_argument                = "bad_request",
+  failed_precondition             = "bad_request",
 }
 
 local KIND_BY_STATUS = {
-  [400] = "bad_request", [401] = "auth", [402] = "auth", [403] = "auth",
-  [404] = "model_missing", [408] = "timeout", [413] = "bad_request", [422] = "bad_request",
-  [429] = "rate_limit", [503] = "overloaded", [504] = "timeout", [529] = "overloaded",
+  [400] = "bad_request", [413] = "bad_request", [422] = "bad_request",
+  [401] = "auth", [403] = "auth",
+  [404] = "model_missing", [410] = "model_missing",
+  [402] = "rate_limit", [429] = "rate_limit",
+  [408] = "overloaded", [409] = "overloaded", [425] = "overloaded",
+  [503] = "overloaded", [529] = "overloaded",
+  [504] = "timeout", [524] = "timeout",
 }
 
 -- Statuses that say too little by themselves; a 200 stands for an error inside an answer.
@@ -79,6 +93,7 @@ end
 --- What an error body says: { message, type, code, param }, whatever shape it has.
 function chat_errors.problem(body)
   if type(body) == "string" then return { message = text_or_nil(body:sub(1, 200)) } end
+  if type(body) == "table" and type(body[1]) == "table" then body = body[1] end -- Google's
   if type(body) ~= "table" then return {} end
   local inner = body.error
   if type(inner) ~= "table" then
@@ -91,7 +106,7 @@ function chat_errors.problem(body)
   local code = inner.code
   return {
     message = text_or_nil(inner.message) or text_or_nil(inner.detail),
-    type = text_or_nil(inner.type),
+    type = text_or_nil(inner.type) or text_or_nil(inner.status),
     code = (type(code) == "string" or type(code) == "number") and code or nil,
     param = text_or_nil(inner.param),
   }
