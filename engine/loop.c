@@ -4,11 +4,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+
+#include "moment.h"
 
 enum {
     BATCH = 256,
@@ -27,10 +28,7 @@ struct loop {
 
 static int64_t monotonic_ms(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return moment_monotonic_us() / 1000;
 }
 
 struct loop *loop_new(void)
@@ -78,7 +76,7 @@ void loop_wake(struct loop *loop)
     errno = saved;
 }
 
-/* ---- descriptors ------------------------------------------------------------------------ */
+/* ---- descriptors ---- */
 
 bool loop_add(struct loop *loop, struct loop_watch *watch, int fd, uint32_t events)
 {
@@ -107,7 +105,7 @@ void loop_remove(struct loop *loop, struct loop_watch *watch)
     }
 }
 
-/* ---- timers: a binary heap, slots counted from 1 ---------------------------------------- */
+/* ---- timers: a binary heap, slots counted from 1 ---- */
 
 static void place(struct loop *loop, size_t slot, struct loop_timer *timer)
 {
@@ -186,7 +184,7 @@ static void fire_timers(struct loop *loop)
     }
 }
 
-/* ---- one turn --------------------------------------------------------------------------- */
+/* ---- one turn ---- */
 
 static int wait_ms(const struct loop *loop, int64_t max_ms)
 {

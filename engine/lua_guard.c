@@ -1,19 +1,16 @@
 #include "lua_guard.h"
 
 #include <sched.h>
-#include <time.h>
 
 #include <lauxlib.h>
 
 #include "lua_context.h"
 #include "lua_vm.h"
+#include "moment.h"
 
 static int64_t monotonic_ms(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return moment_monotonic_us() / 1000;
 }
 
 static void guard_lock(struct guard *guard)

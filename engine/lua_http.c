@@ -58,8 +58,7 @@ struct upstream_box *lua_upstream_live(lua_State *L)
     return box;
 }
 
-/* ---- open ---------------------------------------------------------------------------------
- */
+/* ---- open ---- */
 
 static int64_t milliseconds(lua_State *L, int index, const char *name)
 {
@@ -176,8 +175,7 @@ static int l_gc(lua_State *L)
     return 0;
 }
 
-/* ---- look ---------------------------------------------------------------------------------
- */
+/* ---- look ---- */
 
 /* bool = waiting(): no status line yet */
 static int l_waiting(lua_State *L)
@@ -235,8 +233,7 @@ static int l_take_bytes(lua_State *L)
     return 1;
 }
 
-/* ---- fields -------------------------------------------------------------------------------
- */
+/* ---- fields ---- */
 
 /* Seconds an HTTP date lies ahead of the answer's own Date, so that our clock does not matter
  * (MATRICES.md U-24). */

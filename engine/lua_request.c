@@ -67,8 +67,7 @@ static struct request *live(lua_State *L)
     return request;
 }
 
-/* ---- what came ----------------------------------------------------------------------------
- */
+/* ---- what came ---- */
 
 static int l_header(lua_State *L)
 {
@@ -149,8 +148,7 @@ static int l_take_bytes(lua_State *L)
     return 1;
 }
 
-/* ---- answers ------------------------------------------------------------------------------
- */
+/* ---- answers ---- */
 
 /* sent = respond(status, headers, body) */
 static int l_respond(lua_State *L)
@@ -216,8 +214,7 @@ static int l_finish(lua_State *L)
     return 0;
 }
 
-/* ---- fields -------------------------------------------------------------------------------
- */
+/* ---- fields ---- */
 
 static int push_field(lua_State *L, struct request *request, const char *name)
 {

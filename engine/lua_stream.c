@@ -20,8 +20,7 @@ enum {
     PIECE = 64 << 10,
 };
 
-/* ---- read: false means not yet, nil the end -----------------------------------------------
- */
+/* ---- read: false means not yet, nil the end ---- */
 
 static int not_yet(lua_State *L, struct upstream_box *box)
 {
@@ -129,8 +128,7 @@ static int l_next_bytes(lua_State *L)
     return 1;
 }
 
-/* ---- relay --------------------------------------------------------------------------------
- */
+/* ---- relay ---- */
 
 struct marks {
     const char *text[MAX_MARKS];

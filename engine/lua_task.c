@@ -32,8 +32,7 @@ struct task *task_current(lua_State *L)
     return vm_of(L)->running;
 }
 
-/* ---- what a task owns ---------------------------------------------------------------------
- */
+/* ---- what a task owns ---- */
 
 void task_own(lua_State *L, struct task_owned *owned)
 {
@@ -66,8 +65,7 @@ static void release_owned(struct task *task)
     }
 }
 
-/* ---- start and end ------------------------------------------------------------------------
- */
+/* ---- start and end ---- */
 
 static void link_task(struct task *task)
 {
@@ -166,8 +164,7 @@ void tasks_free_idle(struct vm *vm)
     }
 }
 
-/* ---- ready, wait, resume ------------------------------------------------------------------
- */
+/* ---- ready, wait, resume ---- */
 
 void task_ready(struct task *task)
 {

@@ -22,7 +22,7 @@ enum {
     MAX_SECRET_FILE = 64 << 10,
 };
 
-/* ---- memory: LuaJIT's own allocator, counted and capped ---------------------------------- */
+/* ---- memory: LuaJIT's own allocator, counted and capped ---- */
 
 static void *allocate(void *ud, void *block, size_t old, size_t now)
 {
@@ -47,8 +47,7 @@ struct lua_context *lua_context_of(lua_State *L)
     return vm_of(L)->context;
 }
 
-/* ---- files of the bundle ------------------------------------------------------------------
- */
+/* ---- files of the bundle ---- */
 
 /* "pipeline.auth" → scripts/pipeline/auth.lua; "providers.openai" → providers/openai.lua. */
 static const struct bundle_file *module_file(struct vm *vm, const char *module)
@@ -222,8 +221,7 @@ static int open_vm(lua_State *L)
     return 1;
 }
 
-/* ---- a state ------------------------------------------------------------------------------
- */
+/* ---- a state ---- */
 
 /* Names that reach beyond the gateway's own scripts (J5, J6). The command line keeps them. */
 static void close_doors(lua_State *L)
@@ -432,6 +430,23 @@ struct vm *vm_load(struct lua_context *context, struct bundle *files, char **err
     vm->serve_ref = luaL_ref(vm->L, LUA_REGISTRYINDEX);
     lua_gc(vm->L, LUA_GCCOLLECT, 0);
     return vm;
+}
+
+bool vm_try(const struct vm_trial *trial, struct bundle *files, char **error)
+{
+    struct lua_context context = {
+        .shared = trial->shared,
+        .metrics = trial->metrics,
+        .log = trial->log,
+        .gateway = trial->gateway,
+        .worker = trial->slot,
+        .loopback = trial->loopback,
+        .trial = true,
+    };
+    struct vm *vm = vm_load(&context, files, error);
+
+    if (vm) vm_retire(vm);
+    return vm != NULL;
 }
 
 void vm_retire(struct vm *vm)

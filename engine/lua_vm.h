@@ -9,7 +9,11 @@
 #include <lua.h>
 
 struct bundle;
+struct log;
 struct lua_context;
+struct metrics;
+struct moongate;
+struct shared;
 struct task;
 
 /* Born in vm_load(), closed when its last task ends and the worker has dropped it. */
@@ -34,6 +38,18 @@ struct vm {
  * each, as "file:line: message". */
 struct vm *vm_load(struct lua_context *context, struct bundle *files, char **error)
     __attribute__((warn_unused_result));
+/* What a trial may touch. Borrowed for the call. */
+struct vm_trial {
+    struct moongate *gateway;
+    struct metrics *metrics;
+    struct shared *shared;
+    struct log *log;
+    unsigned slot; /* of the metrics */
+    bool loopback;
+};
+/* Load the files into a state of nobody's: what is refused here, no worker ever sees. */
+bool vm_try(const struct vm_trial *trial, struct bundle *files, char **error);
+
 /* A state for one command: all libraries, nothing loaded yet. */
 struct vm *vm_open(struct lua_context *context, struct bundle *files)
     __attribute__((warn_unused_result));

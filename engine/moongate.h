@@ -9,12 +9,13 @@
 
 struct moongate;
 
-/* Zeroed members mean the default. Strings and descriptors are borrowed for the gateway's life. */
+/* Zeroed members mean the default. Strings and descriptors are borrowed for the gateway's life.
+ */
 struct moongate_options {
-    const char *routes;        /* a file; NULL: ./routes.lua if it is there, else the built-in one */
-    const char *listen;        /* "127.0.0.1:4000" */
-    const char *admin;         /* "127.0.0.1:4001", "unix:/path", "off" */
-    const char *data_dir;      /* "data": the usage journal */
+    const char *routes;   /* a file; NULL: ./routes.lua if it is there, else the built-in one */
+    const char *listen;   /* "127.0.0.1:4000" */
+    const char *admin;    /* "127.0.0.1:4001", "unix:/path", "off" */
+    const char *data_dir; /* "data": the usage journal */
     const char *providers_dir; /* drop-in adapters; NULL: none */
     const char *scripts_dir;   /* scripts for development; NULL: the built-in ones */
     const char *log_level;     /* "debug" "info" "warn" "error" */
@@ -25,15 +26,15 @@ struct moongate_options {
     const char *crashed;       /* why the process before this one ended, for the log; NULL */
 };
 
-/* Load the routes and serve. NULL with *error (free() it) set and errno telling what kind of failure:
- * EINVAL: the routes were refused, and *error has every reason with its line; else what the
- * system said. Returns when the first request can be answered. */
+/* Load the routes and serve. NULL with *error (free() it) set and errno telling what kind of
+ * failure: EINVAL: the routes were refused, and *error has every reason with its line; else
+ * what the system said. Returns when the first request can be answered. */
 struct moongate *moongate_start(const struct moongate_options *options, char **error)
     __attribute__((warn_unused_result));
 
 /* Read all files again; new requests are served by them, running ones finish on the old. Any
- * thread; waits until every worker has changed over. False: refused, *error (free() it) says why
- * with the line, and nothing changed. */
+ * thread; waits until every worker has changed over. False: refused, *error (free() it) says
+ * why with the line, and nothing changed. */
 bool moongate_reload(struct moongate *gateway, char **error);
 
 /* Stop accepting, let requests finish for at most drain_ms, cut the rest, free everything. */

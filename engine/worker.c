@@ -26,7 +26,8 @@ enum {
     BODY_MS = 120000,
     IDLE_MS = 75000,
     READER_STALL_MS = 60000,
-    CUT_MS = 1000, /* between telling every task and closing what does not listen */
+    STALLED_MS = 5000, /* MATRICES.md C-15 */
+    CUT_MS = 1000,     /* between telling every task and closing what does not listen */
 };
 
 struct worker {
@@ -148,8 +149,7 @@ void worker_free(struct worker *worker)
     free(worker);
 }
 
-/* ---- from other threads -------------------------------------------------------------------
- */
+/* ---- from other threads ---- */
 
 void worker_load(struct worker *worker, struct bundle *files)
 {
@@ -163,9 +163,12 @@ void worker_stop(struct worker *worker, int64_t deadline_ms)
     loop_wake(worker->context.loop);
 }
 
-struct guard *worker_guard(struct worker *worker)
+bool worker_look(struct worker *worker, int64_t now_ms)
 {
-    return &worker->guard;
+    int64_t since = atomic_load_explicit(&worker->guard.turn_ms, memory_order_relaxed);
+
+    guard_look(&worker->guard, now_ms);
+    return !since || now_ms - since < STALLED_MS;
 }
 
 struct journal *worker_journal(struct worker *worker)
@@ -173,8 +176,7 @@ struct journal *worker_journal(struct worker *worker)
     return worker->context.journal;
 }
 
-/* ---- one turn -----------------------------------------------------------------------------
- */
+/* ---- one turn ---- */
 
 /* New requests start on the new state; running ones keep theirs, which closes with the last. */
 static void take_inbox(struct worker *worker)

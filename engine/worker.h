@@ -6,7 +6,6 @@
 #include <stdint.h>
 
 struct bundle;
-struct guard;
 struct journal;
 struct log;
 struct metrics;
@@ -43,7 +42,9 @@ void worker_load(struct worker *worker, struct bundle *files);
 /* Stop accepting; cut what still runs at `deadline_ms` (monotonic). Any thread. */
 void worker_stop(struct worker *worker, int64_t deadline_ms);
 
-struct guard *worker_guard(struct worker *worker);
+/* The watchdog's look: stops operator code that has run too long. False: the worker has not
+ * come back from its scripts for 5 s. Any thread. */
+bool worker_look(struct worker *worker, int64_t now_ms);
 struct journal *worker_journal(struct worker *worker);
 
 #endif
