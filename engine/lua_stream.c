@@ -26,6 +26,7 @@ static int not_yet(lua_State *L, struct upstream_box *box)
 {
     box->turn = 0;
     if (upstream_state(box->up) >= UPSTREAM_ENDED) return 0;
+    upstream_consume(box->up, 0); /* what is here is not enough, even if it fills the buffer */
     lua_pushboolean(L, 0);
     return 1;
 }

@@ -23,6 +23,7 @@
 #include "metrics.h"
 #include "moment.h"
 #include "reload_queue.h"
+#include "resolve.h"
 #include "shared.h"
 #include "watch.h"
 #include "worker.h"
@@ -37,6 +38,7 @@ enum {
 
 struct moongate {
     struct moongate_options options; /* strings borrowed */
+    struct resolver *resolver;
     struct shared *shared;
     struct metrics *metrics;
     struct log *log;
@@ -339,14 +341,15 @@ static bool open_parts(struct moongate *gateway, char **error)
 
     gateway->worker_count = options->workers;
     gateway->log = log_new(options->log_fd, level_of(options->log_level));
+    gateway->resolver = resolver_new();
     gateway->shared = shared_new(MAX_KEYS);
     gateway->metrics = metrics_new(options->workers);
     gateway->workers = calloc(options->workers, sizeof(struct worker *));
     gateway->threads = calloc(options->workers, sizeof(pthread_t));
     reload_queue_init(&gateway->queue);
     gateway->keeper_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (!gateway->log || !gateway->shared || !gateway->metrics || !gateway->workers ||
-        !gateway->threads || gateway->keeper_fd < 0) {
+    if (!gateway->log || !gateway->resolver || !gateway->shared || !gateway->metrics ||
+        !gateway->workers || !gateway->threads || gateway->keeper_fd < 0) {
         errno = ENOMEM;
         return failed(error, "cannot start", "the gateway");
     }
@@ -365,6 +368,7 @@ static bool open_workers(struct moongate *gateway, char **error)
         .listen_fd = gateway->listen_fd,
         .loopback = listen_is_loopback(gateway->options.listen),
         .data_dir = gateway->options.data_dir,
+        .resolver = gateway->resolver,
         .shared = gateway->shared,
         .metrics = gateway->metrics,
         .log = gateway->log,
@@ -483,6 +487,7 @@ void moongate_stop(struct moongate *gateway, int drain_ms)
     watch_close(gateway->watch);
     if (gateway->log) log_flush(gateway->log);
     if (gateway->metrics) metrics_free(gateway->metrics);
+    if (gateway->resolver) resolver_free(gateway->resolver);
     if (gateway->shared) shared_free(gateway->shared);
     if (gateway->log) log_free(gateway->log);
     free(gateway->threads);

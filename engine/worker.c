@@ -111,7 +111,8 @@ struct worker *worker_new(const struct worker_options *options, char **error)
     worker->options = *options;
     guard_init(&worker->guard);
     worker->context.loop = loop_new();
-    worker->context.client = worker->context.loop ? client_new(worker->context.loop) : NULL;
+    worker->context.client =
+        worker->context.loop ? client_new(worker->context.loop, options->resolver) : NULL;
     worker->context.shared = options->shared;
     worker->context.metrics = options->metrics;
     worker->context.log = options->log;

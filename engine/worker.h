@@ -10,6 +10,7 @@ struct journal;
 struct log;
 struct metrics;
 struct moongate;
+struct resolver;
 struct shared;
 struct worker;
 
@@ -20,6 +21,7 @@ struct worker_options {
     int admin_fd; /* -1: another worker's, or none */
     bool loopback;
     const char *data_dir;
+    struct resolver *resolver;
     struct shared *shared;
     struct metrics *metrics;
     struct log *log;

@@ -1,0 +1,17 @@
+/* The command line's verbs that are Lua: scripts/cli/<verb>.lua in a state of its own. */
+#ifndef MOONGATE_LUA_CLI_H
+#define MOONGATE_LUA_CLI_H
+
+struct cli_call {
+    const char *verb;
+    int argc; /* what follows the verb */
+    char **argv;
+    const char *routes;        /* the default file; NULL: the built-in one */
+    const char *providers_dir; /* NULL: none */
+    const char *scripts_dir;   /* NULL: the built-in ones */
+};
+
+/* The exit code (OPERATOR.md 1.4). */
+int lua_cli_run(const struct cli_call *call);
+
+#endif
