@@ -118,9 +118,25 @@ static int l_call(lua_State *L)
     return 2;
 }
 
+/* true, results… | false, err = load(fn, …): as long as a generation may take to load. For
+ * commands, whose state is no generation. */
+static int l_load(lua_State *L)
+{
+    struct vm *vm = vm_of(L);
+
+    luaL_checkany(L, 1);
+    if (!vm->context->cli) return luaL_error(L, "guard.load is for commands");
+    guard_load_begin(vm);
+    int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0); /* results… | err */
+    guard_load_end(vm);
+    lua_pushboolean(L, status == 0);
+    lua_insert(L, 1); /* ok results… */
+    return lua_gettop(L);
+}
+
 int luaopen_engine_guard(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"call", l_call}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"call", l_call}, {"load", l_load}, {NULL, NULL}};
 
     lua_newtable(L);
     luaL_register(L, NULL, functions);
