@@ -216,7 +216,7 @@ static int l_take_document(lua_State *L)
 
     /* Kept before the document takes the bytes: what it was instead, for the log. */
     lua_pushlstring(L, bytes->data ? bytes->data : "", shown); /* … text */
-    if (lua_doc_push(L, bytes, &error)) return 1;
+    if (lua_doc_push_answer(L, bytes, &error)) return 1;
     lua_pushnil(L);                                          /* … text nil */
     lua_upstream_failure(L, "invalid", error.message, true); /* … text nil err */
     lua_pushvalue(L, -3);
