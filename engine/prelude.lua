@@ -135,5 +135,27 @@ function admin.reload()
   return job:result()
 end
 
+local guard = package.loaded["engine.guard"]
+
+-- What one turn of guarded code came to: its results, or what it raised.
+local function turn(co, ok, alive, ...)
+  if not ok then fail { kind = "script_error", message = tostring(alive) } end
+  if not alive then fail((...)) end
+  if coroutine.status(co) == "dead" then return true, ... end
+  return false
+end
+
+local function turns(co, done, ...)
+  if done then return ... end
+  return turns(co, turn(co, guard.call(coroutine.resume, co, raw.wait())))
+end
+
+--- Like guard.call, for operator code that waits: each stretch between two waits is bounded. Returns
+--- what fn returns, raises what it raises.
+function guard.run(fn, ...)
+  local co = coroutine.create(fn)
+  return turns(co, turn(co, guard.call(coroutine.resume, co, ...)))
+end
+
 package.loaded["engine.http"], package.loaded["engine.time"] = http, time
 package.loaded["engine.admin"] = admin
