@@ -1,0 +1,211 @@
+#include "log_text.h"
+
+#include <ctype.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { UNIT = 12, ENDING = 4 }; /* one character's bytes at most; the bytes of …" */
+
+bool log_text_put(struct log_text *text, const char *bytes, size_t len)
+{
+    if (len > text->cap - text->len) return false;
+    memcpy(text->bytes + text->len, bytes, len);
+    text->len += len;
+    return true;
+}
+
+/* ---- one character ------------------------------------------------------------------------
+ */
+
+static bool follows(unsigned char byte)
+{
+    return (byte & 0xc0) == 0x80;
+}
+
+/* The bytes of the well-formed UTF-8 character at p, 0 where there is none; *code is its
+ * number. */
+static size_t decode(const unsigned char *p, size_t len, uint32_t *code)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t size = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+
+    if (size == 0 || p[0] > 0xf4 || size > len) return 0;
+    if (size == 1) {
+        *code = p[0];
+        return 1;
+    }
+    *code = p[0] & (0xff >> (size + 1));
+    for (size_t i = 1; i < size; i++) {
+        if (!follows(p[i])) return 0;
+        *code = *code << 6 | (p[i] & 0x3f);
+    }
+    if (*code < least[size] || *code > 0x10ffff || (*code >= 0xd800 && *code < 0xe000))
+        return 0;
+    return size;
+}
+
+static bool dangerous(uint32_t code)
+{
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029;
+}
+
+/* One character, escaped where it must be, into out[UNIT]; *used says how much was written. The
+ * number of source bytes that it took. */
+static size_t put_character(const unsigned char *p, size_t len, char out[UNIT], size_t *used)
+{
+    uint32_t code = 0xfffd;
+    size_t size = decode(p, len, &code);
+
+    if (size == 0 || dangerous(code)) {
+        const char *brief = code == '\n' ? "\\n" : code == '\t' ? "\\t" : NULL;
+        if (brief)
+            memcpy(out, brief, 2);
+        else
+            (void)snprintf(out, UNIT, "\\u%04x", size ? code : 0xfffd);
+        *used = brief ? 2 : 6;
+        return size ? size : 1;
+    }
+    *used = 0;
+    if (code == '"' || code == '\\') out[(*used)++] = '\\';
+    memcpy(out + *used, p, size);
+    *used += size;
+    return size;
+}
+
+/* ---- strings ------------------------------------------------------------------------------
+ */
+
+static bool plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+static bool in_key(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+           (c && strchr("-._~+/=", c));
+}
+
+/* Whoever cuts inside a key leaves a part of it that no filter knows: where the last whole word
+ * before `to` ends. An escape's letters look like a key's, so that its backslash goes too. */
+static size_t before_key(const char *bytes, size_t from, size_t to)
+{
+    size_t slashes = 0;
+
+    while (to > from && in_key(bytes[to - 1]))
+        to--;
+    while (to - slashes > from && bytes[to - slashes - 1] == '\\')
+        slashes++;
+    return to - slashes % 2;
+}
+
+bool log_text_string(struct log_text *text, const char *bytes, size_t len, size_t max)
+{
+    const unsigned char *p = (const unsigned char *)bytes;
+    size_t room = text->cap - text->len < max ? text->cap - text->len : max;
+    size_t start = text->len, at = 0, used;
+    char unit[UNIT];
+
+    if (room < ENDING + 1) return false;
+    size_t end = start + room - ENDING; /* where a character must begin for the ending to fit */
+    text->bytes[text->len++] = '"';
+    while (at < len) {
+        if (plain(p[at]) && text->len < end) {
+            text->bytes[text->len++] = (char)p[at++];
+            continue;
+        }
+        size_t took = put_character(p + at, len - at, unit, &used);
+        if (text->len + used > end) break;
+        memcpy(text->bytes + text->len, unit, used);
+        text->len += used;
+        at += took;
+    }
+    if (at < len) {
+        text->len = before_key(text->bytes, start + 1, text->len);
+        memcpy(text->bytes + text->len, "\xe2\x80\xa6", 3);
+        text->len += 3;
+    }
+    text->bytes[text->len++] = '"';
+    return true;
+}
+
+/* ---- members ------------------------------------------------------------------------------
+ */
+
+/* Where a walk over JSON text stands. */
+struct walk {
+    bool in_string;
+    unsigned depth;
+};
+
+/* An escape as it came, if it is one. The bytes that it has, or 0. */
+static size_t escape_at(const char *p, size_t len)
+{
+    if (len < 2 || !p[1] || !strchr("\"\\/bfnrtu", p[1])) return 0;
+    if (p[1] != 'u') return 2;
+    if (len < 6) return 0;
+    for (int i = 2; i < 6; i++)
+        if (!isxdigit((unsigned char)p[i])) return 0;
+    return 6;
+}
+
+/* One unit inside a string: what to write, and the source bytes that it stands for. */
+static size_t put_inside(const char *p, size_t len, char out[UNIT], size_t *used)
+{
+    size_t escape = *p == '\\' ? escape_at(p, len) : 0;
+
+    if (!escape && *p != '"') return put_character((const unsigned char *)p, len, out, used);
+    *used = escape ? escape : 1;
+    memcpy(out, p, *used);
+    return *used;
+}
+
+/* One unit between strings: blanks go, and what JSON does not know becomes a question mark. */
+static size_t put_between(struct walk *walk, char c, char out[UNIT], size_t *used)
+{
+    *used = (unsigned char)c > 0x20;
+    out[0] = c;
+    if ((unsigned char)c >= 0x7f || c == '\\') out[0] = '?';
+    if (c == '{' || c == '[') walk->depth++;
+    if ((c == '}' || c == ']') && walk->depth > 0) walk->depth--;
+    return 1;
+}
+
+/* One member, from p to the comma behind it or the end. The source bytes it has; *kept false:
+ * it does not fit or is broken, and was left out. */
+static size_t put_member(struct log_text *text, const char *p, size_t len, bool *kept)
+{
+    struct walk walk = {false, 0};
+    size_t mark = text->len, at = 0, used;
+    char unit[UNIT];
+
+    *kept = true;
+    while (at < len && (walk.in_string || walk.depth > 0 || p[at] != ',')) {
+        char c = p[at];
+        at += walk.in_string ? put_inside(p + at, len - at, unit, &used)
+                             : put_between(&walk, c, unit, &used);
+        if (c == '"') walk.in_string = !walk.in_string;
+        if (*kept && !log_text_put(text, unit, used)) *kept = false;
+    }
+    if (walk.in_string || walk.depth > 0) *kept = false;
+    if (!*kept) text->len = mark;
+    return at;
+}
+
+bool log_text_members(struct log_text *text, const char *members, size_t len)
+{
+    bool all = true;
+    size_t begin = text->len;
+
+    for (size_t at = 0; at < len; at++) { /* the step: over the comma */
+        size_t mark = text->len;
+        bool kept = mark == begin || log_text_put(text, ",", 1);
+        size_t behind = text->len;
+        bool whole;
+        at += put_member(text, members + at, len - at, &whole);
+        if (!kept || !whole || text->len == behind) text->len = mark; /* and no comma alone */
+        all = all && kept && whole;
+    }
+    return all;
+}
