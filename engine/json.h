@@ -41,6 +41,10 @@ struct json_limits {
     size_t keys;    /* names in one object */
 };
 
+enum { JSON_ERROR_SPACE = 192 };
+/* A sentence for people: what is wrong, and where. */
+void json_explain(const struct json_error *error, char out[JSON_ERROR_SPACE]);
+
 /* What a client may send, and what a provider may answer (embeddings are millions of numbers).
  */
 extern const struct json_limits json_client_limits;

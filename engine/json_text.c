@@ -7,6 +7,22 @@
 #include "buf.h"
 #include "json.h"
 
+void json_explain(const struct json_error *error, char out[JSON_ERROR_SPACE])
+{
+    const char *message = error->message ? error->message : "";
+    switch (error->code) {
+    case JSON_INVALID:
+        snprintf(out, JSON_ERROR_SPACE, "invalid JSON at byte %zu: %s", error->at, message);
+        break;
+    case JSON_NOT_OBJECT: snprintf(out, JSON_ERROR_SPACE, "a JSON object was expected"); break;
+    case JSON_DUPLICATE:
+        snprintf(out, JSON_ERROR_SPACE, "\"%s\" stands in the object twice", error->param);
+        break;
+    case JSON_NO_MEMORY: snprintf(out, JSON_ERROR_SPACE, "not enough memory"); break;
+    default: snprintf(out, JSON_ERROR_SPACE, "%s at byte %zu", message, error->at); break;
+    }
+}
+
 /* ---- strings ------------------------------------------------------------------------------
  */
 

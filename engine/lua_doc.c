@@ -1,0 +1,357 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include <lauxlib.h>
+
+#include "buf.h"
+#include "json.h"
+#include "lua_json.h"
+
+/* An indexed JSON object. Its bytes are C's, so that bodies never become Lua strings unasked.
+ */
+struct doc {
+    char *bytes; /* owned; NULL once taken */
+    size_t len;
+    struct json_index index; /* owned */
+    bool indexed;            /* a splice is indexed when somebody looks into it */
+    bool lent;               /* lua_doc_bytes() gave the bytes away; they must stay */
+};
+
+static const char DOC_META = 'd'; /* registry key: its address */
+
+/* ---- life ---------------------------------------------------------------------------------
+ */
+
+static struct doc *doc_of(lua_State *L, int index)
+{
+    if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index)) return NULL;
+    lua_pushlightuserdata(L, (void *)&DOC_META);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    bool is_doc = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    return is_doc ? lua_touserdata(L, index) : NULL;
+}
+
+static struct doc *check_doc(lua_State *L)
+{
+    struct doc *doc = doc_of(L, 1);
+    if (!doc) luaL_typerror(L, 1, "document");
+    if (!doc->bytes) luaL_error(L, "the document was handed over");
+    return doc;
+}
+
+/* The same, with its index. */
+static struct doc *check_indexed(lua_State *L)
+{
+    struct doc *doc = check_doc(L);
+    struct json_error error;
+    if (doc->indexed) return doc;
+    if (!json_index(&doc->index, doc->bytes, doc->len, &json_answer_limits, &error))
+        luaL_error(L, "the spliced document: %s", error.message);
+    doc->indexed = true;
+    return doc;
+}
+
+/* Push an empty document: the owner that must exist before there is something to own. */
+static struct doc *push_doc(lua_State *L)
+{
+    struct doc *doc = lua_newuserdata(L, sizeof(*doc));
+    *doc = (struct doc){0};
+    lua_pushlightuserdata(L, (void *)&DOC_META);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    lua_setmetatable(L, -2);
+    return doc;
+}
+
+/* The collector does not see bytes outside Lua; without this, dead documents would pile up
+ * until the tables around them were worth a collection. */
+static void tell_collector(lua_State *L, size_t len)
+{
+    lua_gc(L, LUA_GCSTEP, (int)(len >> 10));
+}
+
+static void drop(struct doc *doc)
+{
+    free(doc->bytes);
+    json_index_free(&doc->index);
+    *doc = (struct doc){0};
+}
+
+static int doc_gc(lua_State *L)
+{
+    drop(lua_touserdata(L, 1));
+    return 0;
+}
+
+static bool push_checked(lua_State *L, struct buf *bytes, const struct json_limits *limits,
+                         struct json_error *error)
+{
+    struct doc *doc = push_doc(L); /* doc */
+    const char *text = bytes->data ? bytes->data : "";
+    doc->indexed = json_index(&doc->index, text, bytes->len, limits, error);
+    if (!doc->indexed) {
+        lua_pop(L, 1);
+        return false;
+    }
+    doc->bytes = buf_take(bytes, &doc->len);
+    tell_collector(L, doc->len);
+    return true;
+}
+
+bool lua_doc_push(lua_State *L, struct buf *bytes, struct json_error *error)
+{
+    return push_checked(L, bytes, &json_client_limits, error);
+}
+
+bool lua_doc_push_answer(lua_State *L, struct buf *bytes, struct json_error *error)
+{
+    return push_checked(L, bytes, &json_answer_limits, error);
+}
+
+bool lua_doc_take(lua_State *L, int index, char **bytes, size_t *len)
+{
+    struct doc *doc = doc_of(L, index);
+    if (!doc || !doc->bytes) return false;
+    *len = doc->len;
+    if (doc->lent) {
+        *bytes = malloc(doc->len);
+        if (*bytes) memcpy(*bytes, doc->bytes, doc->len);
+        return *bytes != NULL;
+    }
+    *bytes = doc->bytes;
+    doc->bytes = NULL;
+    drop(doc);
+    return true;
+}
+
+const char *lua_doc_peek(lua_State *L, int index, size_t *len)
+{
+    struct doc *doc = doc_of(L, index);
+    if (!doc || !doc->bytes) return NULL;
+    *len = doc->len;
+    return doc->bytes;
+}
+
+const char *lua_doc_bytes(lua_State *L, int index, size_t *len)
+{
+    struct doc *doc = doc_of(L, index);
+    if (!doc || !doc->bytes) return NULL;
+    doc->lent = true;
+    *len = doc->len;
+    return doc->bytes;
+}
+
+/* doc | nil, err = json.index(text) */
+int lua_json_index(lua_State *L)
+{
+    size_t len;
+    const char *text = luaL_checklstring(L, 1, &len);
+    struct json_error error;
+    struct doc *doc = push_doc(L); /* doc */
+    doc->bytes = malloc(len ? len : 1);
+    if (!doc->bytes) return luaL_error(L, "not enough memory");
+    memcpy(doc->bytes, text, len);
+    doc->len = len;
+    doc->indexed = json_index(&doc->index, doc->bytes, len, &json_client_limits, &error);
+    tell_collector(L, len);
+    if (doc->indexed) return 1;
+    lua_pushnil(L);
+    lua_json_push_error(L, &error);
+    return 2;
+}
+
+/* ---- looking ------------------------------------------------------------------------------
+ */
+
+/* The member that a method's arguments name: (doc, name [, child]). NULL: absent. */
+static const struct json_member *find(lua_State *L, const struct doc *doc,
+                                      struct json_member *space)
+{
+    size_t len, child_len;
+    const char *name = luaL_checklstring(L, 2, &len);
+    const char *child = luaL_optlstring(L, 3, NULL, &child_len);
+    const struct json_member *found = json_index_find(&doc->index, doc->bytes, name, len);
+    if (!found || !child) return found;
+    return json_find(doc->bytes, found, child, child_len, space) ? space : NULL;
+}
+
+static int absent(lua_State *L)
+{
+    lua_pushnil(L);
+    return 1;
+}
+
+/* Push the decoded text, or nil and why not. */
+static int push_value(lua_State *L, const char *text, size_t len, int options)
+{
+    struct json_error error;
+    if (lua_json_read(L, text, len, options, &error)) return 1;
+    lua_pushnil(L);
+    lua_json_push_error(L, &error);
+    return 2;
+}
+
+/* value | nil = doc:get(name [, child]) */
+static int doc_get(lua_State *L)
+{
+    struct doc *doc = check_indexed(L);
+    struct json_member space;
+    const struct json_member *member = find(L, doc, &space);
+    if (!member) return absent(L);
+    return push_value(L, doc->bytes + member->value, member->value_len, 0);
+}
+
+/* text | nil = doc:raw(name [, child]) */
+static int doc_raw(lua_State *L)
+{
+    struct doc *doc = check_indexed(L);
+    struct json_member space;
+    const struct json_member *member = find(L, doc, &space);
+    if (!member) return absent(L);
+    lua_pushlstring(L, doc->bytes + member->value, member->value_len);
+    return 1;
+}
+
+/* digits | nil = doc:number_text(name [, child]) */
+static int doc_number_text(lua_State *L)
+{
+    struct doc *doc = check_indexed(L);
+    struct json_member space;
+    const struct json_member *member = find(L, doc, &space);
+    if (!member || member->type != JSON_NUMBER) return absent(L);
+    lua_pushlstring(L, doc->bytes + member->value, member->value_len);
+    return 1;
+}
+
+/* word | nil = doc:type(name [, child]) */
+static int doc_type(lua_State *L)
+{
+    static const char *const words[] = {
+        [JSON_OBJECT] = "object", [JSON_ARRAY] = "array",  [JSON_STRING] = "string",
+        [JSON_NUMBER] = "number", [JSON_TRUE] = "boolean", [JSON_FALSE] = "boolean",
+        [JSON_NULL] = "null"};
+    struct doc *doc = check_indexed(L);
+    struct json_member space;
+    const struct json_member *member = find(L, doc, &space);
+    if (!member) return absent(L);
+    lua_pushstring(L, words[member->type]);
+    return 1;
+}
+
+/* table | nil, err = doc:decode([options]) */
+static int doc_decode(lua_State *L)
+{
+    struct doc *doc = check_doc(L);
+    if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TTABLE);
+    lua_settop(L, 2);
+    return push_value(L, doc->bytes, doc->len, lua_istable(L, 2) ? 2 : 0);
+}
+
+static int doc_bytes(lua_State *L)
+{
+    struct doc *doc = check_doc(L);
+    lua_pushlstring(L, doc->bytes, doc->len);
+    return 1;
+}
+
+static int doc_len(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)check_doc(L)->len);
+    return 1;
+}
+
+/* ---- splice -------------------------------------------------------------------------------
+ */
+
+static int compare_edits(const void *left, const void *right)
+{
+    const struct json_edit *a = left, *b = right; /* names are whole paths while sorting */
+    int order = memcmp(a->name, b->name, a->name_len < b->name_len ? a->name_len : b->name_len);
+    return order ? order : (a->name_len > b->name_len) - (a->name_len < b->name_len);
+}
+
+/* Gather the table at 2 as edits, with whole paths for names, and their values' text in the
+ * state's buffer: `value` is NULL for a removal and else not set yet, `child_len` is where the
+ * text begins. */
+static struct buf *gather(lua_State *L, struct json_edit *edits)
+{
+    struct buf *values = lua_json_buffer(L);
+    size_t n = 0;
+    lua_pushnil(L);
+    for (; lua_next(L, 2); lua_pop(L, 1)) { /* path value */
+        struct json_edit *edit = &edits[n++];
+        *edit = (struct json_edit){0};
+        edit->name = lua_tolstring(L, -2, &edit->name_len);
+        if (lua_json_is_remove(L, -1)) continue;
+        edit->child_len = values->len;
+        lua_json_write(L, -1);
+        edit->value_len = values->len - edit->child_len;
+        edit->value = edit->name; /* not NULL; set by split() */
+    }
+    return values;
+}
+
+/* Turn a path into name and child, and point to the value's text, which no longer moves. */
+static void split(lua_State *L, struct json_edit *edit, const struct buf *values)
+{
+    const char *dot = memchr(edit->name, '.', edit->name_len);
+    if (edit->value) edit->value = values->data + edit->child_len;
+    edit->child_len = 0;
+    if (!dot) return;
+    edit->child = dot + 1;
+    edit->child_len = edit->name_len - (size_t)(dot + 1 - edit->name);
+    edit->name_len = (size_t)(dot - edit->name);
+    lua_pushlstring(L, edit->name, edit->name_len); /* … parent */
+    lua_pushvalue(L, -1);
+    lua_rawget(L, 2);
+    if (!lua_isnil(L, -1))
+        luaL_error(L, "splice: %s is edited both as a whole and inside", lua_tostring(L, -2));
+    lua_pop(L, 2);
+}
+
+/* doc = doc:splice { [path] = value | json.remove } */
+static int doc_splice(lua_State *L)
+{
+    struct doc *doc = check_indexed(L);
+    luaL_checktype(L, 2, LUA_TTABLE);
+    lua_settop(L, 2);
+    size_t n = 0;
+    lua_pushnil(L);
+    for (; lua_next(L, 2); lua_pop(L, 1)) {
+        n++;
+        luaL_argcheck(L, lua_type(L, -2) == LUA_TSTRING, 2, "the paths must be strings");
+    }
+    struct json_edit *edits = lua_newuserdata(L, (n + 1) * sizeof(*edits)); /* doc t edits */
+    const struct buf *values = gather(L, edits);
+    qsort(edits, n, sizeof(*edits), compare_edits);
+    for (size_t i = 0; i < n; i++) {
+        split(L, &edits[i], values);
+    }
+    struct doc *made = push_doc(L); /* doc t edits made */
+    struct buf out;
+    buf_init(&out, UINT32_MAX - 1);
+    if (!json_splice(&doc->index, doc->bytes, doc->len, edits, n, &out))
+        return luaL_error(L, "not enough memory");
+    made->bytes = buf_take(&out, &made->len);
+    tell_collector(L, made->len);
+    return 1;
+}
+
+/* ---- the metatable ------------------------------------------------------------------------
+ */
+
+void lua_doc_open(lua_State *L)
+{
+    static const luaL_Reg methods[] = {{"bytes", doc_bytes}, {"decode", doc_decode},
+                                       {"get", doc_get},     {"number_text", doc_number_text},
+                                       {"raw", doc_raw},     {"splice", doc_splice},
+                                       {"type", doc_type},   {NULL, NULL}};
+    static const luaL_Reg meta[] = {{"__gc", doc_gc}, {"__len", doc_len}, {NULL, NULL}};
+    lua_pushlightuserdata(L, (void *)&DOC_META);
+    lua_newtable(L); /* key meta */
+    luaL_register(L, NULL, meta);
+    lua_newtable(L); /* key meta methods */
+    luaL_register(L, NULL, methods);
+    lua_setfield(L, -2, "__index");
+    lua_rawset(L, LUA_REGISTRYINDEX);
+}
