@@ -1,0 +1,63 @@
+-- Declared virtual keys → what auth reads.
+
+local links = require "config.links"
+
+local keys = {}
+
+local NOT_YET = { "rpm", "tpm", "parallel", "budget", "soft_budget" }
+
+-- Until limits and budgets are enforced, nobody may believe that they are.
+local function warn_not_yet(declared)
+  local written = {}
+  for _, name in ipairs(NOT_YET) do
+    if declared[name] then written[#written + 1] = name end
+  end
+  if #written == 0 then return end
+  declared.at.session.report:warn(declared.at:line_of(written[1]),
+    ("%s: %s %s read, but not enforced yet"):format(declared.at.label,
+      table.concat(written, ", "), #written == 1 and "is" or "are"))
+end
+
+local function add(session, cfg, declared)
+  local at, hash = declared.at, declared.hash or session.sha256(declared.token)
+  local twin, namesake = cfg.keys.by_hash[hash], cfg.keys.by_name[declared.name]
+  if namesake then
+    at:error(("is declared twice; the first is on line %d"):format(namesake.line))
+  elseif twin then
+    at:error(('has the same token as virtual_key "%s"'):format(twin.name))
+  end
+  local models = links.models(session, cfg, declared)
+  local key = {
+    name = declared.name, hash = hash, line = declared.line,
+    all = models == true or nil, models = models ~= true and models or nil,
+    model_list = declared.models or { "*" }, expires_at = declared.expires,
+    tags = declared.tags or {}, rpm = declared.rpm, tpm = declared.tpm,
+    parallel = declared.parallel, budget = declared.budget, soft_budget = declared.soft_budget,
+  }
+  cfg.keys.by_hash[hash], cfg.keys.by_name[key.name] = key, key
+  cfg.keys.list[#cfg.keys.list + 1] = key
+end
+
+local function warn_expired(session, declared)
+  local expires = declared.expires
+  if expires and expires <= session.opts.now() then
+    session.report:warn(declared.at:line_of("expires"), declared.at.label .. ": has expired")
+  end
+end
+
+--- Build cfg.keys. A file without keys serves whoever asks, so only on loopback.
+function keys.build(session, cfg)
+  for _, declared in ipairs(session.keys) do
+    if declared.token or declared.hash then add(session, cfg, declared) end
+    warn_not_yet(declared)
+    warn_expired(session, declared)
+  end
+  cfg.open = #session.keys == 0
+  if cfg.open and session.opts.loopback == false then
+    session.report:error(1, "no virtual_key is declared, so anyone who reaches this address "
+      .. "could spend your money; declare one, such as virtual_key \"me\" "
+      .. "{ token = env.MOONGATE_KEY }, or listen on 127.0.0.1")
+  end
+end
+
+return keys

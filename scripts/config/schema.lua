@@ -1,0 +1,94 @@
+-- Which fields each word takes, and of which kind. One table a word; scripts/meta/routes.lua
+-- says the same to editors and to the manual, and a test keeps the two equal.
+
+local kinds = require "config.kinds"
+local fallbacks = require "config.fallbacks"
+
+local schema = {}
+
+schema.timeout = {
+  fields = {
+    connect = kinds.duration, first_token = kinds.duration, idle = kinds.duration,
+    total = kinds.duration,
+  },
+}
+
+schema.cooldown = {
+  fields = {
+    allowed_fails = kinds.count, within = kinds.duration, time = kinds.duration,
+  },
+}
+
+local timeout = kinds.record(schema.timeout)
+local cooldown = kinds.record(schema.cooldown)
+
+schema.provider = {
+  fields = {
+    name = kinds.label, api_key = kinds.secret, base_url = kinds.url, headers = kinds.headers,
+    timeout = timeout, secret = kinds.secret,
+  },
+}
+
+schema.deployment = {
+  list = true, -- [1] is the model
+  fields = {
+    name = kinds.label, weight = kinds.weight, rpm = kinds.count, tpm = kinds.count,
+    price = kinds.price, region = kinds.text, max_tokens = kinds.count, timeout = timeout,
+    drop_unsupported = kinds.flag,
+  },
+}
+
+schema.model = {
+  list = true, -- the deployments
+  fields = {
+    fallback = fallbacks.kind, retries = kinds.retries, backoff = kinds.duration,
+    cooldown = cooldown, balance = kinds.balance, timeout = timeout,
+  },
+}
+
+schema.virtual_key = {
+  fields = {
+    token = kinds.secret, hash = kinds.hash, models = kinds.texts, rpm = kinds.count,
+    tpm = kinds.count, parallel = kinds.count, budget = kinds.budget,
+    soft_budget = kinds.budget, expires = kinds.date, tags = kinds.pairs,
+  },
+}
+
+schema.defaults = {
+  fields = {
+    timeout = timeout, retries = kinds.retries, backoff = kinds.duration, cooldown = cooldown,
+  },
+}
+
+local TYPES = {
+  string = kinds.text, secret = kinds.secret, url = kinds.url, number = kinds.number,
+  count = kinds.count, boolean = kinds.flag, duration = kinds.duration, table = kinds.pairs,
+}
+
+local function kind_of(field)
+  if field.one_of then return kinds.one_of(field.one_of) end
+  if field.secret then return kinds.secret end
+  return TYPES[field.type or "string"]
+end
+
+local function extend(base, own)
+  local out = { list = base.list, fields = {}, required = {}, open = not own and kinds.text }
+  for name, kind in pairs(base.fields) do out.fields[name] = kind end
+  for name, field in pairs(own or {}) do
+    out.fields[name] = base.fields[name] or kind_of(field)
+    if field.required then out.required[#out.required + 1] = name end
+  end
+  table.sort(out.required)
+  return out
+end
+
+--- The fields of a provider: the common ones and the adapter's own. An adapter that lists
+--- none takes any text.
+function schema.provider_of(adapter) return extend(schema.provider, adapter.fields) end
+
+--- The fields of a deployment at such a provider.
+function schema.deployment_of(adapter)
+  return extend(schema.deployment, adapter.deployment_fields or {})
+end
+
+return schema

@@ -1,0 +1,80 @@
+-- Loads routes files without an engine: adapters are tables, variables a table.
+
+local config = require "config"
+
+local routes = {}
+
+local ADAPTERS = {
+  openai = { fields = { organization = { type = "string" } } },
+  openai_compatible = {
+    fields = { name = { required = true }, base_url = { required = true } },
+  },
+  azure = {
+    fields = { resource = {}, api_version = {}, style = { one_of = { "v1", "deployments" } } },
+    deployment_fields = { api_version = {} },
+  },
+  anthropic = { fields = {} },
+  gemini = { fields = {} },
+  mock = { fields = {} },
+  acme = {}, -- a drop-in file that declares no fields
+}
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
+local function load_text(text, chunk, env)
+  if text:byte() == 27 then return nil, "text only" end
+  local fn, err = loadstring(text, chunk)
+  return fn and setfenv(fn, env), err
+end
+
+--- The options of config.load with `env` as variables; `more` overrides.
+function routes.options(env, more)
+  local names = {}
+  for name in pairs(ADAPTERS) do names[#names + 1] = name end
+  local opts = {
+    load = load_text,
+    getenv = function(name) return (env or {})[name] end,
+    read_file = function(path)
+      if path == "secret.txt" then return "from-a-file\n" end
+      return nil, "no such file"
+    end,
+    adapter = function(name) return ADAPTERS[name] end,
+    adapters = function() return names end,
+    now = function() return 1795334400 end, -- 2026-11-22T08:00:00Z
+    sha256 = function(text) return "sha256 of " .. text end,
+    loopback = true,
+  }
+  for name, value in pairs(more or {}) do opts[name] = value end
+  return opts
+end
+
+--- Load text as routes.lua: cfg | nil, errors and warnings as lists of "line: message".
+function routes.load(text, env, more)
+  local cfg, errors, warnings = config.load(text, "routes.lua", routes.options(env, more))
+  local function lines(list)
+    local out = {}
+    for i, entry in ipairs(list or {}) do
+      assert(entry.file == "routes.lua")
+      out[i] = entry.line .. ": " .. entry.message
+    end
+    return out
+  end
+  return cfg, lines(errors), lines(cfg and cfg.warnings or warnings)
+end
+
+--- The variables of tests/examples, all set.
+routes.variables = setmetatable({}, { __index = function(_, name) return "value of "
+  .. name end })
+
+function routes.load_file(path, env, more)
+  return routes.load(read(path), env, more)
+end
+
+routes.read = read
+
+return routes
