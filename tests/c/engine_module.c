@@ -5,6 +5,7 @@
 #include <lua.h>
 
 #include "lua_engine.h"
+#include "lua_safe.h"
 
 #pragma weak luaopen_engine_clock
 #pragma weak luaopen_engine_crypto
@@ -12,12 +13,19 @@
 
 int luaopen_engine(lua_State *L);
 
+static int open_safe_string(lua_State *L)
+{
+    lua_safe_push_string(L);
+    return 1;
+}
+
 __attribute__((visibility("default"))) int luaopen_engine(lua_State *L)
 {
     static const luaL_Reg modules[] = {{"engine.json", luaopen_engine_json},
                                        {"engine.crypto", luaopen_engine_crypto},
                                        {"engine.tokens", luaopen_engine_tokens},
                                        {"engine.time", luaopen_engine_clock},
+                                       {"engine.safe_string", open_safe_string},
                                        {NULL, NULL}};
     lua_getglobal(L, "package");
     lua_getfield(L, -1, "preload"); /* package preload */
