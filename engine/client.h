@@ -12,7 +12,10 @@
 
 #include "server.h" /* struct http_header */
 
+struct buf;
 struct client;
+struct loop;
+struct resolver;
 struct upstream;
 
 /* Milliseconds; 0: none. */
@@ -37,8 +40,15 @@ struct client_request {
     void *owner;
 };
 
-struct client *client_new(struct loop *loop) __attribute__((warn_unused_result));
+/* Both are borrowed and outlive the client; one resolver serves the whole process. */
+struct client *client_new(struct loop *loop, struct resolver *resolver)
+    __attribute__((warn_unused_result));
+/* Every transfer was closed before. */
 void client_free(struct client *client);
+/* Trust the certificates in this file instead of the system's. Before the first transfer.
+ * False: no memory. */
+bool client_trust(struct client *client, const char *ca_file)
+    __attribute__((warn_unused_result));
 
 /* Prepare a transfer; it leaves at the next client_turn(). NULL: no memory, or a header or URL
  * that may not be sent (CR, LF, NUL: STACK.md K12; a scheme that is neither http nor https). */
@@ -73,6 +83,8 @@ const char *upstream_header(const struct upstream *upstream, const char *name); 
 /* Received and not yet consumed. buf_consume() through upstream_consume() only, which lets a
  * paused transfer go on; buf_take() is allowed once ENDED. */
 struct buf *upstream_bytes(struct upstream *upstream);
+/* 0 means: what is here is not enough to find anything (an event larger than the mark); more
+ * will come although nothing was taken. */
 void upstream_consume(struct upstream *upstream, size_t len);
 /* A real event was read: ends the first-event clock. */
 void upstream_progress(struct upstream *upstream);
