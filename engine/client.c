@@ -36,6 +36,18 @@ void client_queue_remove(struct upstream *upstream)
     upstream->queue = NULL;
 }
 
+struct upstream *client_queue_pop(struct queue *queue)
+{
+    struct upstream *upstream = queue->first;
+
+    if (!upstream) return NULL;
+    queue->first = upstream->next;
+    if (queue->first) queue->first->prev = NULL;
+    if (queue->last == upstream) queue->last = NULL;
+    upstream->queue = NULL;
+    return upstream;
+}
+
 /* ---- multis ----------------------------------------------------------------------------- */
 
 static void on_shard_timer(struct loop_timer *timer)
@@ -59,13 +71,9 @@ static int set_shard_timer(CURLM *multi, long timeout_ms, void *owner)
 
 #define SET(option, value) (curl_multi_setopt(shard->multi, (option), (value)) == CURLM_OK)
 
-static bool shard_open(struct shard *shard, struct client *client, long keep)
+static bool shard_init(struct shard *shard, long keep)
 {
-    shard->client = client;
-    shard->timer.on_fire = on_shard_timer;
-    shard->timer.owner = shard;
-    shard->multi = curl_multi_init();
-    return shard->multi && SET(CURLMOPT_SOCKETFUNCTION, client_want_socket) &&
+    return SET(CURLMOPT_SOCKETFUNCTION, client_want_socket) &&
            SET(CURLMOPT_SOCKETDATA, shard) && SET(CURLMOPT_TIMERFUNCTION, set_shard_timer) &&
            SET(CURLMOPT_TIMERDATA, shard) && SET(CURLMOPT_MAXCONNECTS, keep) &&
            SET(CURLMOPT_MAX_HOST_CONNECTIONS, 0L) &&
@@ -74,29 +82,37 @@ static bool shard_open(struct shard *shard, struct client *client, long keep)
 
 #undef SET
 
-static void shard_close(struct shard *shard)
+static void shard_free(struct shard *shard)
 {
-    curl_multi_cleanup(shard->multi);
+    if (!shard) return;
+    if (shard->multi) curl_multi_cleanup(shard->multi);
     loop_timer_clear(shard->client->loop, &shard->timer);
+    free(shard);
+}
+
+static struct shard *shard_new(struct client *client, long keep)
+{
+    struct shard *shard = calloc(1, sizeof(*shard));
+
+    if (!shard) return NULL;
+    shard->client = client;
+    shard->timer.on_fire = on_shard_timer;
+    shard->timer.owner = shard;
+    shard->multi = curl_multi_init();
+    if (shard->multi && shard_init(shard, keep)) return shard;
+    shard_free(shard);
+    return NULL;
 }
 
 static struct shard *stream_shard(struct client *client)
 {
-    struct shard **at = &client->streams;
+    struct shard **end = &client->streams;
 
-    while (*at && (*at)->transfers >= STREAMS_A_MULTI)
-        at = &(*at)->next;
-    if (*at) return *at;
-
-    struct shard *shard = calloc(1, sizeof(*shard));
-    if (!shard) return NULL;
-    if (!shard_open(shard, client, STREAMS_A_MULTI)) {
-        shard_close(shard);
-        free(shard);
-        return NULL;
+    for (; *end; end = &(*end)->next) {
+        if ((*end)->transfers < STREAMS_A_MULTI) return *end;
     }
-    *at = shard;
-    return shard;
+    *end = shard_new(client, STREAMS_A_MULTI);
+    return *end;
 }
 
 /* ---- transfers: their end --------------------------------------------------------------- */
@@ -262,7 +278,7 @@ void upstream_close(struct upstream *upstream)
 void client_start(struct upstream *upstream)
 {
     struct client *client = upstream->client;
-    struct shard *shard = upstream->request.stream ? stream_shard(client) : &client->whole;
+    struct shard *shard = upstream->request.stream ? stream_shard(client) : client->whole;
 
     if (!shard || curl_multi_add_handle(shard->multi, upstream->easy) != CURLM_OK) {
         client_fail(upstream, "connect", "no memory");
@@ -289,18 +305,14 @@ static void run_if_due(struct shard *shard)
 
 void client_turn(struct client *client)
 {
+    struct upstream *upstream;
+
     if (client->asking) client_take_answers(client);
-    while (client->starting.first) {
-        struct upstream *upstream = client->starting.first;
-        client_queue_remove(upstream);
+    while ((upstream = client_queue_pop(&client->starting)))
         client_find_host(upstream);
-    }
-    while (client->resuming.first) {
-        struct upstream *upstream = client->resuming.first;
-        client_queue_remove(upstream);
+    while ((upstream = client_queue_pop(&client->resuming)))
         resume(upstream);
-    }
-    run_if_due(&client->whole);
+    run_if_due(client->whole);
     for (struct shard *shard = client->streams; shard; shard = shard->next) {
         run_if_due(shard);
     }
@@ -324,7 +336,8 @@ struct client *client_new(struct loop *loop, struct resolver *resolver)
         free(client);
         return NULL;
     }
-    if (shard_open(&client->whole, client, KEEP_WHOLE)) return client;
+    client->whole = shard_new(client, KEEP_WHOLE);
+    if (client->whole) return client;
     client_free(client);
     return NULL;
 }
@@ -341,20 +354,18 @@ bool client_trust(struct client *client, const char *ca_file)
 
 void client_free(struct client *client)
 {
+    struct upstream *spare;
+
     if (!client) return;
     assert(client->active == 0);
-    while (client->spare.first) {
-        struct upstream *upstream = client->spare.first;
-        client_queue_remove(upstream);
-        upstream_free(upstream);
-    }
+    while ((spare = client_queue_pop(&client->spare)))
+        upstream_free(spare);
     client_free_names(client);
-    shard_close(&client->whole);
+    shard_free(client->whole);
     while (client->streams) {
         struct shard *shard = client->streams;
         client->streams = shard->next;
-        shard_close(shard);
-        free(shard);
+        shard_free(shard);
     }
     free(client->wires);
     free(client->ca_file);

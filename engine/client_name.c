@@ -78,13 +78,12 @@ static void ask(struct client *client, struct name *name)
 
 static void take_answer(struct client *client, struct name *name)
 {
+    struct upstream *upstream;
+
     name->asking = false;
     client->asking--;
-    while (name->waiting.first) {
-        struct upstream *upstream = name->waiting.first;
-        client_queue_remove(upstream);
+    while ((upstream = client_queue_pop(&name->waiting)))
         begin_resolved(upstream, &name->question.answer);
-    }
 }
 
 void client_find_host(struct upstream *upstream)

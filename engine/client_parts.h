@@ -109,7 +109,7 @@ struct client {
     struct loop *loop;         /* borrowed */
     struct resolver *resolver; /* borrowed */
     char *ca_file;             /* owned; NULL: the system's */
-    struct shard whole;        /* whole answers */
+    struct shard *whole;       /* whole answers */
     struct shard *streams;     /* owned; as many as it takes */
     struct wire **wires;       /* owned; by descriptor */
     size_t wire_room;
@@ -123,6 +123,7 @@ struct client {
 
 void client_queue_add(struct queue *queue, struct upstream *upstream);
 void client_queue_remove(struct upstream *upstream);
+struct upstream *client_queue_pop(struct queue *queue); /* the first; NULL: none */
 /* Let curl work, then take in what ended. fd may be CURL_SOCKET_TIMEOUT. */
 void client_run(struct shard *shard, curl_socket_t fd, int mask);
 /* Ends the transfer if it runs. `message` must last. */
@@ -136,10 +137,10 @@ void client_on_clock(struct loop_timer *timer);
 
 /* ---- client_socket.c -------------------------------------------------------------------- */
 
-curl_socket_t client_open_socket(void *upstream, curlsocktype purpose,
+curl_socket_t client_open_socket(void *owner, curlsocktype purpose,
                                  struct curl_sockaddr *address);
-int client_close_socket(void *client, curl_socket_t fd);
-int client_want_socket(CURL *easy, curl_socket_t fd, int what, void *shard, void *unused);
+int client_close_socket(void *owner, curl_socket_t fd);
+int client_want_socket(CURL *easy, curl_socket_t fd, int what, void *owner, void *unused);
 
 /* ---- client_send.c ---------------------------------------------------------------------- */
 
@@ -152,8 +153,8 @@ bool client_set_addresses(struct upstream *upstream, const char *addresses);
 
 /* ---- client_receive.c ------------------------------------------------------------------- */
 
-size_t client_take_header(char *line, size_t one, size_t len, void *upstream);
-size_t client_take_body(char *bytes, size_t one, size_t len, void *upstream);
+size_t client_take_header(char *line, size_t one, size_t len, void *owner);
+size_t client_take_body(char *bytes, size_t one, size_t len, void *owner);
 /* What curl's verdict means: NULL, or what is wrong. Sets upstream->failure.message. */
 const char *client_verdict(struct upstream *upstream, CURLcode code);
 

@@ -9,7 +9,8 @@
 #include <arpa/inet.h>
 
 enum {
-    FIXED_LINES = 3, /* Expect, Accept-Encoding, Content-Type */
+    LARGE_BODY = 64 * 1024, /* no socket takes more at once, whether anybody reads or not */
+    FIXED_LINES = 3,        /* Expect, Accept-Encoding, Content-Type */
     IDLE_SECONDS = 50,
     LIFE_SECONDS = 3600,
     SYSTEM_CONNECT_MS = 300000, /* where nobody set a limit */
@@ -214,7 +215,7 @@ static int before_send(void *owner, char *peer, char *local, int peer_port, int 
     (void)peer, (void)local, (void)peer_port, (void)local_port;
     if (upstream->sends++) return CURL_PREREQFUNC_ABORT;
     upstream->sent_ms = upstream->last_byte_ms = loop_now_ms(upstream->client->loop);
-    if (upstream->request.body_len > 64 * 1024) {
+    if (upstream->request.body_len > LARGE_BODY) {
         upstream->write_check_ms = upstream->sent_ms + WRITE_STALL_MS;
     }
     client_rearm(upstream);
