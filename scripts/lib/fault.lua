@@ -127,9 +127,12 @@ local function from_engine(err)
       sent = err.sent, detail = err.message,
     })
   end
-  local kind = KINDS[err.kind] and err.kind or KINDS[err.code] and err.code or "internal"
-  return fault.new(kind, kind ~= "internal" and err.message or nil, {
-    param = err.param, detail = kind == "internal" and tostring(err.message) or nil,
+  local kind = KINDS[err.code] and err.code or KINDS[err.kind] and err.kind or "internal"
+  if kind == "internal" then
+    return fault.new(kind, nil, { detail = tostring(err.message) })
+  end
+  return fault.new(kind, err.message, {
+    code = err.code, status = err.status, param = err.param,
   })
 end
 

@@ -4,8 +4,9 @@
 -- until then can still be tried elsewhere; from then on `committed` is true. The last bytes
 -- leave in close(), after the journal line.
 
+local chat_errors = require "lib.chat_errors"
 local json = require "engine.json"
-local provider_error = require "lib.provider_error"
+local shared = require "engine.shared"
 local time = require "engine.time"
 local tokens = require "lib.tokens"
 local usage = require "lib.usage"
@@ -71,6 +72,7 @@ function Reply:commit()
   headers["x-accel-buffering"] = "no"
   self.committed = true
   self.first_token_at = self.first_token_at or time.monotonic()
+  self.open_stream = shared.hold("streams:open", 1)
   self.request:begin(200, headers)
   local held = self.held
   self.held = nil
@@ -276,7 +278,7 @@ end
 --- One OpenAI chunk. Goes out as the bytes it came in where the client speaks that dialect.
 function Reply:chunk(t, bytes)
   if type(t) ~= "table" then return end
-  if type(t.error) == "table" or type(t.error) == "string" then provider_error.raise(200, t) end
+  if type(t.error) == "table" or type(t.error) == "string" then chat_errors.raise(t) end
   local choices = type(t.choices) == "table" and t.choices or {}
   if self.call.stream and self.writer.dialect == "openai" then
     note(self, t, choices)
@@ -331,23 +333,19 @@ end
 
 -- Events ------------------------------------------------------------------------------
 
---- The events of an OpenAI stream, for adapters: name, data, bytes. Once the client has its
---- first bytes, events that hold nothing a script must see go by inside the engine.
+--- The events of an OpenAI stream, for adapters: name, data, bytes; "[DONE]" among them. Once
+--- the client has its first bytes, events that no script must see go by inside the engine.
 function Reply:events(upstream)
   local pull = upstream:sse()
   local relay = self.call.stream and self.writer.dialect == "openai"
   return function()
-    if self.done then return nil end
     local name, data, bytes
-    if relay and self.committed then
+    if relay and self.committed and not self.done then
       name, data, bytes = upstream:relay(self.request, MARKS)
     else
       name, data, bytes = pull()
     end
-    if data == "[DONE]" then
-      self.done = true
-      return nil
-    end
+    if data == "[DONE]" then self.done = true end
     return name, data, bytes
   end
 end
@@ -388,7 +386,7 @@ function Reply:answer(status, body)
 end
 
 local function retry_header(err)
-  if err.quota then return "false" end
+  if err.exhausted then return "false" end
   if err.status == 408 or err.status == 429 or err.status == 503 then return "true" end
   return "false"
 end
@@ -423,6 +421,7 @@ end
 
 --- The last bytes, or the error. May wait, and so may raise.
 function Reply:close(err)
+  if self.open_stream then self.open_stream:settle() end
   if err and err.kind == "cancelled" then
     if self.committed then self.request:finish(false) end
   elseif err and self.committed then

@@ -62,6 +62,11 @@ function estimate.output(call, dep)
     * (type(choices) == "number" and choices or 1)
 end
 
+--- Input tokens by the body's size alone, for policies that only compare.
+function estimate.rough(call)
+  return #call.doc / BYTES_A_TOKEN
+end
+
 --- Tokens in so many bytes of answer text.
 function estimate.of_bytes(bytes)
   return math.ceil(bytes / BYTES_A_TOKEN)

@@ -1,0 +1,41 @@
+-- The first file of a generation: load routes.lua, hand the engine a function for each request.
+
+local crypto = require "engine.crypto"
+local fault = require "lib.fault"
+local load = require "load"
+local log = require "engine.log"
+local vm = require "engine.vm"
+
+local about = vm.options()
+local cfg, errors, warnings = load.routes()
+
+if about.trial then
+  for _, warning in ipairs(warnings or cfg.warnings) do
+    log.warn("routes", { file = warning.file, line = warning.line, message = warning.message })
+  end
+end
+if not cfg then error({ kind = "config", errors = errors }, 0) end
+
+local admin = require "pipeline.admin"
+local pipeline = require "pipeline"
+local runtime = require "pipeline.runtime"
+
+-- One seed for a test that replays what was picked, else another one in each state.
+math.randomseed(tonumber(vm.getenv("MOONGATE_SEED"))
+  or tonumber(crypto.random_hex(6), 16))
+
+cfg.runtime = runtime.new(about.generation, function(name)
+  return vm.is_operator("providers/" .. name .. ".lua")
+end)
+
+-- Whatever is raised, where it was raised: a bug keeps its traceback, for the log.
+function cfg.caught(err)
+  local caught = fault.of(err)
+  if type(err) ~= "table" then caught.trace = debug.traceback(nil, 2) end
+  return caught
+end
+
+return function(request)
+  if request.admin then return admin.serve(request, cfg) end
+  return pipeline.serve(request, cfg)
+end

@@ -1,0 +1,51 @@
+-- Operator functions: run under the guard, counted, and put to rest when they keep failing.
+
+local fault = require "lib.fault"
+local guard = require "engine.guard"
+local log = require "engine.log"
+local metric = require "engine.metric"
+local shared = require "engine.shared"
+local time = require "engine.time"
+
+local hooks = {}
+
+local STRIKES, WINDOW = 5, 60 -- failures in so many seconds; then a minute's rest
+local REST = 60
+
+local function resting(name)
+  local until_s = shared.get("hook:" .. name)
+  return until_s and until_s > time.monotonic()
+end
+
+local function strike(name, err)
+  local text = type(err) == "table" and (err.message or err.kind) or tostring(err)
+  log.error("script_error", { hook = name, message = text })
+  if shared.take("strikes:" .. name, 1, STRIKES, WINDOW) then return text end
+  shared.max("hook:" .. name, time.monotonic() + REST, REST)
+  log.error("script_disabled", { hook = name, seconds = REST })
+  return text
+end
+
+local function count(name, result, began)
+  metric.add("moongate_lua_calls_total", { hook = name, result = result }, 1)
+  metric.observe("moongate_lua_duration_seconds", { hook = name }, time.monotonic() - began)
+end
+
+--- true, result | false, message: for what may fail without the request failing.
+function hooks.try(name, fn, ...)
+  if resting(name) then return false, name .. " failed too often and rests" end
+  local began = time.monotonic()
+  local ok, result = guard.call(fn, ...)
+  count(name, ok and "ok" or "error", began)
+  if ok then return true, result end
+  return false, strike(name, result)
+end
+
+--- The function's first result. Its failure is the request's: 500 script_error.
+function hooks.run(name, fn, ...)
+  local ok, result = hooks.try(name, fn, ...)
+  if ok then return result end
+  fault.raise("script_error", nil, { detail = name .. ": " .. result })
+end
+
+return hooks

@@ -1,0 +1,57 @@
+-- routes.lua and what it may reach → cfg. Used by boot.lua and by the command line.
+
+local config = require "config"
+local crypto = require "engine.crypto"
+local guard = require "engine.guard"
+local log = require "engine.log"
+local metric = require "engine.metric"
+local time = require "engine.time"
+local vm = require "engine.vm"
+
+local load = {}
+
+-- A provider's file: an adapter | nil, why not.
+local function adapter(name)
+  if not name:match("^[%w_]+$") then return nil, "no such file" end
+  local ok, module = guard.call(require, "providers." .. name)
+  if not ok then
+    return nil, type(module) == "table" and module.message or tostring(module)
+  end
+  if type(module) ~= "table" then return nil, "it returns no adapter" end
+  return module
+end
+
+--- The names of all providers.
+local function adapters()
+  local out = {}
+  for _, file in ipairs(vm.files()) do
+    local name = file:match("^providers/([%w_]+)%.lua$")
+    if name then out[#out + 1] = name end
+  end
+  table.sort(out)
+  return out
+end
+
+local function options(loopback)
+  return {
+    load = vm.load, getenv = vm.getenv, read_file = vm.read_file, string = vm.safe_string(),
+    adapter = adapter, adapters = adapters, now = time.now, loopback = loopback,
+    secret = log.secret, sha256 = crypto.sha256, log = log,
+    metric = function(name, value, labels) metric.add(name, labels, value) end,
+  }
+end
+
+--- The file this gateway was given. cfg, or nil, errors, warnings: lists of
+--- { file, line, message }.
+function load.routes()
+  local about = vm.options()
+  local text = vm.source("routes.lua")
+  if not text then
+    return nil, { { file = about.routes, line = 0, message = "cannot be read" } }, {}
+  end
+  local cfg, errors, warnings = config.load(text, about.routes, options(about.loopback))
+  if cfg then cfg.file = about.routes end
+  return cfg, errors, warnings
+end
+
+return load

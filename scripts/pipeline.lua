@@ -1,0 +1,33 @@
+-- One request, first byte to last. Read this file first: each line below is one module.
+
+local auth = require "pipeline.auth"
+local dispatch = require "pipeline.dispatch"
+local fault = require "lib.fault"
+local ingress = require "pipeline.ingress"
+local limits = require "pipeline.limits"
+local observe = require "pipeline.observe"
+local routing = require "pipeline.routing"
+
+local pipeline = {}
+
+local function steps(call, reply, cfg)
+  local endpoint = ingress.endpoint(call)       -- what the path is for           404 405
+  call.key = auth.check(call, cfg, endpoint)    -- who asks, from the head alone  400 401 403
+  if endpoint.answer then return endpoint.answer(call, reply, cfg) end
+  ingress.read(call)                            -- bytes → a call                 400 413 415
+  call.group = routing.choose(call, cfg)        -- which model answers            404
+  call.hold = limits.reserve(call)              -- its place among the active
+  call.dep = dispatch.run(call, reply, cfg)     -- attempts, retries, fallbacks   5xx
+end
+
+--- Serve one request. `cfg` is the routes this request began with, and ends with.
+function pipeline.serve(request, cfg)
+  local call, reply = ingress.open(request, cfg)
+  local ok, err = xpcall(steps, cfg.caught or fault.of, call, reply, cfg)
+  call.fault = not ok and fault.of(err) or nil
+  if call.hold then call.hold:settle() end      -- never waits
+  observe.record(call, reply, cfg)              -- journal, log, metrics, once; never waits
+  reply:close(call.fault)                       -- the last bytes, or the error: after the
+end                                             -- journal, and last: it may wait, and so raise
+
+return pipeline

@@ -1,0 +1,280 @@
+-- One try at one deployment: encode → intent line → send → read.
+
+local fault = require "lib.fault"
+local guard = require "engine.guard"
+local http = require "engine.http"
+local journal = require "engine.journal"
+local json = require "engine.json"
+local observe = require "pipeline.observe"
+local provider_error = require "lib.provider_error"
+local rows = require "pipeline.rows"
+local time = require "engine.time"
+
+local attempt = {}
+
+local TEXT = { raw = { input = true, args = true } } -- what stays as the provider wrote it
+local SHOWN = 200 -- bytes of an answer that is no JSON, for the log
+local LIMITS = {
+  "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests",
+  "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens",
+}
+
+-- The request -----------------------------------------------------------------------------
+
+-- Drop-in adapters are an operator's code: their pure functions run under the guard.
+local function pure(dep, cfg, fn, ...)
+  if not cfg.runtime.operator[dep.provider.adapter_name] then return fn(...) end
+  local ok, result = guard.call(fn, ...)
+  if ok then return result end
+  if type(result) == "table" and result.kind then error(fault.of(result), 0) end
+  fault.raise("script_error", nil, {
+    detail = ("adapter %s: %s"):format(dep.provider.adapter_name, tostring(result)),
+  })
+end
+
+local function part(value, dep, call)
+  if type(value) == "function" then return pure(dep, call.cfg, value, dep, call) end
+  return value or ""
+end
+
+-- Remembered where neither half depends on the call.
+local function url_of(call, dep)
+  local adapter, known = dep.provider.adapter, call.cfg.runtime.urls
+  if known[dep] then return known[dep] end
+  local base, path = dep.provider.base_url or adapter.base_url, adapter.path
+  local url = part(base, dep, call):gsub("/+$", "") .. part(path, dep, call)
+  if type(base) ~= "function" and type(path) ~= "function" then known[dep] = url end
+  return url
+end
+
+local function headers_of(call, dep)
+  local known, provider = call.cfg.runtime.headers, dep.provider
+  if known[dep] then return known[dep] end
+  local headers = { ["content-type"] = "application/json", ["user-agent"] = "moongate" }
+  local own = provider.adapter.headers
+  for name, value in pairs(own and pure(dep, call.cfg, own, dep) or {}) do
+    headers[name:lower()] = value
+  end
+  for name, value in pairs(provider.headers or {}) do headers[name:lower()] = value end
+  known[dep] = headers
+  return headers
+end
+
+local function copy(headers)
+  local out = {}
+  for name, value in pairs(headers) do out[name] = value end
+  return out
+end
+
+-- The request's deadline covers a stream until its first event only.
+local function timeouts(call, dep)
+  local t, now = dep.timeout, time.monotonic()
+  local left = call.deadline - now
+  if left <= 0 then fault.raise("timeout", "The request's time is up.") end
+  if not call.stream then
+    return { connect = t.connect, total = math.min(left, call.started + t.total - now) }
+  end
+  return {
+    connect = t.connect, first_event = math.min(t.first_token, left), idle = t.idle,
+    total = call.started + t.stream_total - now,
+  }
+end
+
+local function request_of(call, dep)
+  local adapter = dep.provider.adapter
+  local body = pure(dep, call.cfg, adapter.encode, call, dep)
+  if type(body) == "table" then body = json.encode(body) end
+  local request = {
+    url = url_of(call, dep), method = "POST", headers = headers_of(call, dep), body = body,
+    stream = call.stream, timeout = timeouts(call, dep),
+  }
+  if adapter.sign then
+    request.headers = copy(request.headers)
+    if type(body) ~= "string" then request.body = body:bytes() end
+    pure(dep, call.cfg, adapter.sign, request, dep)
+  end
+  return request
+end
+
+-- No call a provider may see is without a line.
+local function intend(call, dep)
+  local ok, err = journal.append(rows.intent(call, dep))
+  if ok then return end
+  fault.raise("ledger_unavailable", "The usage journal cannot be written.", {
+    detail = type(err) == "table" and err.message or tostring(err),
+  })
+end
+
+-- Answers that are none -------------------------------------------------------------------
+
+local function look_at_limits(upstream, call)
+  if not (upstream:header("x-ratelimit-limit-requests")
+    or upstream:header("x-ratelimit-remaining-tokens")) then
+    return
+  end
+  local passed = {}
+  for _, name in ipairs(LIMITS) do passed[name] = upstream:header(name) end
+  call.provider_headers = passed
+end
+
+local PASSED_ON = { [400] = true, [413] = true, [422] = true }
+
+-- The provider's own bytes, where the client speaks its dialect and may hear them.
+local function own_words(err, bytes, body, dep, reply)
+  local adapter = dep.provider.adapter
+  if type(body) ~= "table" or not PASSED_ON[err.upstream_status] then return nil end
+  if err.status ~= err.upstream_status or adapter.dialect ~= reply.writer.dialect then
+    return nil
+  end
+  return provider_error.without(bytes, dep.provider.api_key)
+end
+
+-- An answer with an error status, as a fault.
+local function refused(upstream, call, dep, reply)
+  local status = upstream.status
+  if status >= 300 and status < 400 then
+    return fault.new("invalid_response", "The provider answered with a redirect.", {
+      code = "upstream_redirect", upstream_status = status, sent = true,
+    })
+  end
+  local bytes = upstream:body() or ""
+  local body = bytes ~= "" and json.decode(bytes) or nil
+  local kind, more
+  local classify = dep.provider.adapter.classify
+  if classify then
+    kind, more = pure(dep, call.cfg, classify, status, body or bytes:sub(1, SHOWN))
+  end
+  local err = provider_error.fault(status, body, kind, more, {
+    retry_after = upstream.retry_after, secret = dep.provider.api_key,
+  })
+  err.body = own_words(err, bytes, body, dep, reply)
+  err.detail = err.detail or provider_error.clean(bytes:sub(1, SHOWN), dep.provider.api_key)
+  return err
+end
+
+local function nothing(detail)
+  fault.raise("invalid_response", "The provider's answer was empty.", { detail = detail })
+end
+
+-- Answers ---------------------------------------------------------------------------------
+
+-- A whole answer that is no JSON object: a stream nobody asked for, or nothing of use.
+local function unreadable(err, upstream, dep, reply)
+  local text = err.text
+  if not text then error(fault.of(err), 0) end
+  if text:find("^[%s]*$") then nothing("an empty body") end
+  if text:find("^data:") or text:find("^event:") or text:find("^:") then
+    return dep.provider.adapter.stream(upstream, reply)
+  end
+  local failed = fault.of(err)
+  failed.detail = provider_error.clean(text, dep.provider.api_key)
+  error(failed, 0)
+end
+
+local function read_whole(upstream, call, dep, reply)
+  local adapter = dep.provider.adapter
+  if adapter.dialect == "openai" then
+    local doc, err = upstream:document()
+    if not doc then return unreadable(err, upstream, dep, reply) end
+    return pure(dep, call.cfg, adapter.decode, doc, reply)
+  end
+  local body, err = upstream:json(TEXT)
+  if body == nil then return unreadable(err, upstream, dep, reply) end
+  if type(body) ~= "table" then fault.raise("invalid_response") end
+  return pure(dep, call.cfg, adapter.decode, body, reply)
+end
+
+-- Some answer a stream's request with a whole answer.
+local function is_whole(upstream, adapter)
+  local media_type = adapter.dialect == "openai" and upstream:header("content-type")
+  return media_type and media_type:lower():find("application/json", 1, true)
+end
+
+local function read(upstream, call, dep, reply)
+  local adapter = dep.provider.adapter
+  if upstream.status == 204 then nothing("status 204") end
+  if not call.stream or is_whole(upstream, adapter) then
+    read_whole(upstream, call, dep, reply)
+  else
+    adapter.stream(upstream, reply)
+  end
+  if reply:is_empty() then nothing("nothing was said") end
+  if call.stream and not reply:is_whole() then fault.raise("truncated") end
+end
+
+local function try(call, dep, reply, record)
+  local adapter = dep.provider.adapter
+  if adapter.answer then
+    intend(call, dep)
+    return adapter.answer(call, dep, reply)
+  end
+  local request = request_of(call, dep)
+  intend(call, dep)
+  call.sent_at = call.sent_at or time.monotonic()
+  record.sent = true
+  local upstream, err = http.open(request)
+  if not upstream then
+    record.sent = err.sent
+    error(fault.of(err), 0)
+  end
+  call.upstream = upstream
+  record.status = upstream.status
+  look_at_limits(upstream, call)
+  if record.status < 200 or record.status >= 300 then
+    error(refused(upstream, call, dep, reply), 0)
+  end
+  read(upstream, call, dep, reply)
+end
+
+-- One try ---------------------------------------------------------------------------------
+
+local function close(call, reply)
+  local upstream = call.upstream
+  if not upstream then return end
+  call.upstream = nil
+  if call.stream then reply:relayed(upstream.passed) end
+  upstream:close()
+end
+
+-- A drop-in adapter's mistake is its operator's, not ours.
+local function blame(err, dep, cfg)
+  err = fault.of(err)
+  if err.kind == "internal" and cfg.runtime.operator[dep.provider.adapter_name] then
+    err = fault.new("script_error", nil, { detail = err.detail })
+  end
+  err.message = provider_error.clean(err.message, dep.provider.api_key)
+  return err
+end
+
+local function begin(call, dep)
+  local record = { deployment = dep.name, provider = dep.provider.name }
+  call.dep, call.provider_headers = dep, nil
+  call.attempts[#call.attempts + 1] = record
+  if call.dropped[1] then call.dropped = {} end
+  return record
+end
+
+--- Ask `dep`. true, or nil and the fault; a client that left raises through.
+function attempt.run(call, dep, reply)
+  local cfg = call.cfg
+  local record = begin(call, dep)
+  local began = time.monotonic()
+  local ok, err = xpcall(try, cfg.caught or fault.of, call, dep, reply, record)
+  close(call, reply)
+  if not ok then err = blame(err, dep, cfg) end
+  -- What breaks after [DONE] breaks nothing.
+  if not ok and reply.done and err.kind ~= "cancelled" then ok = true end
+  record.ms = (time.monotonic() - began) * 1000
+  if ok then
+    record.status = record.status or 200
+    observe.attempt(cfg, dep, record)
+    return true
+  end
+  record.kind, record.status = err.kind, err.upstream_status or record.status
+  observe.attempt(cfg, dep, record)
+  if err.kind == "cancelled" then error(err, 0) end
+  if not reply.committed then reply:abandon() end
+  return nil, err
+end
+
+return attempt

@@ -1,0 +1,95 @@
+-- Try deployments until one answers: the model asked for, then its fallbacks.
+
+local attempt = require "pipeline.attempt"
+local balance = require "policy.balance"
+local cooldown = require "policy.cooldown"
+local fault = require "lib.fault"
+local limits = require "pipeline.limits"
+local observe = require "pipeline.observe"
+local stats = require "policy.stats"
+local time = require "engine.time"
+local verdict = require "policy.verdict"
+
+local dispatch = {}
+
+local MAX_ATTEMPTS = 8 -- whatever routes.lua says, a request ends
+local TOTAL = 600      -- seconds, where nothing is said
+
+-- One deadline over attempts, waits and fallbacks: the longest that the group asked for allows.
+local function deadline(call)
+  local longest = call.group.timeout.total or 0
+  for _, dep in ipairs(call.group.deployments) do
+    longest = math.max(longest, dep.timeout and dep.timeout.total or 0)
+  end
+  return call.started + (longest > 0 and longest or TOTAL)
+end
+
+-- Who takes it: picked, let in by its own limits, and not already under a probe.
+local function pick(trail, call)
+  while true do
+    local dep = balance.pick(trail, call)
+    if not dep then return nil end
+    if limits.admit(dep, call) then
+      local free, probing = cooldown.enter(dep)
+      if free then return dep, probing end
+    end
+    trail.skipped[dep.name] = true
+  end
+end
+
+local function nobody(trail)
+  local seconds = cooldown.earliest(trail.group)
+  return fault.new("unavailable", "No deployment of this model can take the request now.", {
+    retry_after = seconds < math.huge and seconds or nil,
+    detail = trail.group.name .. " has no deployment to take this",
+  })
+end
+
+-- One turn: true, or what went wrong.
+local function try(trail, call, reply)
+  local dep, probing = pick(trail, call)
+  if not dep then return false, nobody(trail) end
+  local hold = limits.enter(dep, trail.group)
+  local began = time.monotonic()
+  local ok, err = attempt.run(call, dep, reply)
+  if hold then hold:settle() end
+  if ok then
+    if probing then cooldown.clear(dep) end
+    stats.answered(dep, trail.group, (reply.first_token_at or time.monotonic()) - began)
+    return true
+  end
+  trail.failed[dep.name] = true
+  stats.failed(dep, trail.group)
+  cooldown.note(dep, err, trail.group.cooldown, probing)
+  return false, err
+end
+
+-- The last word on a request that failed is the last provider's, not that nobody was left.
+local function worse(before, err)
+  return err.kind == "unavailable" and before or err
+end
+
+--- Fill `reply` from some deployment and return it; raises the last fault otherwise.
+function dispatch.run(call, reply, cfg)
+  local trail = verdict.trail(call.group)
+  local last
+  call.trail, call.deadline = trail, deadline(call)
+  for turn = 1, MAX_ATTEMPTS do
+    local ok, err = try(trail, call, reply)
+    if ok then
+      trail:leave()
+      return call.dep
+    end
+    last = worse(last, err)
+    -- After the first byte to the client there is no second attempt.
+    if reply.committed or turn == MAX_ATTEMPTS then break end
+    local group, seconds = verdict.after(trail, err, call, cfg)
+    if not group then break end
+    observe.moved(trail.group, group, err)
+    trail:move(group)
+    if seconds > 0 then time.sleep(seconds) end
+  end
+  error(last, 0)
+end
+
+return dispatch

@@ -1,0 +1,41 @@
+-- What may be taken before a call: a place among the active requests, and a deployment's own
+-- requests and tokens a minute.
+
+local metrics = require "lib.metrics"
+local shared = require "engine.shared"
+local tokens = require "lib.tokens"
+
+local limits = {}
+
+limits.ACTIVE = "requests:active"
+
+local WINDOW = 60 -- seconds
+
+--- Take a place among the gateway's active requests. The engine gives it back whatever happens.
+function limits.reserve()
+  return shared.hold(limits.ACTIVE, 1)
+end
+
+local function take(dep, limit, n)
+  if shared.take(limit .. ":" .. dep.name, n, dep[limit], WINDOW) then return true end
+  metrics.add("moongate_ratelimited_total", { scope = "deployment", limit = limit }, 1)
+  return false
+end
+
+--- May this deployment take the call? Takes what it needs from its limits if so.
+function limits.admit(dep, call)
+  if dep.tpm then
+    local n = call.input_tokens + tokens.output(call, dep)
+    if not take(dep, "tpm", math.min(n, dep.tpm)) then return false end
+  end
+  return not dep.rpm or take(dep, "rpm", 1)
+end
+
+--- Count the call among those in flight at a deployment, where somebody chooses by it.
+function limits.enter(dep, group)
+  if group.balance == "least_busy" or type(group.balance) == "function" then
+    return shared.hold("in_flight:" .. dep.name, 1)
+  end
+end
+
+return limits
