@@ -2,6 +2,8 @@
 
 #include <stdbool.h>
 
+#include "utf8.h"
+
 /* What a character is to a tokenizer of OpenAI's kind: it cuts words at blanks, digits and
  * signs, then into pieces that are as long as the script is common in its training text. */
 enum kind {
@@ -102,24 +104,18 @@ static enum kind kind_of_code(uint32_t code)
     return i < sizeof(ranges) / sizeof(*ranges) ? ranges[i].kind : ASTRAL;
 }
 
-/* The bytes of the character at p; loosely, since a wrong one costs an estimate nothing. */
+/* The bytes of the character at p. */
 static size_t read_character(const unsigned char *p, size_t len, enum kind *kind)
 {
-    size_t size = p[0] < 0x80 ? 1 : p[0] < 0xc0 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-    uint32_t code = p[0] & (0x7fU >> size);
+    uint32_t code;
 
-    if (size == 1) {
+    *kind = BROKEN;
+    if (p[0] < 0x80) {
         *kind = kind_of_ascii(p[0]);
         return 1;
     }
-    for (size_t i = 1; i < size; i++) {
-        if (i >= len || (p[i] & 0xc0) != 0x80) {
-            size = 0;
-            break;
-        }
-        code = code << 6 | (p[i] & 0x3f);
-    }
-    *kind = size ? kind_of_code(code) : BROKEN;
+    size_t size = utf8_decode(p, len, &code);
+    if (size) *kind = kind_of_code(code);
     return size ? size : 1;
 }
 

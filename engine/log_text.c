@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "utf8.h"
+
 enum { UNIT = 12, ENDING = 4 }; /* one character's bytes at most; the bytes of …" */
 
 bool log_text_put(struct log_text *text, const char *bytes, size_t len)
@@ -18,33 +20,6 @@ bool log_text_put(struct log_text *text, const char *bytes, size_t len)
 /* ---- one character ------------------------------------------------------------------------
  */
 
-static bool follows(unsigned char byte)
-{
-    return (byte & 0xc0) == 0x80;
-}
-
-/* The bytes of the well-formed UTF-8 character at p, 0 where there is none; *code is its
- * number. */
-static size_t decode(const unsigned char *p, size_t len, uint32_t *code)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t size = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-
-    if (size == 0 || p[0] > 0xf4 || size > len) return 0;
-    if (size == 1) {
-        *code = p[0];
-        return 1;
-    }
-    *code = p[0] & (0xff >> (size + 1));
-    for (size_t i = 1; i < size; i++) {
-        if (!follows(p[i])) return 0;
-        *code = *code << 6 | (p[i] & 0x3f);
-    }
-    if (*code < least[size] || *code > 0x10ffff || (*code >= 0xd800 && *code < 0xe000))
-        return 0;
-    return size;
-}
-
 static bool dangerous(uint32_t code)
 {
     return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029;
@@ -55,7 +30,7 @@ static bool dangerous(uint32_t code)
 static size_t put_character(const unsigned char *p, size_t len, char out[UNIT], size_t *used)
 {
     uint32_t code = 0xfffd;
-    size_t size = decode(p, len, &code);
+    size_t size = utf8_decode(p, len, &code);
 
     if (size == 0 || dangerous(code)) {
         const char *brief = code == '\n' ? "\\n" : code == '\t' ? "\\t" : NULL;
