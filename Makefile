@@ -42,13 +42,13 @@ OBJ := $(BUILD)/obj/$(VARIANT)
 ENGINE_C := $(sort $(wildcard engine/*.c))
 SHIPPED  := $(sort $(shell find scripts providers -name '*.lua' -not -path 'scripts/meta/*' 2>/dev/null) \
               $(wildcard routes.lua engine/prelude.lua))
-MAIN_OBJ := $(patsubst engine/%.c,$(OBJ)/engine/%.o,$(filter engine/main.c engine/cli%.c,$(ENGINE_C)))
+MAIN_OBJ := $(patsubst engine/%.c,$(OBJ)/engine/%.o,$(filter engine/main.c engine/cli.c engine/cli_%.c,$(ENGINE_C)))
 LIB_OBJ  := $(filter-out $(MAIN_OBJ),$(ENGINE_C:engine/%.c=$(OBJ)/engine/%.o)) $(OBJ)/embedded.o
 
 C_TESTS := $(patsubst tests/c/%.c,$(OUT)/tests/%,$(wildcard tests/c/test_*.c tests/c/embed_test.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
-TOOLS   := $(OUT)/tests/upstream $(OUT)/tests/load
-MODULE  := $(wildcard tests/c/engine_so.c tests/c/engine_module.c)
+TOOLS   := $(addprefix $(OUT)/tests/,upstream load source)
+MODULE  := $(wildcard tests/c/engine_module.c)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -136,7 +136,10 @@ clean:
 help:
 	@sed -n 's/^### /  make /p' $(firstword $(MAKEFILE_LIST))
 
-# ---- how it is made ----------------------------------------------------------------------
+# ---- how it is made (V=1 shows the commands) ----------------------------------------------
+
+Q    := $(if $(V),,@)
+SAY   = $(if $(V),@:,@echo "  $(1)	$(patsubst $(BUILD)/%,%,$@)")
 
 # Compiler and flags of the last build: another one rebuilds everything.
 $(OBJ)/flags: force
@@ -145,11 +148,13 @@ $(OBJ)/flags: force
 
 $(OBJ)/%.o: %.c $(OBJ)/flags
 	@mkdir -p $(@D)
-	$(COMPILER) $(CFLAGS) $(LIB_FLAGS) -MMD -MP -c -o $@ $<
+	$(call SAY,cc)
+	$(Q)$(COMPILER) $(CFLAGS) $(LIB_FLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/tools/embed: engine/tools/embed.c
 	@mkdir -p $(@D)
-	$(CC) -std=c11 -O1 $(WARNINGS) -o $@ $<
+	$(call SAY,cc)
+	$(Q)$(CC) -std=c11 -O1 $(WARNINGS) -o $@ $<
 
 # The list of files, rewritten only when it changes: a file that is gone must be noticed.
 $(BUILD)/embedded.list: force
@@ -157,45 +162,54 @@ $(BUILD)/embedded.list: force
 	@echo '$(SHIPPED)' | cmp -s - $@ || echo '$(SHIPPED)' > $@
 
 $(BUILD)/embedded.c: $(BUILD)/tools/embed $(BUILD)/embedded.list $(SHIPPED) Makefile
-	$(BUILD)/tools/embed $(VERSION) $(SHIPPED) > $@
+	$(call SAY,pack)
+	$(Q)$(BUILD)/tools/embed $(VERSION) $(SHIPPED) > $@
 
 $(OBJ)/embedded.o: $(BUILD)/embedded.c engine/embedded.h $(OBJ)/flags
 	@mkdir -p $(@D)
-	$(COMPILER) $(CFLAGS) -Wno-overlength-strings -c -o $@ $<
+	$(call SAY,cc)
+	$(Q)$(COMPILER) $(CFLAGS) -Wno-overlength-strings -c -o $@ $<
 
 $(OUT)/libmoongate.a: $(LIB_OBJ)
 	@mkdir -p $(@D)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call SAY,ar)
+	$(Q)ar rcs $@ $^
 
 $(OUT)/moongate: $(MAIN_OBJ) $(OUT)/libmoongate.a
-	$(COMPILER) $(LDFLAGS) -o $@ $^ $(LIB_LINK)
+	$(call SAY,link)
+	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^ $(LIB_LINK)
 
 # Test programs see the whole library, its headers, and check.h.
 check-tools: $(C_TESTS) $(TOOLS) $(if $(MODULE),$(OUT)/tests/engine.so)
 
 $(OUT)/tests/%: $(OBJ)/tests/c/%.o $(OUT)/libmoongate.a
 	@mkdir -p $(@D)
-	$(COMPILER) $(LDFLAGS) -o $@ $^ $(LIB_LINK)
+	$(call SAY,link)
+	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^ $(LIB_LINK)
 
 $(OUT)/tests/upstream: $(patsubst %.c,$(OBJ)/%.o,$(wildcard tests/mock/*.c))
 	@mkdir -p $(@D)
-	$(COMPILER) $(LDFLAGS) -o $@ $^
+	$(call SAY,link)
+	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^
 
-$(OUT)/tests/load: $(OBJ)/tests/bench/load.o
+$(OUT)/tests/load $(OUT)/tests/source: $(OUT)/tests/%: $(OBJ)/tests/bench/%.o
 	@mkdir -p $(@D)
-	$(COMPILER) $(LDFLAGS) -o $@ $^
+	$(call SAY,link)
+	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^
 
 # A Lua module holding the pure half of the engine, for busted.
 $(OUT)/tests/engine.so: $(MODULE:%.c=$(OBJ)/%.o) $(OUT)/libmoongate.a
 	@mkdir -p $(@D)
-	$(COMPILER) -shared $(filter-out -pie,$(LDFLAGS)) -o $@ $^ $(LIB_LINK)
+	$(call SAY,link)
+	$(Q)$(COMPILER) -shared $(filter-out -pie,$(LDFLAGS)) -o $@ $^ $(LIB_LINK)
 
 fuzzers: $(FUZZERS)
 
 $(BUILD)/fuzz/tests/fuzz_%: $(BUILD)/obj/fuzz/tests/fuzz/fuzz_%.o $(BUILD)/fuzz/libmoongate.a
 	@mkdir -p $(@D)
-	clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIB_LINK)
+	$(call SAY,link)
+	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIB_LINK)
 
 force:
 
