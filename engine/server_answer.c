@@ -231,9 +231,7 @@ static ssize_t on_read(void *cls, uint64_t position, char *bytes, size_t max)
     struct connection *connection = cls;
 
     (void)position, (void)bytes, (void)max;
-    if (connection->lost || connection->state == CONNECTION_CLOSING) {
-        return MHD_CONTENT_READER_END_WITH_ERROR;
-    }
+    if (connection->state == CONNECTION_CLOSING) return MHD_CONTENT_READER_END_WITH_ERROR;
     if (connection->state == CONNECTION_LAST) return MHD_CONTENT_READER_END_OF_STREAM;
     assert(connection->state == CONNECTION_HEAD);
     library_suspend(connection, CONNECTION_RAW);
@@ -260,7 +258,7 @@ bool request_begin(struct request *request, int status, const struct http_header
         MHD_destroy_response(response);
         return false;
     }
-    connection->unframed = request->head.http10;
+    connection->unframed = request->head.http10 && !request->mute;
     request->answered =
         queue(connection, status, response, request->mute ? CONNECTION_LAST : CONNECTION_HEAD);
     request->streaming = request->answered;

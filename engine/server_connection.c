@@ -140,6 +140,7 @@ static void on_socket(struct loop_watch *watch, uint32_t events)
     struct connection *connection = watch->owner;
 
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) on_hangup(connection);
+    if (events & EPOLLOUT) connection->blocked = false;
     if (events & (EPOLLIN | EPOLLOUT)) connection_mark_dirty(connection);
 }
 
@@ -214,6 +215,7 @@ void connection_reset(struct connection *connection)
     connection->end = STREAM_OPEN;
     connection->unframed = false;
     connection->crowded = false;
+    connection->blocked = false;
     connection->chunk = 0;
     connection->chunk_sent = 0;
     if (connection->out.cap > LOW_WATER) buf_free(&connection->out);
@@ -274,6 +276,7 @@ void connection_drain(struct connection *connection)
 
 static void wait_writable(struct connection *connection)
 {
+    connection->blocked = true;
     if (!connection_watch(connection, EPOLLOUT)) connection_lose(connection);
     connection_set_deadline(connection, connection->progress_ms +
                                             connection->server->options.reader_stall_ms);
@@ -281,6 +284,7 @@ static void wait_writable(struct connection *connection)
 
 static void work_raw(struct connection *connection)
 {
+    if (connection->blocked) return; /* woken by more to send */
     if (!raw_flush(connection)) {
         connection_lose(connection);
         return;

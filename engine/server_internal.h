@@ -50,6 +50,7 @@ struct connection {
     bool dirty;     /* in the server's list of those with work to do */
     bool unframed;  /* bytes go out without chunk framing: HTTP/1.0, or not a stream */
     bool crowded;   /* more than LOW_WATER was unsent: the owner hears when that is over */
+    bool blocked;   /* the kernel has no room; EPOLLOUT will tell */
     bool shut;      /* our half is shut: what was to be said is said */
     struct buf out; /* bytes not yet taken by the kernel, and those of the chunk in hand */
     size_t chunk,

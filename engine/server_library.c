@@ -50,6 +50,11 @@ void library_resume(struct connection *connection, enum connection_state state)
                                                 connection->server->options.reader_stall_ms);
     }
     if (state == CONNECTION_CLOSING) shutdown(connection->fd, SHUT_RDWR);
+    if (state == CONNECTION_CLOSING || (state == CONNECTION_LAST && connection->unframed)) {
+        /* Where a content reader ends in a close the library forgets the connection, unless it
+         * has a timeout of its own: it looks at all of those in every run. */
+        MHD_set_connection_option(connection->mhd, MHD_CONNECTION_OPTION_TIMEOUT, 1U);
+    }
     MHD_resume_connection(connection->mhd);
 }
 
