@@ -41,17 +41,17 @@ local function options(loopback)
   }
 end
 
---- The file this gateway was given. cfg, or nil, errors, warnings: lists of
+--- A file's text, called `name` in messages. cfg, or nil, errors, warnings: lists of
 --- { file, line, message }.
-function load.routes()
-  local about = vm.options()
-  local text = vm.source("routes.lua")
-  if not text then
-    return nil, { { file = about.routes, line = 0, message = "cannot be read" } }, {}
-  end
-  local cfg, errors, warnings = config.load(text, about.routes, options(about.loopback))
-  if cfg then cfg.file = about.routes end
+function load.text(text, name)
+  local cfg, errors, warnings = config.load(text, name, options(vm.options().loopback))
+  if cfg then cfg.file = name end
   return cfg, errors, warnings
+end
+
+--- The file this gateway was given.
+function load.routes()
+  return load.text(vm.source("routes.lua"), vm.options().routes)
 end
 
 return load

@@ -1,0 +1,38 @@
+-- The verbs of the command line that are Lua: what each is handed, and which file it is.
+
+local guard = require "engine.guard"
+local load = require "load"
+local vm = require "engine.vm"
+
+local about = vm.options()
+
+local function read(path)
+  if about.built_in and path == about.routes then return vm.source("routes.lua") end
+  local file, why = io.open(path, "rb")
+  if not file then return nil, why end
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+local host = { routes = about.routes }
+
+function host.print(text) io.stdout:write(text, "\n") end
+
+function host.complain(text) io.stderr:write(text, "\n") end
+
+--- A routes file as the gateway would load it. cfg, or nil, errors, warnings.
+function host.load_config(path)
+  local text, why = read(path)
+  if not text then
+    return nil, { { file = path, line = 0, message = "cannot be read: " .. why } }, {}
+  end
+  local ok, cfg, errors, warnings = guard.load(load.text, text, path)
+  if ok then return cfg, errors, warnings end
+  return nil, { { file = path, line = 0, message = tostring(cfg) } }, {}
+end
+
+--- Run a verb with the words behind it: the exit code.
+return function(verb, words)
+  return require("cli." .. verb)(words, host)
+end
