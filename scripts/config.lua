@@ -87,7 +87,7 @@ function config.load(text, file, opts)
   local _, warnings = session.report:done()
   if #errors > 0 then return nil, errors, warnings end
   session.loaded = true
-  cfg.warnings = warnings
+  cfg.warnings, cfg.file = warnings, session.report.file
   return cfg
 end
 

@@ -1,5 +1,7 @@
 -- Loads routes files without an engine: adapters are tables, variables a table.
 
+local assert = require "luassert"
+
 local config = require "config"
 
 local routes = {}
@@ -53,9 +55,14 @@ function routes.options(env, more)
   return opts
 end
 
+routes.ENV = { KEY = "sk-1", OTHER = "sk-2", CLIENT = "client-1" }
+routes.HEAD = 'local openai = provider "openai" { api_key = env.KEY }\n'
+routes.MODEL = routes.HEAD .. 'model "a" { openai "gpt-4o" }\n'
+
 --- Load text as routes.lua: cfg | nil, errors and warnings as lists of "line: message".
 function routes.load(text, env, more)
-  local cfg, errors, warnings = config.load(text, "routes.lua", routes.options(env, more))
+  local opts = routes.options(env or routes.ENV, more)
+  local cfg, errors, warnings = config.load(text, "routes.lua", opts)
   local function lines(list)
     local out = {}
     for i, entry in ipairs(list or {}) do
@@ -67,9 +74,36 @@ function routes.load(text, env, more)
   return cfg, lines(errors), lines(cfg and cfg.warnings or warnings)
 end
 
+--- cfg of a text that must load.
+function routes.good(text, env, more)
+  local cfg, errors = routes.load(text, env, more)
+  assert.same({}, errors)
+  return assert(cfg)
+end
+
+--- The errors of a text that must not.
+function routes.errors_of(text, env, more)
+  local cfg, errors = routes.load(text, env, more)
+  assert.is_nil(cfg)
+  return errors
+end
+
+--- Statements after MODEL, which ends on line 2, give these errors.
+function routes.refuses(text, ...)
+  assert.same({ ... }, routes.errors_of(routes.MODEL .. text))
+end
+
+--- luassert cuts the position off an error; here it is the point.
+function routes.raises(want, fn, ...)
+  local ok, err = pcall(fn, ...)
+  assert.is_false(ok)
+  assert.equal(want, tostring(err):sub(1, #want))
+end
+
 --- The variables of tests/examples, all set.
-routes.variables = setmetatable({}, { __index = function(_, name) return "value of "
-  .. name end })
+routes.variables = setmetatable({}, {
+  __index = function(_, name) return "value-of-" .. name end,
+})
 
 function routes.load_file(path, env, more)
   return routes.load(read(path), env, more)

@@ -34,12 +34,18 @@ function groups.defaults(session)
   }
 end
 
+local function numbers(price)
+  local out = {}
+  for class, amount in pairs(price) do out[class] = tonumber(amount) end
+  return out
+end
+
 -- The operator's own price wins over the list. `price` is for policies, `rates` for bills.
 local function price_of(dep, own)
   dep.own_price = own ~= nil
   local listed = not own and prices.lookup(dep.provider.adapter_name, dep.model)
   if own then
-    dep.price, dep.rates = own, money.rates(own)
+    dep.price, dep.rates = numbers(own), money.rates(own)
   elseif listed then
     dep.price, dep.rates = listed.price, listed.rates
   end

@@ -6,12 +6,12 @@ local wildcard = require "lib.wildcard"
 local links = {}
 
 -- A model that only a wildcard covers gets a group of its own where the file names it; not
--- where a hook does, since cfg never changes once it serves.
+-- where a hook makes up its name, since cfg never changes once it serves.
 local function group_of(session, cfg, name)
   if cfg.groups[name] then return name end
   local group, text = wildcard.find(cfg.wildcards, name)
-  if not group then return nil end
-  if not session.loaded then cfg.groups[name] = wildcard.concrete(group, name, text) end
+  if not group or session.loaded then return nil end
+  cfg.groups[name] = wildcard.concrete(group, name, text)
   return name
 end
 

@@ -97,8 +97,22 @@ local function position(self, index, value)
     type(value) == "string" and ('"%s"'):format(value) or "item " .. tostring(index)))
 end
 
+-- A void was there: what is wrong with it has been said.
+local function required(self, out, schema)
+  local owner = #self.path > 0 and table.concat(self.path, ".") .. " needs" or "needs"
+  for _, name in ipairs(schema.required or {}) do
+    if out[name] == nil then self:error(('%s the field "%s"'):format(owner, name)) end
+  end
+  local any = not schema.one_of
+  for _, name in ipairs(schema.one_of or {}) do any = any or out[name] ~= nil end
+  if not any then
+    self:error(('%s the field "%s"'):format(owner, table.concat(schema.one_of, '" or "')))
+  end
+end
+
 --- Check `values` against `schema` = { fields = { name = kind }, required = { name… } | nil,
---- list = whether positions are somebody else's business, open = kind of unknown texts | nil }.
+--- one_of = { name… } | nil, list = whether positions are somebody else's business, open = kind
+--- of unknown texts | nil }.
 --- Errors are reported; what is right comes back in a new table, and what is missing or wrong
 --- as the void.
 function place:check(values, schema)
@@ -110,12 +124,7 @@ function place:check(values, schema)
       position(self, name, value)
     end
   end
-  for _, name in ipairs(schema.required or {}) do
-    if out[name] == nil then
-      local owner = #self.path > 0 and table.concat(self.path, ".") .. " needs" or "needs"
-      self:error(("%s the field %q"):format(owner, name))
-    end
-  end
+  required(self, out, schema)
   return out
 end
 

@@ -1,4 +1,7 @@
--- Warnings about what nobody can reach: models no key may ask for, deployments in no model.
+-- Warnings about what nobody can reach: models no key may ask for, deployments in no model,
+-- models that their provider has switched off.
+
+local prices = require "lib.prices"
 
 local reach = {}
 
@@ -34,13 +37,31 @@ local function models(session, cfg)
   end
 end
 
---- Warn about models and deployments that no request can get to.
+local function deployment(session, record)
+  local since = prices.retired(record.model)
+  if not record.used then
+    session.report:warn(record.line, ('deployment "%s" is in no model'):format(record.name))
+  elseif since then
+    session.report:warn(record.line, ('deployment "%s": its provider switched %s off on %s')
+      :format(record.name, record.model, since))
+  end
+end
+
+-- The name of a model that is gone may live on, but people should know what answers to it.
+local function namesake(session, declared)
+  local since, first = prices.retired(declared.name), declared.items[1]
+  if since and first and not prices.retired(first.model) then
+    session.report:warn(declared.line, ("%s: the model of this name was switched off on %s; "
+      .. "%s answers in its place"):format(declared.at.label, since, first.name))
+  end
+end
+
+--- Warn about models and deployments that no request can get to, or that are gone.
 function reach.check(session, cfg)
   models(session, cfg)
+  for _, declared in ipairs(session.groups) do namesake(session, declared) end
   for _, record in ipairs(session.records) do
-    if not record.used and not record.broken then
-      session.report:warn(record.line, ('deployment "%s" is in no model'):format(record.name))
-    end
+    if not record.broken then deployment(session, record) end
   end
 end
 

@@ -83,8 +83,12 @@ local function extend(base, own)
 end
 
 --- The fields of a provider: the common ones and the adapter's own. An adapter that lists
---- none takes any text.
-function schema.provider_of(adapter) return extend(schema.provider, adapter.fields) end
+--- none takes any text. `needs` lists fields of which one must be there.
+function schema.provider_of(adapter)
+  local out = extend(schema.provider, adapter.fields)
+  out.one_of = adapter.needs
+  return out
+end
 
 --- The fields of a deployment at such a provider.
 function schema.deployment_of(adapter)

@@ -10,8 +10,10 @@ local SHAPES = { -- tried in this order
   { "punct", "^[=~<>]=" },
 }
 
-function source.new(name, text)
-  return setmetatable({ name = name, text = text }, source)
+--- `file` is what messages say; Lua's own say its last part, which is all that a chunk's name
+--- has room for.
+function source.new(file, text)
+  return setmetatable({ name = file:match("[^/]*$"):sub(-50), text = text }, source)
 end
 
 --- The line of the operator's code that is running now: the nearest frame of this file.

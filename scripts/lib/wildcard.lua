@@ -41,6 +41,7 @@ end
 local function concrete_deployment(dep, text)
   local one = copy(dep)
   one.model, one.wildcard = fill(dep.model, text), false
+  if not dep.wildcard then return one end -- one model for all of them: one name
   one.name = dep.name:find("*", 1, true) and fill(dep.name, text) or dep.name .. "/" .. text
   local listed = not dep.own_price and prices.lookup(dep.provider.adapter_name, one.model)
   if listed then one.price, one.rates = listed.price, listed.rates end

@@ -1,0 +1,72 @@
+-- moongate check: is a routes file right, and if not, where not.
+
+local args = require "cli.args"
+
+local VERB = {
+  flags = { json = true, routes = "FILE" }, most = 1,
+  usage = [[
+moongate check [FILE] [--json]
+
+Reads a routes file as the gateway would and prints what is wrong with it, one line each:
+file:line: what. FILE is routes.lua where none is named.
+
+  --json   errors and warnings as JSON, for editors
+
+Exit code: 0 the file is valid, 3 it is not.]],
+}
+
+local function count(n, word)
+  return ("%d %s%s"):format(n, word, n == 1 and "" or "s")
+end
+
+local function valid(cfg, path)
+  local text = ("%s is valid: %s, %s"):format(path, count(#cfg.order, "model"),
+    count(#cfg.keys.list, "key"))
+  local warnings = #cfg.warnings
+  return text .. (warnings > 0 and (", %s."):format(count(warnings, "warning")) or ".")
+end
+
+local function show(host, list, mark)
+  for _, entry in ipairs(list) do
+    host.print(("%s:%d: %s%s"):format(entry.file, entry.line, mark, entry.message))
+  end
+end
+
+local function show_text(host, path, cfg, errors, warnings)
+  show(host, errors, "")
+  show(host, warnings, "warning: ")
+  host.print(cfg and valid(cfg, path)
+    or ("%s, %s."):format(count(#errors, "error"), count(#warnings, "warning")))
+end
+
+local function show_json(host, cfg, errors, warnings)
+  local json = require "engine.json"
+  local function marked(list)
+    local out = json.array {}
+    for i, entry in ipairs(list) do
+      out[i] = json.object({ "file", "line", "message" }, {
+        file = entry.file, line = entry.line, message = entry.message,
+      })
+    end
+    return out
+  end
+  local order = { "valid", "models", "keys", "errors", "warnings" }
+  host.print(json.encode(json.object(order, {
+    valid = cfg ~= nil, models = cfg and #cfg.order, keys = cfg and #cfg.keys.list,
+    errors = marked(errors), warnings = marked(warnings),
+  })))
+end
+
+return function(list, host)
+  local parsed, code = args.read(list, VERB, host)
+  if not parsed then return code end
+  local path = parsed[1] or parsed.routes or host.routes
+  local cfg, errors, warnings = host.load_config(path)
+  warnings = cfg and cfg.warnings or warnings or {}
+  if parsed.json then
+    show_json(host, cfg, errors or {}, warnings)
+  else
+    show_text(host, path, cfg, errors or {}, warnings)
+  end
+  return cfg and 0 or 3
+end

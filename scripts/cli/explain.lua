@@ -1,0 +1,65 @@
+-- moongate explain: where a request for a model would go, and what it may cost.
+
+local args = require "cli.args"
+local explain = require "pipeline.explain"
+local explain_text = require "pipeline.explain_text"
+local nearest = require "lib.nearest"
+
+local VERB = {
+  flags = { json = true, routes = "FILE", key = "NAME", tokens = "N" }, most = 1,
+  usage = [[
+moongate explain MODEL [--routes FILE] [--key NAME] [--tokens N] [--json]
+
+Says where a request for MODEL goes: its alias, the deployments and their shares, what
+follows a failure. Nothing is sent.
+
+  --routes FILE   the routes file (routes.lua)
+  --key NAME      with this virtual key
+  --tokens N      with a prompt of about N tokens: what it costs at most
+  --json          the same as JSON
+
+Exit code: 0 it is served, 1 there is no such model or key, 3 the routes file is not valid.]],
+}
+
+local function usage_error(host, problem)
+  host.complain(problem)
+  host.complain(VERB.usage)
+  return 2
+end
+
+local function invalid(host, errors)
+  for _, entry in ipairs(errors) do
+    host.complain(("%s:%d: %s"):format(entry.file, entry.line, entry.message))
+  end
+  return 3
+end
+
+local function unknown(host, cfg, ask, problem)
+  local models, keys = explain.names(cfg)
+  local of_key = problem:find("virtual_key", 1, true)
+  local hint = of_key and nearest.hint(ask.key, keys) or nearest.hint(ask.model, models)
+  host.complain(problem .. hint)
+  return 1
+end
+
+local function is_count(n) return n and n % 1 == 0 and n >= 0 and n <= 1e9 end
+
+local function show(host, parsed, ask)
+  local cfg, errors = host.load_config(parsed.routes or host.routes)
+  if not cfg then return invalid(host, errors) end
+  local trace, problem = explain.trace(cfg, ask)
+  if not trace then return unknown(host, cfg, ask, problem) end
+  host.print(parsed.json and explain.encode(trace) or explain_text.of(trace))
+  return 0
+end
+
+return function(list, host)
+  local parsed, code = args.read(list, VERB, host)
+  if not parsed then return code end
+  local tokens = tonumber(parsed.tokens)
+  if not parsed[1] then return usage_error(host, "which model?") end
+  if parsed.tokens and not is_count(tokens) then
+    return usage_error(host, ("--tokens takes a whole number, not %s"):format(parsed.tokens))
+  end
+  return show(host, parsed, { model = parsed[1], key = parsed.key, tokens = tokens })
+end

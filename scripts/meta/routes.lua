@@ -1,0 +1,357 @@
+---@meta
+-- The words of routes.lua. Editors read this file, docs/routes.md is made from it; the gateway
+-- does not load it.
+
+-- What fields hold ---------------------------------------------------------------
+
+---A time with its unit: `"250ms"`, `"30s"`, `"1m30s"`, `"1.5h"`, `"1d"`.
+---@alias Duration string
+
+---Dollars and a window: `"$500/month"`, `"$20/day"`; minute, hour, day, week, month, year, or
+---none for ever.
+---@alias Budget string
+
+---What can go wrong with an attempt.
+---@alias FaultKind
+---| "rate_limit"        # too many requests, or tokens, for this deployment
+---| "timeout"           # no answer in time, or a stalled one
+---| "connect"           # no connection
+---| "overloaded"        # the provider says it is too busy
+---| "server_error"      # the provider failed
+---| "unavailable"       # every deployment rests or is over its limit
+---| "context_window"    # the prompt is too long for the model
+---| "content_policy"    # the provider declined the prompt
+---| "bad_request"       # the provider refused the request
+---| "auth"              # the provider refused our key
+---| "model_missing"     # the provider does not have the model
+---| "invalid_response"  # the answer makes no sense
+---| "truncated"         # the answer broke off
+
+---@class Provider
+---@field name? string          unique; the adapter's name where none is given
+---@field api_key? string       the provider's key (theirs, outbound)
+---@field base_url? string      where it lives, if not where the adapter says
+---@field headers? table<string, string>  sent with every request
+---@field timeout? Timeout      for all its deployments
+---@field secret? string        a shared secret, for adapters that sign
+
+---@class Deployment
+---@field [1] string            the provider's name for the model
+---@field name? string          unique; "provider/model" where none is given
+---@field weight? number        its share of the group's traffic; 1
+---@field rpm? integer          requests a minute it takes; above, others are picked
+---@field tpm? integer          tokens a minute it takes
+---@field price? Price          instead of the list price
+---@field region? string        for `balance` and for people
+---@field max_tokens? integer   of an answer, where the client names no limit
+---@field timeout? Timeout      over the group's and the provider's
+---@field drop_unsupported? boolean  drop what the target cannot take instead of refusing it
+
+---Dollars per million tokens. Cached tokens cost what `input` does where nothing is said.
+---@class Price
+---@field input number          or as text: "2.50"
+---@field output number
+---@field cache_read? number
+---@field cache_write? number
+---@field cache_write_1h? number
+---@field reasoning? number     where it differs from `output`
+---@field above? PriceAbove     for long prompts: the whole request costs this
+
+---@class PriceAbove
+---@field tokens integer        above so many prompt tokens
+---@field input number
+---@field output number
+---@field cache_read? number    where the price names it
+---@field cache_write? number   where the price names it
+---@field cache_write_1h? number  where the price names it
+---@field reasoning? number     where the price names it
+
+---@class Timeout
+---@field connect? Duration     until the connection stands; 3s
+---@field first_token? Duration  until the first piece of the answer; 60s
+---@field idle? Duration        between two pieces; 60s
+---@field total? Duration       for the whole request; 10m, and 1h for streams
+
+---@class Cooldown
+---@field allowed_fails? integer  so many failures are let pass; 3
+---@field within? Duration      in this time; 1m
+---@field time? Duration        then the deployment rests so long; 30s
+
+---@class ModelGroup
+---@field [integer] Deployment
+---@field fallback? (string|false)[]|table<FaultKind, string|false>  groups to try next
+---@field retries? integer      more tries inside the group, 0 to 7; 2
+---@field backoff? Duration     before the first retry, doubling; 250ms
+---@field cooldown? Cooldown    when a deployment rests
+---@field balance? "weighted"|"least_busy"|"lowest_latency"|"lowest_cost"|Balance
+---@field timeout? Timeout      for all its deployments
+
+---@class Defaults
+---@field timeout? Timeout
+---@field retries? integer
+---@field backoff? Duration
+---@field cooldown? Cooldown
+
+---@class VirtualKey
+---@field token? string         what the client sends (ours, inbound)
+---@field hash? string          or "sha256:" and the token's hash in hexadecimal digits
+---@field models? string[]      model groups it may ask for, `*` in them for any; all
+---@field rpm? integer          requests a minute; not enforced yet
+---@field tpm? integer          tokens a minute; not enforced yet
+---@field parallel? integer     requests at once; not enforced yet
+---@field budget? Budget|Budget[]  what it may spend; not enforced yet
+---@field soft_budget? Budget|Budget[]  where warnings begin; not enforced yet
+---@field expires? string       "2026-12-31": good to the end of that day (UTC)
+---@field tags? table<string, string>  for hooks, `moongate usage --by tag:team`, the log
+
+-- What functions see --------------------------------------------------------------
+
+---@class Call
+---@field id string
+---@field model string          as the client asked for it
+---@field group? string         the model group, once chosen
+---@field stream boolean
+---@field input_tokens integer  an estimate
+---@field user? string          the end user the client named
+---@field key { name: string, tags: table<string, string> }
+---@field header fun(self: Call, name: string): string?  the client's x-… headers and user-agent
+---@field percent fun(self: Call): number  0 to 99, the same for one user of one key
+
+---@class Fault
+---@field kind FaultKind
+---@field message string
+---@field code? string
+---@field status? integer       of the provider's answer
+---@field retry_after? number   seconds
+---@field deployment? string
+---@field provider? string
+---@field attempts integer      so far
+
+---@class Usage
+---@field input_tokens integer  cached ones included
+---@field output_tokens integer
+---@field cache_read_tokens integer
+---@field cost number           dollars; 0 where no price is known
+---@field priced boolean        whether one is known
+---@field estimated boolean     the provider did not say; the counts are estimates
+
+---A deployment as `balance` sees it: its fields, and
+---@class DeploymentView: Deployment
+---@field stats { in_flight: integer, first_token_p95: number }
+
+---@class Verdict               made by fallback, retry, wait and fail
+
+---@alias Balance fun(deployments: DeploymentView[], call: Call): DeploymentView?
+
+-- Words that declare --------------------------------------------------------------
+
+---Where models live, and the credentials. `adapter` is a file of providers/: openai, azure,
+---anthropic, gemini, openai_compatible, mock, or your own. Returns a maker of deployments: call
+---it with a model's name, or with a table to say more. Name it with `local`, so two regions are
+---two locals.
+---```lua
+---local openai = provider "openai" { api_key = env.OPENAI_API_KEY }
+---local gpu    = provider "openai_compatible" { name = "gpu", base_url = "http://gpu-1:8000/v1" }
+---
+---model "chat" { openai "gpt-4o-mini", gpu { "qwen2.5-32b-instruct", weight = 9 } }
+---```
+---@param adapter string
+---@return fun(fields: Provider): fun(model: string|Deployment): Deployment
+function provider(adapter) end
+
+---A model group: the name clients ask for, and the deployments that can answer. A name with a
+---`*` covers every name it fits; what the `*` stood for stands for the deployment's.
+---```lua
+---model "smart"   { azure { "gpt-4o", weight = 3 }, openai "gpt-4o", fallback = { "claude" } }
+---model "azure/*" { azure "*" }
+---```
+---`fallback` names groups to try next, in order; their own fallbacks are not followed. Where a
+---kind of fault is named, it has its own way, or `false` for none.
+---```lua
+---model "careful" {
+---  openai "gpt-5",
+---  fallback = { "claude", context_window = "long", content_policy = false },
+---}
+---```
+---`balance` says who is asked first: `"weighted"` (the default), `"least_busy"`,
+---`"lowest_latency"`, `"lowest_cost"`, or a function that returns one of the deployments, or nil
+---to refuse.
+---```lua
+---model "near" {
+---  azure { "gpt-4o", region = "eu" }, openai { "gpt-4o", region = "us" },
+---  balance = function(deployments, call)
+---    return best(deployments, function(d) return d.region == call.key.tags.region and 1 or 0 end)
+---  end,
+---}
+---```
+---@param name string
+---@return fun(group: ModelGroup): string
+function model(name) end
+
+---Other names for model groups. `default` is a name like any other.
+---```lua
+---alias { ["gpt-4o"] = "smart", default = "small" }
+---```
+---@param names table<string, string>
+function alias(names) end
+
+---Who may ask. A file without any serves whoever asks, and only on this machine.
+---```lua
+---virtual_key "search" {
+---  token  = env.SEARCH_KEY,
+---  models = { "smart", "small" },
+---  tags   = { team = "search" },
+---}
+---```
+---@param name string
+---@return fun(key: VirtualKey): string
+function virtual_key(name) end
+
+---For every model group that does not say otherwise.
+---```lua
+---defaults {
+---  timeout  = { connect = "2s", first_token = "20s", idle = "30s", total = "5m" },
+---  retries  = 2,
+---  backoff  = "250ms",
+---  cooldown = { allowed_fails = 3, within = "1m", time = "30s" },
+---}
+---```
+---@param fields Defaults
+function defaults(fields) end
+
+---Runs once a request, before a deployment is picked: the model group that answers; nil means
+---what the client asked for.
+---```lua
+---route(function(call)
+---  if call.input_tokens > 150e3 then return "long" end
+---end)
+---```
+---@param choose fun(call: Call): string?
+function route(choose) end
+
+---What follows a failed attempt: a verdict; nil means the usual retries and fallbacks.
+---```lua
+---on_error(function(err)
+---  if err.kind == "content_policy" then return fail "The provider declined this prompt." end
+---  if err.kind == "rate_limit" and err.retry_after == 1 then return wait(1) end
+---end)
+---```
+---@param decide fun(err: Fault, call: Call): Verdict?
+function on_error(decide) end
+
+---What a finished request leaves behind.
+---```lua
+---on_usage(function(usage, call)
+---  metric("acme_spend_usd", usage.cost, { team = call.key.tags.team })
+---end)
+---```
+---@param note fun(usage: Usage, call: Call)
+function on_usage(note) end
+
+-- Words that decide, returned from on_error ------------------------------------------
+
+---Leave for another model group.
+---```lua
+---on_error(function(err)
+---  if err.kind == "context_window" then return fallback "long" end
+---end)
+---```
+---@param group string
+---@return Verdict
+function fallback(group) end
+
+---Try the same group again: somebody not asked yet, or after the usual wait.
+---```lua
+---on_error(function(err)
+---  if err.kind == "invalid_response" then return retry() end
+---end)
+---```
+---@return Verdict
+function retry() end
+
+---Try the same group again, after this long.
+---```lua
+---on_error(function(err)
+---  if err.kind == "overloaded" then return wait "500ms" end
+---end)
+---```
+---@param time number|Duration  seconds, or with a unit
+---@return Verdict
+function wait(time) end
+
+---Stop, and say this to the client.
+---```lua
+---on_error(function(err)
+---  if err.kind == "auth" then return fail "The gateway's account is being renewed." end
+---end)
+---```
+---@param message string
+---@return Verdict
+function fail(message) end
+
+-- Words that help ---------------------------------------------------------------------
+
+---Variables of the environment: `env.NAME` must be set, `env "NAME"` may be nil. An empty one is
+---not set.
+---```lua
+---if env "OPENAI_API_KEY" then
+---  local cloud = provider "openai" { name = "cloud", api_key = env.OPENAI_API_KEY }
+---  model "cloud" { cloud "gpt-4o" }
+---end
+---```
+---@type table<string, string>|fun(name: string): string?
+env = {}
+
+---The text of a file, without the white space at its end: for secrets that are mounted.
+---```lua
+---local vault = provider "anthropic" { name = "vault", api_key = file "secret.txt" }
+---model "mounted" { vault "claude-sonnet-4-5" }
+---```
+---@param path string
+---@return string
+function file(path) end
+
+---The item with the highest score; the first of equals, none for nil scores.
+---```lua
+---model "idle" {
+---  openai { "gpt-4o", name = "one" }, openai { "gpt-4o", name = "two" },
+---  balance = function(deployments)
+---    return best(deployments, function(d) return -d.stats.in_flight end)
+---  end,
+---}
+---```
+---@generic T
+---@param list T[]
+---@param score fun(item: T): number?
+---@return T?
+function best(list, score) end
+
+---The time, in UTC: `clock.year() month() day() hour() minute() second()`, `weekday()` (Monday
+---is 1) and `now()` in seconds.
+---```lua
+---route(function(call)
+---  if call.key.tags.tier == "free" and clock.hour() >= 22 then return "small" end
+---end)
+---```
+---@type table<"year"|"month"|"day"|"hour"|"minute"|"second"|"weekday"|"now", fun(): number>
+clock = {}
+
+---A counter of your own in `/metrics`.
+---```lua
+---on_usage(function(usage, call)
+---  metric("acme_tokens_total", usage.output_tokens, { model = call.model })
+---end)
+---```
+---@param name string             letters, digits and `_`
+---@param value number            is added
+---@param labels? table<string, string>
+function metric(name, value, labels) end
+
+---A line in the log: `log.debug`, `log.info`, `log.warn`, `log.error`.
+---```lua
+---on_usage(function(usage, call)
+---  if usage.cost > 1 then log.warn("expensive", { key = call.key.name, usd = usage.cost }) end
+---end)
+---```
+---@type table<"debug"|"info"|"warn"|"error", fun(event: string, fields?: table)>
+log = {}

@@ -1,0 +1,180 @@
+-- Why a request would go where: one trace as data, and as text for people.
+
+local money = require "lib.money"
+local prices = require "lib.prices"
+local wildcard = require "lib.wildcard"
+
+local explain = {}
+
+-- The trace ----------------------------------------------------------------------
+
+-- Weights as whole percents that sum to 100: what rounding leaves goes to the largest rests.
+local function percents(deployments)
+  local sum, out, rests, left = 0, {}, {}, 100
+  for _, dep in ipairs(deployments) do sum = sum + dep.weight end
+  for i, dep in ipairs(deployments) do
+    local exact = dep.weight / sum * 100
+    out[i] = math.floor(exact)
+    rests[i] = { at = i, rest = exact - out[i] }
+    left = left - out[i]
+  end
+  table.sort(rests, function(a, b)
+    if a.rest ~= b.rest then return a.rest > b.rest end
+    return a.at < b.at
+  end)
+  for i = 1, left do out[rests[i].at] = out[rests[i].at] + 1 end
+  return out
+end
+
+local function deployments(group)
+  local out, shares = {}, percents(group.deployments)
+  for i, dep in ipairs(group.deployments) do
+    local max_input, max_output = prices.limits(dep)
+    out[i] = {
+      name = dep.name, provider = dep.provider.name, model = dep.model, percent = shares[i],
+      rpm = dep.rpm, tpm = dep.tpm, region = dep.region, line = dep.line,
+      max_input = max_input, max_output = max_output,
+    }
+  end
+  return out
+end
+
+local function group_trace(group)
+  return {
+    name = group.name, line = group.line, pattern = group.pattern,
+    balance = type(group.balance) == "string" and group.balance or "function",
+    retries = group.retries, backoff = group.backoff, timeout = group.timeout,
+    cooldown = group.cooldown, deployments = deployments(group),
+  }
+end
+
+-- alias, then name, then wildcard: as a request would.
+local function find(cfg, name)
+  name = cfg.aliases[name] or name
+  local group = cfg.groups[name]
+  if group and not group.wildcard then return group end
+  local covering, text = wildcard.find(cfg.wildcards, name)
+  return covering and wildcard.concrete(covering, name, text)
+end
+
+local function by_kind(cfg, group)
+  local out = {}
+  for kind, name in pairs(group.fallback_by_kind) do
+    out[#out + 1] = { kind = kind, group = name and group_trace(cfg.groups[name]) or false }
+  end
+  table.sort(out, function(a, b) return a.kind < b.kind end)
+  return out
+end
+
+local function fallbacks(cfg, group)
+  local out = {}
+  for _, name in ipairs(group.fallback) do out[#out + 1] = group_trace(cfg.groups[name]) end
+  return out
+end
+
+-- Every deployment that this request may reach.
+local function reachable(cfg, group)
+  local out, names = {}, { group.name }
+  for _, name in ipairs(group.fallback) do names[#names + 1] = name end
+  for _, name in pairs(group.fallback_by_kind) do names[#names + 1] = name or nil end
+  for i, name in ipairs(names) do
+    local from = i == 1 and group or cfg.groups[name]
+    for _, dep in ipairs(from.deployments) do out[#out + 1] = dep end
+  end
+  return out
+end
+
+-- The most that so many tokens in may cost, with the longest answer a deployment gives.
+local function estimate(cfg, group, tokens)
+  local out = { input_tokens = tokens, nano = 0, unpriced = {}, unbounded = {} }
+  for _, dep in ipairs(reachable(cfg, group)) do
+    local _, most = prices.limits(dep)
+    local usage = { input_tokens = tokens, output_tokens = most or 0 }
+    local nano = money.cost(prices.of(dep), usage)
+    if not nano then
+      out.unpriced[#out.unpriced + 1] = dep.name
+    elseif nano >= out.nano then
+      out.nano, out.output_tokens, out.deployment = nano, most, dep.name
+    end
+    if nano and nano > 0 and not most then out.unbounded[#out.unbounded + 1] = dep.name end
+  end
+  out.usd = money.dollars(out.nano)
+  return out
+end
+
+local function may_use(key, group)
+  return key.all or key.models[group.name] or (group.pattern and key.models[group.pattern])
+    or false
+end
+
+local function key_trace(cfg, name, group)
+  local key = cfg.keys.by_name[name]
+  return key and {
+    name = key.name, line = key.line, models = key.model_list, allowed = may_use(key, group),
+    expires_at = key.expires_at, tags = key.tags, rpm = key.rpm, tpm = key.tpm,
+    parallel = key.parallel, budget = key.budget, soft_budget = key.soft_budget,
+  }
+end
+
+local function keys_for(cfg, group)
+  local out = {}
+  for _, key in ipairs(cfg.keys.list) do
+    if may_use(key, group) then out[#out + 1] = key.name end
+  end
+  return out
+end
+
+local function hooks(cfg)
+  local out = {}
+  for _, name in ipairs { "route", "on_error" } do
+    if cfg.hooks[name] then out[#out + 1] = name end
+  end
+  return out
+end
+
+--- What a request for `ask.model` would meet: ask = { model, key = name | nil, tokens = n |
+--- nil }. nil and a reason where there is no such model or key.
+function explain.trace(cfg, ask)
+  local group = find(cfg, ask.model)
+  if not group then return nil, ('there is no model "%s"'):format(ask.model) end
+  local key = ask.key and key_trace(cfg, ask.key, group)
+  if ask.key and not key then return nil, ('there is no virtual_key "%s"'):format(ask.key) end
+  local alias = cfg.aliases[ask.model]
+  return {
+    asked = ask.model, file = cfg.file,
+    alias = alias and { to = alias, line = cfg.alias_lines[ask.model] },
+    group = group_trace(group), fallbacks = fallbacks(cfg, group),
+    fallbacks_by_kind = by_kind(cfg, group), hooks = hooks(cfg), key = key,
+    keys = not key and keys_for(cfg, group) or nil, open = cfg.open,
+    estimate = ask.tokens and estimate(cfg, group, ask.tokens),
+  }
+end
+
+--- Every name that can be asked for, and every key: for suggestions.
+function explain.names(cfg)
+  local models, keys = {}, {}
+  for name in pairs(cfg.groups) do models[#models + 1] = name end
+  for name in pairs(cfg.aliases) do models[#models + 1] = name end
+  for name in pairs(cfg.keys.by_name) do keys[#keys + 1] = name end
+  return models, keys
+end
+
+local LISTS = {
+  deployments = true, fallbacks = true, fallbacks_by_kind = true, hooks = true, keys = true,
+  unpriced = true, unbounded = true, models = true, budget = true, soft_budget = true,
+}
+
+local function marked(json, value, name)
+  if type(value) ~= "table" then return value end
+  local out = {}
+  for key, item in pairs(value) do out[key] = marked(json, item, key) end
+  return LISTS[name] and json.array(out) or out
+end
+
+--- The trace as JSON text; empty lists stay lists.
+function explain.encode(trace)
+  local json = require "engine.json" -- here, so that the trace can be tested without an engine
+  return json.encode(marked(json, trace))
+end
+
+return explain

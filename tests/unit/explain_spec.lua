@@ -1,0 +1,219 @@
+-- moongate explain and check: what they say, and their exit codes.
+
+local check = require "cli.check"
+local config = require "config"
+local explain = require "pipeline.explain"
+local explain_text = require "pipeline.explain_text"
+local explain_verb = require "cli.explain"
+local routes = require "routes_helper"
+
+local HAS_ENGINE = pcall(require, "engine") and package.preload["engine.json"] ~= nil
+local json_it = HAS_ENGINE and it or pending
+
+local HEAD = routes.HEAD
+
+local function trace(text, ask)
+  return explain.trace(routes.good(text), ask)
+end
+
+local function text_of(text, ask) return explain_text.of(assert(trace(text, ask))) end
+
+describe("a trace", function()
+  it("has shares that sum to 100", function()
+    local function shares(...)
+      local items = {}
+      for i, weight in ipairs { ... } do
+        items[i] = ('openai { "m%d", weight = %g }'):format(i, weight)
+      end
+      local out = {}
+      local got = trace(HEAD .. 'model "a" { ' .. table.concat(items, ", ")
+        .. " }", { model = "a" })
+      for i, dep in ipairs(got.group.deployments) do out[i] = dep.percent end
+      return out
+    end
+    assert.same({ 34, 33, 33 }, shares(1, 1, 1))
+    assert.same({ 75, 25 }, shares(3, 1))
+    assert.same({ 0, 100 }, shares(0, 5))
+    assert.same({ 67, 33 }, shares(2, 1))
+    assert.same({ 15, 15, 14, 14, 14, 14, 14 }, shares(1, 1, 1, 1, 1, 1, 1))
+  end)
+
+  it("follows aliases and wildcards as a request does", function()
+    local text = HEAD .. 'model "o/*" { openai "*" }\nalias { x = "o/gpt-5" }'
+    local got = trace(text, { model = "o/gpt-4o" })
+    assert.same({ "o/gpt-4o", "o/*", "openai/gpt-4o" },
+      { got.group.name, got.group.pattern, got.group.deployments[1].name })
+    assert.truthy(explain_text.of(got):find("o/gpt-4o  is covered by  o/*", 1, true))
+    assert.same({ to = "o/gpt-5", line = 3 }, trace(text, { model = "x" }).alias)
+    local none, why = trace(text, { model = "y" })
+    assert.is_nil(none)
+    assert.equal('there is no model "y"', why)
+  end)
+
+  it("says what a key may not do", function()
+    local text = HEAD .. 'model "a" { openai "gpt-4o" } model "b" { openai "gpt-5" }\n'
+      .. 'virtual_key "k" { token = env.CLIENT, models = { "a" }, expires = "2027-01-01" }'
+    assert.is_false(trace(text, { model = "b", key = "k" }).key.allowed)
+    assert.truthy(text_of(text, { model = "b", key = "k" })
+      :find("and so not b: this call gets a 404", 1, true))
+    assert.truthy(text_of(text, { model = "a", key = "k" })
+      :find("may use a · until 2027-01-01", 1, true))
+    assert.truthy(text_of(text, { model = "b" }):find("no virtual_key may use it", 1, true))
+    assert.truthy(text_of(text, { model = "a" }):find("k may use it", 1, true))
+    local _, why = trace(text, { model = "a", key = "nobody" })
+    assert.equal('there is no virtual_key "nobody"', why)
+  end)
+
+  it("bounds the cost by the dearest deployment and the longest answer", function()
+    local text = HEAD .. [[
+model "a" {
+  openai { "gpt-4o", max_tokens = 1000 }, openai { "gpt-4o-mini", max_tokens = 1000 },
+}
+model "free" { openai { "own", price = { input = 0, output = 0 } } }
+model "long" { openai { "own", name = "long", price = { input = 1, output = 1 } } }
+model "dark" { openai "unheard-of" }
+]]
+    local got = trace(text, { model = "a", tokens = 1200 }).estimate
+    assert.equal(1200 * 2500 + 1000 * 10000, got.nano)
+    assert.equal("0.013", got.usd)
+    local function says(model, tokens, want)
+      local out = text_of(text, { model = model, tokens = tokens })
+      assert.truthy(out:find(want, 1, true), out)
+    end
+    says("a", 1200, "about 1,200 tokens in, at most $0.013")
+    says("a", 200000, "too long for openai/gpt-4o, which reads 128,000")
+    says("free", 10, "at most $0")
+    says("long", 1000000, "$1 for these; the longest answer of long is not known")
+    says("dark", 10, "no price is known for openai/unheard-of")
+  end)
+
+  it("names hooks, strategies and kinds of fault", function()
+    local out = text_of(HEAD .. [[
+model "a" { openai "gpt-4o", balance = "lowest_cost", retries = 1,
+  fallback = { rate_limit = "b", content_policy = false } }
+model "b" { openai "gpt-5", balance = function() end, retries = 0 }
+route(function() end)
+on_error(function() end)
+]], { model = "a" })
+    for _, want in ipairs {
+      "picked: whoever is cheapest", "1 retry, 250 ms apart",
+        "if rate limited: b → openai/gpt-5",
+      "if the provider declines: no fallback", "route() may choose another model",
+      "on_error() may decide otherwise", "anyone on this machine may use it",
+    } do
+      assert.truthy(out:find(want, 1, true), want)
+    end
+  end)
+
+  json_it("is data, with lists that stay lists", function()
+    local json = require "engine.json"
+    local text = explain.encode(trace(HEAD .. 'model "a" { openai "gpt-4o" }',
+      { model = "a", tokens = 5 }))
+    local back = json.decode(text)
+    assert.equal("openai/gpt-4o", back.group.deployments[1].name)
+    for _, name in ipairs { '"fallbacks":[]', '"hooks":[]', '"keys":[]', '"unpriced":[]' } do
+      assert.truthy(text:find(name, 1, true), name)
+    end
+  end)
+end)
+
+-- The verbs run against a host that reads one text.
+local function host(text)
+  local out = { said = {}, complaints = {}, routes = "routes.lua" }
+  out.print = function(line) out.said[#out.said + 1] = line end
+  out.complain = function(line) out.complaints[#out.complaints + 1] = line end
+  out.load_config = function(path)
+    out.path = path
+    return config.load(text, path, routes.options(routes.ENV))
+  end
+  return out
+end
+
+local GOOD = routes.MODEL .. 'virtual_key "k" { token = env.CLIENT, rpm = 5 }'
+local BAD = routes.MODEL .. 'modle "b" {}\nmodel "c" {}'
+
+describe("moongate check", function()
+  it("has a verdict for a valid file", function()
+    local h = host(GOOD)
+    assert.equal(0, check({}, h))
+    assert.same({
+      'routes.lua:3: warning: virtual_key "k": rpm is read, but not enforced yet',
+      "routes.lua is valid: 1 model, 1 key, 1 warning.",
+    }, h.said)
+    h = host(routes.MODEL)
+    assert.equal(0, check({ "other.lua" }, h))
+    assert.same({ "other.lua is valid: 1 model, 0 keys." }, h.said)
+  end)
+
+  it("prints every error, and leaves with 3", function()
+    local h = host(BAD)
+    assert.equal(3, check({}, h))
+    assert.same({
+      'routes.lua:3: unknown word "modle"; did you mean "model"?',
+      'routes.lua:4: model "c": has no deployment', "2 errors, 0 warnings.",
+    }, h.said)
+  end)
+
+  json_it("says the same as JSON", function()
+    local h = host(BAD)
+    assert.equal(3, check({ "--json" }, h))
+    local back = require("engine.json").decode(h.said[1])
+    assert.is_false(back.valid)
+    assert.same({ 3, 4 }, { back.errors[1].line, back.errors[2].line })
+    h = host(GOOD)
+    assert.equal(0, check({ "--json" }, h))
+    assert.truthy(h.said[1]:find(
+      '^{"valid":true,"models":1,"keys":1,"errors":%[%],"warnings":%[{'))
+  end)
+
+  it("knows its flags", function()
+    for list, want in pairs {
+      [{ "--jsn" }] = 'unknown flag --jsn; did you mean "--json"?',
+      [{ "a", "b" }] = "one word too many: b",
+      [{ "--json=1" }] = "--json takes no value",
+      [{ "--routes" }] = "--routes needs a value: FILE",
+    } do
+      local h = host(GOOD)
+      assert.equal(2, check(list, h))
+      assert.equal(want, h.complaints[1])
+      assert.truthy(h.complaints[2]:find "^moongate check")
+      assert.same({}, h.said)
+    end
+    local h = host(GOOD)
+    assert.equal(0, check({ "--help" }, h))
+    assert.truthy(h.said[1]:find "^moongate check")
+  end)
+end)
+
+describe("moongate explain", function()
+  it("prints the trace", function()
+    local h = host(GOOD)
+    assert.equal(0, explain_verb({ "a", "--key", "k", "--tokens=10", "--routes", "x.lua" }, h))
+    assert.equal("x.lua", h.path)
+    assert.truthy(h.said[1]:find("100 %  openai/gpt-4o", 1, true))
+    assert.truthy(h.said[1]:find("about 10 tokens in, at most $0.164", 1, true))
+  end)
+
+  json_it("prints it as JSON", function()
+    local h = host(GOOD)
+    assert.equal(0, explain_verb({ "a", "--json" }, h))
+    assert.equal("a", require("engine.json").decode(h.said[1]).asked)
+  end)
+
+  it("fails with a reason", function()
+    for list, want in pairs {
+      [{ "aa1" }] = { 1, 'there is no model "aa1"' },
+      [{ "a", "--key", "nope" }] = { 1, 'there is no virtual_key "nope"' },
+      [{}] = { 2, "which model?" },
+      [{ "a", "--tokens", "many" }] = { 2, "--tokens takes a whole number, not many" },
+      [{ "a", "--kye", "k" }] = { 2, 'unknown flag --kye; did you mean "--key"?' },
+    } do
+      local h = host(GOOD)
+      assert.equal(want[1], explain_verb(list, h))
+      assert.equal(want[2], h.complaints[1])
+    end
+    local h = host(BAD)
+    assert.equal(3, explain_verb({ "a" }, h))
+    assert.equal('routes.lua:3: unknown word "modle"; did you mean "model"?', h.complaints[1])
+  end)
+end)

@@ -1,0 +1,166 @@
+-- List prices: looked up by any of a model's names, and free of the reference's known errors.
+
+local list = require "lib.price_list"
+local money = require "lib.money"
+local prices = require "lib.prices"
+local wildcard = require "lib.wildcard"
+
+local function input(provider, model)
+  local found = prices.lookup(provider, model)
+  return found and found.rates.input
+end
+
+describe("a look-up", function()
+  it("finds exact, dated and prefixed names alike (B-09)", function()
+    for _, name in ipairs {
+      "gpt-4o-mini", "gpt-4o-mini-2024-07-18", "openai/gpt-4o-mini",
+    } do
+      assert.equal(150e6, input("openai", name), name)
+    end
+    for _, name in ipairs {
+      "claude-sonnet-4-5", "claude-sonnet-4-5-20250929", "anthropic/claude-sonnet-4-5",
+      "claude-sonnet-4-5-latest",
+    } do
+      assert.equal(3e9, input("anthropic", name), name)
+    end
+    for _, name in ipairs {
+      "gemini-2.5-pro", "models/gemini-2.5-pro", "gemini-2.5-pro-preview-05-06",
+      "gemini-2.5-pro-001",
+    } do
+      assert.equal(1.25e9, input("gemini", name), name)
+    end
+    assert.equal(2.5e9, input("openai", "gpt-4o-2024-08-06"))
+    assert.equal(5e9, input("openai", "gpt-4o-2024-05-13")) -- dated, and priced by itself
+    assert.equal(3.75e9, input("openai", "ft:gpt-4o-2024-08-06:acme::id"))
+  end)
+
+  it("asks OpenAI's list for Azure's models, after Azure's own", function()
+    assert.equal(165e6, input("azure", "gpt-4o-mini"))
+    assert.equal(2e9, input("azure", "gpt-4.1"))
+    assert.equal(1.25e9, input("azure", "azure/gpt-5-2025-08-07"))
+  end)
+
+  it("knows nothing of what is not listed", function()
+    for _, case in ipairs {
+      { "openai", "claude-sonnet-4-5" }, { "openai_compatible", "gpt-4o" }, { "mock", "mock" },
+      { "openai", "gpt-4oo" }, { "openai", "" }, { "azure", "our-deployment" },
+      { "openai", "anthropic/gpt-4o" }, { "openai", "ft:unknown:x::y" },
+    } do
+      assert.is_nil(prices.lookup(case[1], case[2]), case[2])
+    end
+  end)
+
+  it("prefers the operator's price, then the served model's", function()
+    local dep = { model = "gpt-4o", provider = { adapter_name = "openai" } }
+    assert.equal(2.5e9, prices.of(dep).input)
+    assert.equal(5e9, prices.of(dep, "gpt-4o-2024-05-13").input)
+    assert.equal(2.5e9, prices.of(dep, "who-knows").input)
+    dep.own_price, dep.rates = true, { input = 7, output = 7 }
+    assert.equal(7, prices.of(dep, "gpt-4o-2024-05-13").input)
+    assert.is_nil(prices.of { model = "x", provider = { adapter_name = "openai" } })
+  end)
+
+  it("knows limits", function()
+    local dep = { model = "gpt-4o", provider = { adapter_name = "openai" } }
+    assert.same({ 128000, 16384 }, { prices.limits(dep) })
+    dep.max_tokens = 100
+    assert.same({ 128000, 100 }, { prices.limits(dep) })
+  end)
+
+  it("knows what is switched off", function()
+    assert.equal("2026-05-01", prices.retired "claude-3-opus-20240229")
+    assert.is_nil(prices.retired "claude-opus-4-5")
+  end)
+end)
+
+describe("the list", function()
+  local function each(check)
+    for _, provider in ipairs { "openai", "azure", "anthropic", "gemini" } do
+      for line in list[provider]:gmatch("[^\n]+") do
+        local name = line:match("^%S+")
+        check(provider, name, prices.lookup(provider, name))
+      end
+    end
+  end
+
+  it("has whole lines, each model once", function()
+    local seen = {}
+    each(function(provider, name, entry)
+      assert.is_nil(seen[provider .. name], name)
+      seen[provider .. name] = true
+      assert.is_number(entry.rates.input, name)
+      assert.is_number(entry.rates.output, name)
+      assert.is_number(entry.max_input, name)
+    end)
+  end)
+
+  it("never prices a cached token above a fresh one, nor leaves a class out of a tier",
+    function()
+    each(function(_, name, entry)
+      for _, rates in ipairs { entry.rates, entry.rates.above } do
+        assert.is_true((rates.cache_read or 0) <= rates.input, name)
+        assert.is_true((rates.cache_write or rates.input) >= rates.input, name)
+      end
+      for class in pairs(entry.rates.above and entry.rates or {}) do
+        assert.is_truthy(entry.rates.above[class] or class == "above", name .. " " .. class)
+      end
+    end)
+  end)
+
+  it("has Anthropic's cache writes at 1.25 and 2 times the input", function()
+    each(function(provider, name, entry)
+      for _, rates in ipairs(provider == "anthropic" and { entry.rates,
+        entry.rates.above } or {}) do
+        assert.equal(rates.input * 2, rates.cache_write_1h, name)
+        if name ~= "claude-3-haiku" then -- 0.30 there, by its own price page
+          assert.equal(rates.input * 1.25, rates.cache_write, name)
+        end
+      end
+    end)
+  end)
+
+  it("has the four prices of everybody's first example", function()
+    local mini = prices.lookup("openai", "gpt-4o-mini").rates
+    assert.same({ input = 150e6, output = 600e6, cache_read = 75e6 }, mini)
+    local opus = prices.lookup("anthropic", "claude-3-opus-20240229").rates
+    assert.same({ input = 15e9, output = 75e9, cache_read = 1.5e9, cache_write = 18.75e9,
+      cache_write_1h = 30e9 }, opus)
+    assert.equal(30e9, input("azure", "gpt-4"))
+    local pro = prices.lookup("gemini", "gemini-2.5-pro").rates
+    assert.same({ tokens = 200000, input = 2.5e9, output = 15e9, cache_read = 0.25e9 },
+      pro.above)
+    assert.equal(200001 * 2500 + 15000,
+      money.cost(pro, { input_tokens = 200001, output_tokens = 1 }))
+  end)
+end)
+
+describe("wildcards", function()
+  it("match with something for the *", function()
+    local pattern = wildcard.parse "azure/gpt-*-eu"
+    assert.equal("4o", wildcard.match(pattern, "azure/gpt-4o-eu"))
+    for _, name in ipairs { "azure/gpt--eu", "azure/gpt-4o", "xazure/gpt-4o-eu", "" } do
+      assert.is_nil(wildcard.match(pattern, name), name)
+    end
+    assert.is_nil(wildcard.parse "none")
+    assert.is_nil(wildcard.parse "*/*")
+  end)
+
+  it("fill names as they are", function()
+    local provider = { name = "p", adapter_name = "openai" }
+    local group = { name = "o/*", wildcard = wildcard.parse "o/*", deployments = {
+      { model = "*", name = "p/*", provider = provider, wildcard = true },
+      { model = "eu-*", name = "eu", provider = provider, wildcard = true },
+      { model = "fixed", name = "p/fixed", provider = provider },
+    } }
+    local one = wildcard.concrete(group, "o/100%1", "100%1")
+    assert.same({ "100%1", "p/100%1" }, { one.deployments[1].model, one.deployments[1].name })
+    assert.same({ "eu-100%1", "eu/100%1" }, { one.deployments[2].model,
+      one.deployments[2].name })
+    assert.same({ "fixed", "p/fixed" }, { one.deployments[3].model,
+      one.deployments[3].name })
+    assert.same({ "o/100%1", "o/*" }, { one.name, one.pattern })
+    assert.equal("*", group.deployments[1].model)
+    assert.equal(2.5e9, wildcard.concrete(group, "o/gpt-4o",
+      "gpt-4o").deployments[1].rates.input)
+  end)
+end)
