@@ -12,6 +12,6 @@ struct embedded_file {
 
 extern const struct embedded_file embedded_files[];
 extern const size_t embedded_count;
-extern const char moongate_version[];
+extern const char embedded_version[];
 
 #endif

@@ -20,6 +20,12 @@ local CLEAN = {
   http_proxy = false, https_proxy = false, all_proxy = false,
 }
 
+helper.now = socket.gettime
+
+--- A Lua pattern that matches the text itself.
+function helper.plain(text) return (text:gsub("%p", "%%%0")) end
+
+--- What `check` returns, once that is true; an error when it never is.
 function helper.wait_until(check, seconds, what)
   local deadline = socket.gettime() + (seconds or 10)
   repeat
@@ -52,7 +58,7 @@ local function remove_tree(path)
 end
 helper.remove_tree = remove_tree
 
--- The gateway -----------------------------------------------------------------------------------
+-- The gateway -------------------------------------------------------------------------------
 
 local Gateway = {}
 Gateway.__index = Gateway
@@ -70,9 +76,8 @@ end
 function helper.gateway(want)
   local dir = process.temp_dir()
   local self = setmetatable({
-    dir = dir, port = helper.free_port(), admin_port = helper.free_port(),
+    dir = dir, port = helper.free_port(), admin_port = helper.free_port(), loud = want.loud,
     log_file = dir .. "/log", routes_file = dir .. "/routes.lua", data = dir .. "/data",
-    loud = want.loud,
   }, Gateway)
   for name, text in pairs(want.files or {}) do
     local folder = name:match "^(.*)/[^/]*$"

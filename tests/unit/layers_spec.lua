@@ -63,8 +63,16 @@ local function set(...)
   return out
 end
 
+-- Engine files that include a header though their names begin with none of the nouns given.
 local function includers(header, ...)
-  return offenders(engine_files(), c_code, { '#include%s*[<"]' .. header }, set(...))
+  local allowed = {}
+  for _, path in ipairs(engine_files()) do
+    for _, noun in ipairs { ... } do
+      local name = path:match "^engine/([%w_]+)%."
+      if name == noun or name:sub(1, #noun + 1) == noun .. "_" then allowed[path] = true end
+    end
+  end
+  return offenders(engine_files(), c_code, { '#include%s*[<"]' .. header }, allowed)
 end
 
 -- The modules a script requires, as a list.
@@ -139,15 +147,13 @@ describe("layers", function()
     assert.same({}, bad)
   end)
 
-  it("2: each library has one file that knows it", function()
-    assert.same({}, includers("microhttpd%.h", "engine/server.c", "engine/server_stream.c",
-      "engine/head.c"))
-    assert.same({}, includers("curl/", "engine/client.c"))
-    assert.same({}, includers("sqlite3%.h", "engine/ledger.c"))
-    assert.same({}, includers("hiredis", "engine/cluster.c"))
-    assert.same({}, includers("libpq", "engine/outbox.c"))
-    assert.same({}, includers("pthread%.h", "engine/moongate.c", "engine/resolve.c",
-      "engine/ledger.c", "engine/shared.c", "engine/lock.h", "engine/lock.c"))
+  it("2: each library has one noun that knows it", function()
+    assert.same({}, includers("microhttpd%.h", "server", "head"))
+    assert.same({}, includers("curl/", "client"))
+    assert.same({}, includers("sqlite3%.h", "ledger"))
+    assert.same({}, includers("hiredis", "cluster"))
+    assert.same({}, includers("libpq", "outbox"))
+    assert.same({}, includers("pthread%.h", "moongate", "resolve", "ledger", "shared", "lock"))
   end)
 
   it("3: lua_resume and lua_yield appear once each, in lua_task.c", function()
@@ -166,7 +172,9 @@ describe("layers", function()
       local name = path:match "([%w_]+)%.lua$"
       names[#names + 1] = '"[^"\n]*' .. name .. '[^"\n]*"'
     end
-    for _, name in ipairs { "gpt%-", "claude", "chat/completions", "/v1/", "generateContent" } do
+    for _, name in ipairs {
+      "gpt%-", "claude", "chat/completions", "/v1/", "generateContent",
+    } do
       names[#names + 1] = name
     end
     assert.same({}, offenders(engine_files(), c_code, names))
@@ -197,7 +205,8 @@ describe("layers", function()
     for _, path in ipairs(files("providers", "%.lua$")) do list[#list + 1] = path end
     local bad = {}
     for _, line in ipairs(offenders(list, lua_code, { "%f[%w_]x?pcall%s*%(" },
-      set("scripts/pipeline.lua", "scripts/pipeline/attempt.lua", "scripts/boot.lua"))) do
+      set("scripts/pipeline.lua", "scripts/pipeline/attempt.lua", "scripts/boot.lua",
+        "scripts/config.lua"))) do -- runs the operator's file, whose errors it collects
       if not line:find "^scripts/cli/" then bad[#bad + 1] = line end
     end
     assert.same({}, bad)
@@ -222,7 +231,10 @@ describe("layers", function()
   end)
 
   it("10: routes.lua sees words, not modules", function()
-    local list = files("tests/examples", "%.lua$")
+    local list = {}
+    for _, path in ipairs(files("tests/examples", "%.lua$")) do
+      if not path:find "/providers/" then list[#list + 1] = path end
+    end
     if lfs.attributes "routes.lua" then list[#list + 1] = "routes.lua" end
     assert.is_true(#list > 0)
     assert.same({}, offenders(list, lua_code,

@@ -1,0 +1,203 @@
+-- Live reload: requests finish on the file they began with; a bad file changes nothing.
+
+local helper = require "helper"
+local process = require "support.process"
+
+describe("reload", function()
+  local up, gw
+
+  setup(function() up = helper.upstream() end)
+  teardown(function() up:stop() end)
+
+  local function start(want)
+    want = want or {}
+    want.routes = want.routes or helper.routes(up, { "one" })
+    gw = helper.gateway(want)
+  end
+
+  -- routes.lua whose model "one" is served by this lane.
+  local function to(lane)
+    return (helper.routes(up, { lane }):gsub('model "' .. lane .. '"', 'model "one"'))
+  end
+
+  before_each(function() up:reset() end)
+  after_each(function()
+    gw:assert_silent()
+    gw:stop()
+  end)
+
+  local function generation() return gw:metric "moongate_config_generation" end
+
+  local function served_by()
+    local response = gw:chat(helper.ask "one")
+    assert.equal(200, response.status, response.body)
+    return response.json.choices[1].message.content
+  end
+
+  it("in mid-stream: the old one finishes on the old, a new one starts on the new", function()
+    start { workers = 2 }
+    local steps = helper.script
+    up:reply("one", { stream = "whole", body = helper.piece "begun", after = "gate go\n"
+      .. steps.send(steps.chunk(helper.stream("ended"))) .. steps.send "0\r\n\r\n" }, 1)
+    up:reply("two", { body = helper.completion "two" })
+    local connection = gw:chat_open(helper.ask("one", '"stream":true'))
+    assert.equal(200, connection:head().status)
+    assert.is_truthy(connection:event():find "begun")
+
+    gw:reload(to "two")
+    for _ = 1, 8 do assert.equal("two", served_by()) end
+    up:open "go"
+    local rest = {}
+    for event in function() return connection:event() end do rest[#rest + 1] = event end
+    assert.is_truthy(table.concat(rest):find "ended")
+    assert.equal("data: [DONE]\n\n", rest[#rest])
+    assert.is_falsy(connection.events_cut)
+    connection:close()
+  end)
+
+  local BROKEN = {
+    ["a syntax error"] = { "model \"one\" {\n  oops oops\n}", "routes%.lua:2:" },
+    ["a run-time error"] = { "\nlocal x = nil\nlocal y = x.y", "routes%.lua:3:" },
+    ["an unknown word"] = { 'modle "one" {}', 'routes%.lua:1: unknown word "modle"' },
+    ["a loop"] = { "while true do end", "routes%.lua:1:" },
+    ["a loop that swallows"] =
+      { "while true do pcall(function() while true do end end) end", "routes%.lua" },
+    ["ten gigabytes"] =
+      { "local t = {}\nfor i = 1, 1e9 do t[i] = ('x'):rep(1e7) .. i end", "routes%.lua" },
+    ["deep recursion"] = { "local function f() return 1 + f() end\nf()", "routes%.lua" },
+  }
+  for name, row in pairs(BROKEN) do
+    it("with " .. name .. " is refused, with the line, and the old file serves on", function()
+      start()
+      up:reply("one", { body = helper.completion "still here" })
+      local before = generation()
+      process.write(gw.routes_file, row[1])
+      local response = gw:admin("POST", "/admin/reload")
+      assert.is_true(response.status >= 400, response.status)
+      assert.is_truthy(response.body:find(row[2]), response.body)
+      assert.equal("still here", served_by())
+      assert.equal(before, generation())
+      assert.equal(0, gw:metric "moongate_config_last_reload_successful")
+      assert.equal(1, gw:metric("moongate_config_reloads_total", { result = "refused" }))
+
+      local status, out, err = gw:run { "check", gw.routes_file }
+      assert.equal(3, status, out .. err)
+      assert.is_truthy((out .. err):find(row[2]), out .. err)
+
+      gw.loud = true -- the refusal may be in the log as what it is
+      gw:reload(helper.routes(up, { "one" }))
+      assert.equal(1, gw:metric "moongate_config_last_reload_successful")
+    end)
+  end
+
+  it("when the file is gone is refused", function()
+    start()
+    up:reply("one", { body = helper.completion "still here" })
+    os.rename(gw.routes_file, gw.routes_file .. ".gone")
+    assert.is_true(gw:admin("POST", "/admin/reload").status >= 400)
+    assert.equal("still here", served_by())
+    gw.loud = true
+  end)
+
+  it("tells by its exit code how it went", function()
+    start()
+    local admin = "127.0.0.1:" .. gw.admin_port
+    local status, out, err = gw:run { "reload", "--wait", "--admin", admin }
+    assert.equal(0, status, out .. err)
+    process.write(gw.routes_file, "oops(")
+    status, out, err = gw:run { "reload", "--wait", "--admin", admin }
+    assert.equal(6, status, out .. err)
+    assert.is_truthy((out .. err):find "routes%.lua:1:", out .. err)
+    status, out, err = gw:run { "reload", "--admin", "127.0.0.1:" .. helper.free_port() }
+    assert.equal(5, status, out .. err)
+    gw.loud = true
+  end)
+
+  it("happens on SIGHUP", function()
+    start()
+    up:reply("one", { body = helper.completion "one" })
+    up:reply("two", { body = helper.completion "two" })
+    assert.equal("one", served_by())
+    process.write(gw.routes_file, to "two")
+    local before = generation()
+    gw.process:kill(process.HUP)
+    helper.wait_until(function() return generation() > before end, 10, "a new generation")
+    assert.equal("two", served_by())
+  end)
+
+  it("survives a storm of SIGHUPs, and the last content wins", function()
+    start()
+    up:reply("two", { body = helper.completion "two" })
+    for i = 1, 200 do
+      if i == 150 then process.write(gw.routes_file, to "two") end
+      gw.process:kill(process.HUP)
+    end
+    helper.wait_until(function()
+      local response = gw:chat(helper.ask "one")
+      return response.json and response.json.choices
+        and response.json.choices[1].message.content == "two"
+    end, 10, "the last content")
+  end)
+
+  it("happens on save with --watch", function()
+    start { args = { "--watch" } }
+    up:reply("two", { body = helper.completion "two" })
+    local before = generation()
+    process.write(gw.routes_file, to "two")
+    helper.wait_until(function() return generation() > before end, 10, "a new generation")
+    assert.equal("two", served_by())
+    before = generation()
+    local file = assert(io.open(gw.routes_file, "wb")) -- and when it is written in place
+    file:write(to "one")
+    file:close()
+    up:reply("one", { body = helper.completion "one" })
+    helper.wait_until(function() return generation() > before end, 10, "a new generation")
+    assert.equal("one", served_by())
+  end)
+
+  it("does not happen by itself without --watch", function()
+    start()
+    up:reply("one", { body = helper.completion "one" })
+    process.write(gw.routes_file, to "two")
+    require("socket").sleep(0.5)
+    assert.equal("one", served_by())
+  end)
+
+  it("C-01: loses no request, a hundred times under load", function()
+    start { workers = 2 }
+    up:reply("one", { body = helper.completion "one" })
+    local connections = {}
+    local body = helper.ask "one"
+    local head = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer k\r\n"
+      .. "content-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
+    for i = 1, 8 do connections[i] = gw:raw(head:format(#body, body)) end
+    for i = 1, 100 do
+      gw.process:kill(process.HUP)
+      for _, connection in ipairs(connections) do
+        assert.equal(200, assert(connection:response()).status)
+        if i < 100 then connection:send(head:format(#body, body)) end
+      end
+    end
+    for _, connection in ipairs(connections) do connection:close() end
+  end)
+
+  it("keeps the memory of old generations no longer than their requests", function()
+    start()
+    for _ = 1, 5 do gw:reload(helper.routes(up, { "one" })) end
+    local before = gw:memory_kib()
+    for _ = 1, 60 do gw:reload(helper.routes(up, { "one" })) end
+    local grown = gw:memory_kib() - before
+    if not helper.sanitized then assert.is_true(grown < 6 * 1024, grown .. " KiB more") end
+  end)
+
+  it("uses prices and names of the file that admitted the request", function()
+    start()
+    up:script("one", "gate go\n" .. helper.script.script { body = helper.completion "one" }, 1)
+    local connection = gw:chat_open(helper.ask "one")
+    up:wait_for("one", 1)
+    gw:reload((helper.routes(up, { "one" }):gsub("input = 1", "input = 1000")))
+    up:open "go"
+    assert.equal("0.00002", connection:response().headers["x-moongate-cost"])
+    connection:close()
+  end)
+end)

@@ -1,0 +1,185 @@
+-- Recorded traffic through the real binary: what providers answered once is served again,
+-- whole, as it was cut, and a byte at a time; the client gets the same as OpenAI would say it.
+
+local helper = require "helper"
+local lfs = require "lfs"
+
+local PROVIDERS = { openai = true, azure = true, anthropic = true, gemini = true }
+local APIS = {
+  chat_completions = true, messages = true,
+  generate_content = true, stream_generate_content = true,
+}
+
+describe("recorded traffic", function()
+  if not lfs.attributes("build/tests/engine.so") then return end
+  local recorded = require "support.recorded"
+  local list = recorded.list(PROVIDERS, APIS)
+  if not list then
+    it("is not here: skipped", function() pending(recorded.folder .. " is absent") end)
+    return
+  end
+
+  local up, gw
+
+  setup(function()
+    up = helper.upstream()
+    gw = helper.gateway { loud = true, routes = ([[
+defaults { retries = 0, cooldown = { allowed_fails = 1000, within = "1s", time = "1s" } }
+model "openai/*" { provider "openai_compatible" { name = "o", base_url = "%s/v1" } "*" }
+model "azure/*" {
+  provider "azure" { api_key = "k", base_url = "%s", api_version = "2024-10-21" } "*",
+}
+model "anthropic/*" { provider "anthropic" { api_key = "k", base_url = "%s" } "*" }
+model "gemini/*" { provider "gemini" { api_key = "k", base_url = "%s" } "*" }
+]]):format(up:url "openai", up:url "azure", up:url "anthropic", up:url "gemini") }
+  end)
+
+  teardown(function()
+    gw:stop()
+    up:stop()
+  end)
+
+  before_each(function() up:reset() end)
+  after_each(function() gw:assert_silent() end)
+
+  -- In which shape the provider speaks.
+  local function dialect(exchange)
+    if exchange.api == "messages" then return "anthropic" end
+    if exchange.api == "chat_completions" then return "openai" end
+    return "gemini"
+  end
+
+  -- By which group of the file above the client reaches an adapter of that shape.
+  local function group(exchange)
+    local shape = dialect(exchange)
+    return shape == "openai" and exchange.provider == "azure" and "azure" or shape
+  end
+
+  local function with_model(text, name)
+    local quoted = helper.json.encode(name):gsub("\\/", "/")
+    local function put(head) return head .. quoted end
+    local out, n = text:gsub('("model"%s*:%s*)"[^"]*"', put, 1)
+    if n == 1 then return out end
+    return (text:gsub("^%s*{", function(head) return head .. '"model":' .. quoted .. "," end))
+  end
+
+  -- What the client sends: the recorded body where it is OpenAI's, else a plain question.
+  local function question(exchange)
+    local text = exchange.request.text
+    if dialect(exchange) == "openai" and text then
+      local model = exchange.request.body.model
+      if type(model) ~= "string" then model = "m" end
+      return with_model(text, group(exchange) .. "/" .. model), model
+    end
+    return helper.ask(group(exchange) .. "/m", exchange.stream
+      and '"stream":true,"stream_options":{"include_usage":true}' or nil), "m"
+  end
+
+  local function check_request(exchange, asked, model)
+    local sent = up:last(group(exchange)).body
+    local want = with_model(asked, model)
+    if sent == want then return end
+    local added = '"stream_options"%s*:%s*{[^}]*}%s*,?'
+    assert.equal((want:gsub(added, "")), (sent:gsub(added, "")))
+    assert.is_true(helper.json.decode(sent).stream_options.include_usage)
+  end
+
+  -- Like what { text, calls … } says, in plain tables that can be compared.
+  local function plain(meaning)
+    local calls = {}
+    for i, call in ipairs(meaning.calls) do
+      local ok, arguments = pcall(helper.json.decode, call.arguments)
+      calls[i] = { call.name, ok and arguments or call.arguments }
+    end
+    return {
+      text = meaning.text, calls = calls, finish = meaning.finish,
+      refusal = meaning.refusal ~= "" and meaning.refusal or nil,
+      prompt = meaning.prompt, completion = meaning.completion, cached = meaning.cached,
+    }
+  end
+
+  local function meaning_of(exchange)
+    local shape = dialect(exchange)
+    if shape == "openai" then
+      local text = exchange.response.text
+      return recorded.openai(exchange.stream and helper.http.events(text) or text)
+    end
+    return recorded[shape](exchange.response.text, exchange.stream)
+  end
+
+  local function check_success(exchange, response)
+    assert.equal(200, response.status, response.body)
+    local got
+    if exchange.stream then
+      local events = helper.http.events(response.body)
+      assert.equal("[DONE]", events[#events])
+      got = recorded.openai(events)
+    else
+      got = recorded.openai(response.body)
+    end
+    local want = plain(meaning_of(exchange))
+    got = plain(got)
+    local options = exchange.stream and dialect(exchange) == "openai"
+      and exchange.request.body and exchange.request.body.stream_options
+    if exchange.stream and dialect(exchange) == "openai" and not options then
+      got.prompt, got.completion, got.cached = want.prompt, want.completion, want.cached
+    end
+    if not want.prompt then got.prompt, got.completion, got.cached = nil, nil, nil end
+    assert.same(want, got)
+    if not exchange.stream and dialect(exchange) == "openai" then
+      assert.equal(exchange.response.text, response.body)
+    end
+  end
+
+  local STATUS = { [401] = 502, [403] = 502, [404] = 502, [500] = 502 }
+  local CODES = {
+    [401] = "upstream_auth_error", [403] = "upstream_auth_error",
+    [404] = "upstream_model_not_found", [429] = "upstream_rate_limited",
+  }
+
+  local function check_failure(exchange, response)
+    local status = exchange.response.status
+    assert.equal(STATUS[status] or status, response.status, response.body)
+    local err = response.json and response.json.error
+    assert.is_table(err, response.body)
+    assert.equal("string", type(err.message))
+    assert.is_true(#err.message > 0)
+    assert.equal("string", type(err.type))
+    if CODES[status] then assert.equal(CODES[status], err.code) end
+    if dialect(exchange) == "openai" and not STATUS[status] and status ~= 429 then
+      assert.equal(exchange.response.text, response.body)
+    end
+  end
+
+  local function replay(exchange, mode)
+    local response = exchange.response
+    local headers = { ["content-type"] = response.headers["content-type"] }
+    headers["retry-after"] = response.headers["retry-after"]
+    up:reply(group(exchange),
+      { status = response.status, headers = headers, body = response.text, stream = mode })
+    local asked, model = question(exchange)
+    local answer = gw:chat(asked)
+    if dialect(exchange) == "openai" and exchange.request.text then
+      check_request(exchange, asked, model)
+    end
+    if response.status < 400 then
+      check_success(exchange, answer)
+    else
+      check_failure(exchange, answer)
+    end
+  end
+
+  for _, path in ipairs(list) do
+    local exchange = recorded.load(path)
+    local name = path:gsub("%.json$", "")
+    if exchange.response.text then
+      it(name .. " whole", function() replay(exchange, exchange.stream and "whole" or nil) end)
+      it(name .. " a byte at a time", function() replay(exchange, "drip") end)
+      if exchange.response.chunk_lengths then
+        it(name .. " as it was cut", function()
+          replay(exchange, exchange.response.chunk_lengths)
+        end)
+      end
+    end
+  end
+end)

@@ -1,0 +1,165 @@
+-- What a request costs and leaves behind: headers, journal, log, and the usage verb.
+
+local helper = require "helper"
+
+local KEY = "mg-test-usage-0123456789abcdef"
+
+describe("usage", function()
+  local up, gw
+
+  setup(function() up = helper.upstream() end)
+  teardown(function() up:stop() end)
+
+  before_each(function()
+    up:reset()
+    gw = helper.gateway {
+      env = { KEY = KEY },
+      routes = helper.routes(up, { "one", "two" }, [[
+model "spare" {
+  provider "openai_compatible" { name = "down", base_url = "http://127.0.0.1:]]
+        .. helper.free_port() .. [[/v1" } "m",
+  retries = 0, fallback = { "one" },
+}
+virtual_key "me" { token = env.KEY, tags = { team = "red", service = "search" } }]]),
+    }
+  end)
+
+  after_each(function()
+    gw:assert_silent()
+    gw:stop()
+  end)
+
+  local function chat(model, more) return gw:chat(helper.ask(model, more), { key = KEY }) end
+
+  local function usage(by)
+    local args = { "usage", "--data", gw.data, "--json" }
+    if by then args[4], args[5], args[6] = "--by", by, "--json" end
+    local status, out, err = gw:run(args)
+    assert.equal(0, status, out .. err)
+    return helper.json.decode(out)
+  end
+
+  -- The row of a usage answer that has this value somewhere, whatever its members are called.
+  local function row_of(answer, value)
+    local rows = answer.rows or answer
+    for _, row in ipairs(rows) do
+      for _, member in pairs(row) do
+        if member == value then return row end
+      end
+    end
+    error("no row for " .. value .. " in " .. helper.json.encode(answer))
+  end
+
+  it("writes an intent before the call and one usage line before the answer", function()
+    up:script("one", "gate go\n" .. helper.script.script { body = helper.completion "hi" })
+    local connection = gw:chat_open(helper.ask "one", { key = KEY })
+    up:wait_for("one", 1)
+    assert.equal(1, #gw:journal(), "the intent is not on file though the provider was called")
+    up:open "go"
+    local response = connection:response()
+    connection:close()
+    local lines = gw:journal()
+    assert.equal(2, #lines, "the usage line is not on file though the answer is here")
+    assert.equal("intent", lines[1].type)
+    assert.equal("usage", lines[2].type)
+    local id = response.headers["x-moongate-request-id"]
+    assert.equal(id, lines[1].id)
+    assert.equal(id, lines[2].id)
+  end)
+
+  it("writes what the request was", function()
+    up:reply("one", { body = (helper.completion("hi"):gsub('"prompt_tokens":10',
+      '"prompt_tokens":1000,"prompt_tokens_details":{"cached_tokens":400}')) })
+    assert.equal(200, chat("spare").status)
+    local line
+    for _, candidate in ipairs(gw:journal()) do
+      if candidate.type == "usage" then line = candidate end
+    end
+    assert.equal("me", line.key)
+    assert.same({ team = "red", service = "search" }, line.tags)
+    assert.equal("spare", line.model)
+    assert.equal("one/gpt-4o-mini", line.deployment)
+    assert.equal("one", line.provider)
+    assert.equal("ok", line.outcome)
+    assert.equal(2, #line.attempts)
+    assert.equal(1000, line.tokens.input)
+    assert.equal(400, line.tokens.cache_read)
+    assert.equal(5, line.tokens.output)
+  end)
+
+  it("costs what the price says, exactly", function()
+    up:reply("one", { body = helper.completion "hi" })
+    assert.equal("0.00002", chat("one").headers["x-moongate-cost"])
+    local lines = gw:journal()
+    assert.equal(20000, lines[#lines].cost_nano)
+    assert.equal(0.00002, gw:metric("moongate_cost_usd_total", { group = "one" }))
+  end)
+
+  it("counts a stream that the client did not ask usage of", function()
+    up:reply("one", { stream = "whole", body = helper.stream("a", "b") })
+    assert.equal(200, chat("one", '"stream":true').status)
+    helper.wait_until(function() return #gw:journal() == 2 end, 5, "a usage line")
+    local line = gw:journal()[2]
+    assert.equal(10, line.tokens.input)
+    assert.equal(20000, line.cost_nano)
+  end)
+
+  it("leaves a line for a failed request, and none for a refused one", function()
+    up:reply("one", { status = 500, body = "{}" })
+    assert.equal(502, chat("one").status)
+    assert.equal(404, chat("nothing").status)
+    assert.equal(401, gw:chat(helper.ask "one", { key = "wrong" }).status)
+    local kinds = {}
+    for i, line in ipairs(gw:journal()) do kinds[i] = line.type end
+    assert.same({ "intent", "usage" }, kinds)
+    gw.loud = true
+  end)
+
+  it("logs one line per request, with what happened", function()
+    up:reply("one", { body = helper.completion "hi" })
+    chat("spare")
+    gw:chat(helper.ask "none", { key = KEY })
+    local lines = gw:log "request"
+    assert.equal(2, #lines)
+    local line = lines[1]
+    assert.equal(200, line.status)
+    assert.equal("one/gpt-4o-mini", line.deployment)
+    assert.equal("spare", line.requested_model)
+    assert.equal(2, #line.attempts)
+    assert.equal(404, lines[2].status)
+  end)
+
+  for _, by in ipairs { "key", "model", "provider", "deployment", "day", "tag:team" } do
+    it("sums by " .. by, function()
+      up:reply("one", { body = helper.completion "hi" })
+      up:reply("two", { body = helper.completion "hi" })
+      for _ = 1, 3 do chat "one" end
+      chat "two"
+      local expect = {
+        key = { "me", 4 }, model = { "one", 3 }, provider = { "one", 3 },
+        deployment = { "one/gpt-4o-mini", 3 }, day = { os.date "!%Y-%m-%d", 4 },
+        ["tag:team"] = { "red", 4 },
+      }
+      local row = row_of(usage(by), expect[by][1])
+      assert.equal(expect[by][2], row.requests)
+    end)
+  end
+
+  it("prints a table for people, with dollars", function()
+    up:reply("one", { body = helper.completion "hi" })
+    chat "one"
+    local status, out = gw:run { "usage", "--data", gw.data, "--by", "model" }
+    assert.equal(0, status)
+    assert.is_truthy(out:find("one", 1, true))
+    assert.is_truthy(out:find("0.00002", 1, true), out)
+  end)
+
+  it("reads the journal with no gateway running", function()
+    up:reply("one", { body = helper.completion "hi" })
+    chat "one"
+    gw.process:stop()
+    assert.equal(1, row_of(usage "key", "me").requests)
+    gw:stop()
+    gw = helper.gateway { routes = helper.routes(up, { "one" }) } -- for after_each
+  end)
+end)

@@ -1,0 +1,69 @@
+#!/bin/sh
+# The official OpenAI clients against the built binary. Each is installed from its registry, at the
+# versions pinned here, into build/; where that cannot be, it is skipped, and this says so.
+set -u
+
+here=$PWD/tests/sdk
+work=$PWD/build/sdk
+bin=${MOONGATE_BIN:-$PWD/build/moongate}
+passed=0
+failed=0
+mkdir -p "$work"
+
+# Two free ports.
+ports=$(luajit -e 'local s = require "socket" local a, b = s.bind("127.0.0.1", 0), s.bind("127.0.0.1", 0)
+  print(select(2, a:getsockname()), select(2, b:getsockname()))' | tr '\t' ' ')
+port=${ports% *}
+data=$(mktemp -d)
+env -u OPENAI_API_KEY -u ANTHROPIC_API_KEY -u GEMINI_API_KEY -u AZURE_API_KEY \
+  "$bin" serve --routes routes.lua --listen "127.0.0.1:$port" --admin "127.0.0.1:${ports#* }" \
+  --data "$data" >"$work/log" 2>&1 &
+pid=$!
+trap 'kill $pid 2>/dev/null; wait $pid 2>/dev/null; rm -rf "$data"' EXIT
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+  curl -fsS -o /dev/null "http://127.0.0.1:$port/healthz" 2>/dev/null && break
+  sleep 0.1
+done
+
+# tally NAME COMMAND...: adds what its last line counts.
+tally() {
+  name=$1
+  shift
+  timeout 60 "$@" >"$work/$name.log" 2>&1
+  status=$?
+  cat "$work/$name.log"
+  set -- $(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$work/$name.log" | tail -n 1)
+  passed=$((passed + ${1:-0}))
+  failed=$((failed + ${2:-1}))
+  [ "$status" = 0 ] || [ "${2:-1}" != 0 ] || failed=$((failed + 1))
+}
+
+node_ready() {
+  command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || return 1
+  cp "$here/package.json" "$here/package-lock.json" "$here/chat.mjs" "$work" || return 1
+  cmp -s "$here/package-lock.json" "$work/node_modules/installed" && return 0
+  (cd "$work" && timeout 120 npm ci --ignore-scripts --no-audit --no-fund >npm.log 2>&1) || return 1
+  cp "$here/package-lock.json" "$work/node_modules/installed"
+}
+
+python_ready() {
+  cmp -s "$here/requirements.txt" "$work/venv/installed" && return 0
+  python3 -m venv "$work/venv" >"$work/venv.log" 2>&1 || return 1
+  timeout 180 "$work/venv/bin/pip" install -q --disable-pip-version-check \
+    -r "$here/requirements.txt" >"$work/pip.log" 2>&1 || return 1
+  cp "$here/requirements.txt" "$work/venv/installed"
+}
+
+if node_ready; then
+  tally node node "$work/chat.mjs" "http://127.0.0.1:$port/v1"
+else
+  echo "node: no client could be installed; skipped"
+fi
+if python_ready; then
+  tally python "$work/venv/bin/python" "$here/chat.py" "http://127.0.0.1:$port/v1"
+else
+  echo "python: no client could be installed; skipped"
+fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]

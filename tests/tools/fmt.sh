@@ -1,0 +1,29 @@
+#!/bin/sh
+# Formatting: `fmt.sh write` mends it, `fmt.sh check` says what it would mend.
+set -u
+
+c_files=$(git ls-files --cached --others --exclude-standard -- 'engine/*.[ch]' 'tests/*.[ch]')
+lua_files=$(git ls-files --cached --others --exclude-standard -- '*.lua')
+existing() { for file in "$@"; do [ -e "$file" ] && echo "$file"; done; }
+# shellcheck disable=SC2086 # lists of files
+c_files=$(existing $c_files) lua_files=$(existing $lua_files)
+
+if [ "${1:-check}" = write ]; then
+  # shellcheck disable=SC2086
+  clang-format -i $c_files
+  for file in $lua_files; do
+    sed -i -e 's/[[:space:]]*$//' -e '$a\' "$file"
+  done
+  exit 0
+fi
+
+bad=0
+# shellcheck disable=SC2086
+clang-format --dry-run -Werror $c_files || bad=1
+for file in $lua_files; do
+  if grep -qE '[[:space:]]+$' "$file" || [ -n "$(tail -c 1 "$file")" ]; then
+    echo "$file: trailing blanks, or no newline at its end"
+    bad=1
+  fi
+done
+exit $bad

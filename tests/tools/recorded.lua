@@ -1,0 +1,274 @@
+-- Recorded exchanges, and what a client has to hear of each: worked out from the recording with
+-- another JSON library and other code than the gateway's.
+
+local cjson = require "cjson"
+local crypto = require "engine.crypto"
+local json = require "engine.json"
+local lfs = require "lfs"
+
+local recorded = {}
+
+local APIS = {
+  chat_completions = "openai", messages = "anthropic", generate_content = "gemini",
+  stream_generate_content = "gemini",
+}
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local bytes = file:read("*a")
+  file:close()
+  return bytes
+end
+
+local function given(value)
+  if value == nil or value == cjson.null then return nil end
+  return value
+end
+
+-- The recordings -----------------------------------------------------------------
+
+-- Some recorders kept a body as base64.
+local function bytes_of(half, raw)
+  local body = given(half.body)
+  if given(half.body_text) then return half.body_text end
+  if not body then return nil end
+  if type(body) == "table" and body.b64 then return crypto.unbase64(body.b64) end
+  return raw:raw("body")
+end
+
+local function inside(doc, name)
+  return json.index(doc:raw(name))
+end
+
+local function load(path, provider, api)
+  local text = read(path)
+  local exchange, doc = cjson.decode(text), assert(json.index(text))
+  local answer = bytes_of(exchange.response, inside(doc, "response"))
+  return {
+    path = path, provider = provider, dialect = APIS[api], status = exchange.response.status,
+    headers = exchange.response.headers or {}, answer = answer,
+    asked = bytes_of(exchange.request, inside(doc, "request")),
+    stream = exchange.stream or (answer or ""):find("^data:") ~= nil,
+  }
+end
+
+--- Where the recordings are; nil when they are not here.
+function recorded.folder()
+  local folder = os.getenv "MOONGATE_TRAFFIC" or "../shared/traffic"
+  return lfs.attributes(folder, "mode") == "directory" and folder or nil
+end
+
+--- Every chat exchange of these providers.
+function recorded.all(providers)
+  local list = {}
+  for _, provider in ipairs(providers) do
+    for api in pairs(APIS) do
+      local dir = ("%s/%s/%s"):format(recorded.folder(), provider, api)
+      if lfs.attributes(dir, "mode") == "directory" then
+        for name in lfs.dir(dir) do
+          if name:find("%.json$") then
+            list[#list + 1] = load(dir .. "/" .. name, provider, api)
+          end
+        end
+      end
+    end
+  end
+  table.sort(list, function(a, b) return a.path < b.path end)
+  return list
+end
+
+-- What is in them ----------------------------------------------------------------
+
+--- The data of a stream's events.
+function recorded.events(bytes)
+  local list = {}
+  for block in (bytes:gsub("\r\n", "\n") .. "\n\n"):gmatch("(.-)\n\n") do
+    local data = ("\n" .. block):match("\ndata: ?([^\n]*)")
+    if data and data:find("^%s*{") then list[#list + 1] = cjson.decode(data) end
+  end
+  return list
+end
+
+local function pieces(bytes)
+  if bytes:find("^%s*%[") then return cjson.decode(bytes) end
+  if bytes:find("^%s*{") then return { cjson.decode(bytes) } end
+  return recorded.events(bytes)
+end
+
+local function new_answer()
+  return { text = "", thought = "", refusal = "", tools = {}, usage = {} }
+end
+
+local function add(answer, name, text)
+  answer[name] = answer[name] .. (given(text) or "")
+end
+
+-- OpenAI's shape: of the recording, and of what our client gets.
+
+local function openai_tool(answer, call, position)
+  local index = (call.index or position - 1) + 1
+  local known = answer.tools[index] or { arguments = "" }
+  answer.tools[index] = known
+  known.name = known.name or given(call["function"].name)
+  known.arguments = known.arguments .. (given(call["function"].arguments) or "")
+end
+
+local function openai_choice(answer, choice)
+  local said = given(choice.delta) or given(choice.message) or {}
+  add(answer, "text", said.content)
+  add(answer, "refusal", said.refusal)
+  add(answer, "thought", said.reasoning_content)
+  for i, call in ipairs(given(said.tool_calls) or {}) do openai_tool(answer, call, i) end
+  answer.finish = given(choice.finish_reason) or answer.finish
+end
+
+local function openai_usage(answer, usage)
+  local input = given(usage.prompt_tokens_details) or {}
+  local output = given(usage.completion_tokens_details) or {}
+  answer.usage = {
+    input = usage.prompt_tokens, output = usage.completion_tokens,
+    cached = input.cached_tokens or 0, reasoning = output.reasoning_tokens or 0,
+  }
+end
+
+--- An answer in OpenAI's shape, whole or streamed. Only the first choice counts.
+function recorded.openai(bytes)
+  local answer = new_answer()
+  for _, piece in ipairs(pieces(bytes)) do
+    for _, choice in ipairs(given(piece.choices) or {}) do
+      if (choice.index or 0) == 0 then openai_choice(answer, choice) end
+    end
+    if given(piece.usage) then openai_usage(answer, piece.usage) end
+  end
+  return answer
+end
+
+-- Anthropic's.
+
+local ANTHROPIC_FINISH = {
+  end_turn = "stop", stop_sequence = "stop", max_tokens = "length", tool_use = "tool_calls",
+  refusal = "content_filter", pause_turn = "stop", model_context_window_exceeded = "length",
+}
+
+local function anthropic_usage(answer, seen, usage)
+  for name, value in pairs(given(usage) or {}) do
+    if value ~= cjson.null then seen[name] = value end
+  end
+  local cached = seen.cache_read_input_tokens or 0
+  answer.usage = {
+    input = seen.input_tokens + cached + (seen.cache_creation_input_tokens or 0),
+    output = seen.output_tokens, cached = cached,
+    reasoning = (seen.output_tokens_details or {}).thinking_tokens or 0,
+  }
+end
+
+local function anthropic_block(answer, block)
+  add(answer, "text", block.type == "text" and block.text or "")
+  add(answer, "thought", block.type == "thinking" and block.thinking or "")
+  if block.type ~= "tool_use" then return end
+  answer.tools[#answer.tools + 1] = { name = block.name, input = block.input, arguments = "" }
+end
+
+local function anthropic_delta(answer, kind, delta)
+  if delta.type == "text_delta" then add(answer, "text", delta.text) end
+  if delta.type == "thinking_delta" then add(answer, "thought", delta.thinking) end
+  if delta.type == "input_json_delta" and kind == "tool_use" then
+    local tool = answer.tools[#answer.tools]
+    tool.arguments = tool.arguments .. delta.partial_json
+  end
+end
+
+local function anthropic_event(answer, seen, event)
+  if event.type == "message_start" then
+    anthropic_usage(answer, seen, event.message.usage)
+  elseif event.type == "content_block_start" then
+    seen.kind = event.content_block.type
+    anthropic_block(answer, event.content_block)
+  elseif event.type == "content_block_delta" then
+    anthropic_delta(answer, seen.kind, event.delta)
+  elseif event.type == "message_delta" then
+    answer.finish = ANTHROPIC_FINISH[event.delta.stop_reason]
+    anthropic_usage(answer, seen, event.usage)
+  end
+end
+
+function recorded.anthropic(bytes)
+  local answer, seen = new_answer(), {}
+  for _, piece in ipairs(pieces(bytes)) do
+    if piece.type == "message" then
+      for _, block in ipairs(piece.content) do anthropic_block(answer, block) end
+      answer.finish = ANTHROPIC_FINISH[piece.stop_reason]
+      anthropic_usage(answer, seen, piece.usage)
+    else
+      anthropic_event(answer, seen, piece)
+    end
+  end
+  return answer
+end
+
+-- Gemini's.
+
+local GEMINI_FINISH = {
+  STOP = "stop", MAX_TOKENS = "length", MALFORMED_FUNCTION_CALL = "stop",
+  [1] = "stop", [2] = "length",
+}
+
+local function gemini_part(answer, part)
+  if part.functionCall then
+    local call = part.functionCall
+    answer.tools[#answer.tools + 1] = {
+      name = call.name, input = given(call.args) or {}, arguments = "",
+    }
+  elseif given(part.text) then
+    add(answer, part.thought == true and "thought" or "text", part.text)
+  end
+end
+
+local function gemini_usage(answer, usage)
+  if not usage.promptTokenCount then return end
+  local thoughts = usage.thoughtsTokenCount or 0
+  answer.usage = {
+    input = usage.promptTokenCount, output = (usage.candidatesTokenCount or 0) + thoughts,
+    cached = usage.cachedContentTokenCount or 0, reasoning = thoughts,
+  }
+end
+
+function recorded.gemini(bytes)
+  local answer, reason = new_answer(), nil
+  for _, piece in ipairs(pieces(bytes)) do
+    local candidate = (given(piece.candidates) or {})[1] or {}
+    local content = given(candidate.content) or {}
+    for _, part in ipairs(given(content.parts) or {}) do gemini_part(answer, part) end
+    reason = given(candidate.finishReason) or reason
+    gemini_usage(answer, given(piece.usageMetadata) or {})
+  end
+  answer.finish = reason and (GEMINI_FINISH[reason] or "content_filter")
+  if answer.finish == "stop" and #answer.tools > 0 then answer.finish = "tool_calls" end
+  return answer
+end
+
+-- Errors ---------------------------------------------------------------------------
+
+local BY_STATUS = {
+  [401] = "auth", [403] = "auth", [404] = "model_missing", [422] = "bad_request",
+  [429] = "rate_limit",
+}
+
+--- The kind of fault that a refusal is: by its status, and a 400 by what it says.
+function recorded.kind(status, bytes)
+  if BY_STATUS[status] then return BY_STATUS[status] end
+  if status >= 500 then return "server_error" end
+  local text = bytes:lower()
+  if text:find("context_length_exceeded", 1, true) or text:find("prompt is too long", 1, true)
+    or text:find("maximum number of tokens", 1, true)
+    or text:find("maximum context length", 1, true) then
+    return "context_window"
+  end
+  if text:find("api key not valid", 1, true) or text:find("api_key_invalid", 1, true) then
+    return "auth"
+  end
+  if text:find("content_filter", 1, true) then return "content_policy" end
+  return "bad_request"
+end
+
+return recorded
