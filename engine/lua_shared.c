@@ -47,12 +47,11 @@ static int64_t ms_at(lua_State *L, int index)
     return (int64_t)ceil(seconds * 1000);
 }
 
+/* NULL in a state that only checks or explains: reads as an empty table that takes everything.
+ */
 static struct shared *shared_of(lua_State *L)
 {
-    struct shared *shared = lua_context_of(L)->shared;
-
-    if (!shared) luaL_error(L, "there is no shared state while a file is only checked");
-    return shared;
+    return lua_context_of(L)->shared;
 }
 
 static void push_full(lua_State *L)
@@ -80,10 +79,13 @@ static int push_result(lua_State *L, bool ok, double value)
 static int l_get(lua_State *L)
 {
     struct shared_key key = key_at(L, 1);
+    struct shared *shared = shared_of(L);
     double value;
 
-    if (!shared_get(shared_of(L), key, &value)) return 0;
-    lua_pushnumber(L, value);
+    if (shared && shared_get(shared, key, &value))
+        lua_pushnumber(L, value);
+    else
+        lua_pushnil(L);
     return 1;
 }
 
@@ -93,17 +95,19 @@ static int l_set(lua_State *L)
     struct shared_key key = key_at(L, 1);
     double n = number_at(L, 2);
     int64_t ttl = ms_at(L, 3);
+    struct shared *shared = shared_of(L);
 
-    return push_result(L, shared_set(shared_of(L), key, n, ttl), n);
+    return push_result(L, !shared || shared_set(shared, key, n, ttl), n);
 }
 
 /* sum | nil, err = add(key, n [, ttl]) */
 static int l_add(lua_State *L)
 {
     struct shared_key key = key_at(L, 1);
-    double n = number_at(L, 2), now = 0;
+    double n = number_at(L, 2), now = n;
     int64_t ttl = ms_at(L, 3);
-    bool ok = shared_add(shared_of(L), key, n, ttl, &now);
+    struct shared *shared = shared_of(L);
+    bool ok = !shared || shared_add(shared, key, n, ttl, &now);
 
     return push_result(L, ok, now);
 }
@@ -114,8 +118,9 @@ static int l_max(lua_State *L)
     struct shared_key key = key_at(L, 1);
     double n = number_at(L, 2);
     int64_t ttl = ms_at(L, 3);
+    struct shared *shared = shared_of(L);
 
-    return push_result(L, shared_max(shared_of(L), key, n, ttl), n);
+    return push_result(L, !shared || shared_max(shared, key, n, ttl), n);
 }
 
 /* true | false, retry = take(key, n, limit, window): seconds. n = 0 looks, n < 0 gives back. */
@@ -126,7 +131,8 @@ static int l_take(lua_State *L)
     int64_t window = ms_at(L, 4);
 
     luaL_argcheck(L, window > 0, 4, "seconds, more than none");
-    int64_t retry = shared_take(shared_of(L), key, n, limit, window);
+    struct shared *shared = shared_of(L);
+    int64_t retry = shared ? shared_take(shared, key, n, limit, window) : 0;
     lua_pushboolean(L, retry == 0);
     if (retry == 0) return 1;
     lua_pushnumber(L, (double)retry / 1000);
@@ -168,6 +174,7 @@ static int l_hold(lua_State *L)
     memcpy(held->key, key.bytes, key.len);
     luaL_getmetatable(L, HELD);
     lua_setmetatable(L, -2);
+    if (!shared) return 1;
     if (!shared_add(shared, key, n, 0, NULL)) {
         push_full(L);
         return 2;
