@@ -45,7 +45,7 @@ int main(int argc, char **argv)
         return 2;
     }
     (void)printf("#include \"embedded.h\"\n\n");
-    (void)printf("const char moongate_version[] = \"%s\";\n", argv[1]);
+    (void)printf("const char embedded_version[] = \"%s\";\n", argv[1]);
     (void)printf("const struct embedded_file embedded_files[] = {\n");
     for (int i = 2; i < argc; i++) {
         if (put_file(argv[i])) continue;
