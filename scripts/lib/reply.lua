@@ -42,7 +42,7 @@ end
 --- Forget everything not yet sent, between two attempts.
 function Reply:abandon()
   self.usage_total = {}
-  self.seen, self.events_passed = 0, 0
+  self.seen = 0
   self.held, self.prefix, self.opened, self.passing = nil, nil, nil, nil
   self.id, self.model, self.finish_reason, self.done = nil, nil, nil, nil
   self.first_token_at, self.ready, self.estimated = nil, nil, nil
@@ -216,22 +216,27 @@ local function text_of(value)
   return type(value) == "string" and value ~= "" and value or nil
 end
 
--- Does a delta hold anything but its role?
-local function says_something(delta)
-  if type(delta) ~= "table" then return false end
-  for name, value in pairs(delta) do
-    if name ~= "role" and value ~= json.null and value ~= "" then
-      if type(value) ~= "table" or next(value) ~= nil then return true end
+-- How much a delta says beside its role, in bytes: something that is no text is a token.
+local function said_in(delta)
+  local n = 0
+  for name, value in pairs(type(delta) == "table" and delta or {}) do
+    if name ~= "role" and type(value) == "string" then
+      n = n + #value
+    elseif type(value) == "table" and next(value) ~= nil then
+      n = n + TOKEN_BYTES
     end
   end
-  return false
+  return n
 end
 
-local function carries(choices)
+-- Bytes of text in a chunk, and whether it holds anything a client would miss.
+local function said(choices)
+  local n, carries = 0, false
   for _, choice in ipairs(choices) do
-    if text_of(choice.finish_reason) or says_something(choice.delta) then return true end
+    n = n + said_in(choice.delta)
+    carries = carries or text_of(choice.finish_reason) ~= nil
   end
-  return false
+  return n, carries or n > 0
 end
 
 local function tool_calls(self, calls)
@@ -266,13 +271,10 @@ local function pass(self, t, choices, bytes)
   local asked = self.call.include_usage
   if #choices == 0 and type(t.usage) == "table" and not asked then return end
   bytes = bytes or "data: " .. json.encode(t) .. "\n\n"
-  if self.committed then
-    self.events_passed = self.events_passed + 1
-    return self.request:send(bytes)
-  end
-  self.frame = self.frame or #bytes -- what an event weighs without text in it
-  if not carries(choices) then return hold(self, bytes) end
-  emit(self, bytes)
+  local n, carries = said(choices)
+  self.seen = self.seen + n
+  self.frame = self.frame or #bytes - n -- what an event weighs without its text
+  if carries then emit(self, bytes) else hold(self, bytes) end
 end
 
 --- One OpenAI chunk. Goes out as the bytes it came in where the client speaks that dialect.
@@ -375,7 +377,7 @@ function Reply:estimate(call)
   self.estimated = true
   total.input_tokens = total.input_tokens or call.input_tokens
   total.output_tokens = total.output_tokens
-    or tokens.of_bytes(self.seen + self.events_passed * TOKEN_BYTES)
+    or tokens.of_bytes(self.seen)
 end
 
 -- The end -----------------------------------------------------------------------------
