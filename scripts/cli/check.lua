@@ -26,9 +26,11 @@ local function valid(cfg, path)
   return text .. (warnings > 0 and (", %s."):format(count(warnings, "warning")) or ".")
 end
 
+-- Line 0 is the file itself: one that cannot be read.
 local function show(host, list, mark)
   for _, entry in ipairs(list) do
-    host.print(("%s:%d: %s%s"):format(entry.file, entry.line, mark, entry.message))
+    local place = entry.line > 0 and ("%s:%d"):format(entry.file, entry.line) or entry.file
+    host.print(("%s: %s%s"):format(place, mark, entry.message))
   end
 end
 

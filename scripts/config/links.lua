@@ -54,15 +54,18 @@ end
 
 local function fallback_target(session, cfg, declared, name)
   local to = resolve(session, cfg, name)
-  local line = session.source:string(declared.line, name)
+  local problem
   if not to then
-    session.report:error(line, ('%s: falls back to "%s", which is not a model%s'):format(
-      declared.at.label, name, nearest.hint(name, session.names)))
+    problem = ('falls back to "%s", which is not a model%s'):format(
+      name, nearest.hint(name, session.names))
   elseif to == declared.name then
-    session.report:error(line, declared.at.label .. ": falls back to itself")
+    problem = "falls back to itself"
   elseif cfg.groups[to].wildcard then
-    session.report:error(line, ('%s: falls back to "%s", but what would its * be?'):format(
-      declared.at.label, name))
+    problem = ('falls back to "%s", but what would its * be?'):format(name)
+  end
+  if problem then
+    session.report:error(session.source:string(declared.line, name),
+      declared.at.label .. ": " .. problem)
   end
   return to
 end

@@ -71,6 +71,13 @@ local function token(text, at)
   return "punct", text:sub(at, at), at + 1
 end
 
+-- Where in the list a line's first token is; lines without one are left out.
+local function index(list)
+  local out = {}
+  for i = #list, 1, -1 do out[list[i].line] = i end
+  return out
+end
+
 --- Every token with its line, made once: { kind, text, line }.
 function source:tokens()
   if self.list then return self.list end
@@ -81,7 +88,7 @@ function source:tokens()
     local _, newlines = self.text:sub(at, after - 1):gsub("\n", "")
     at, line = after, line + newlines
   end
-  self.list = list
+  self.list, self.first_on = list, index(list)
   return list
 end
 
@@ -97,17 +104,16 @@ end
 local DEPTH = { ["{"] = 1, ["("] = 1, ["["] = 1, ["}"] = -1, [")"] = -1, ["]"] = -1 }
 
 -- The tokens of the call that begins on `line`: first and last index.
-local function extent(list, line)
-  local first, depth, opened = nil, 0, false
-  for i, t in ipairs(list) do
-    if t.line >= line then
-      first = first or i
-      if opened and depth <= 0 and t.line > line then return first, i - 1 end
-      local step = t.kind == "punct" and DEPTH[t.text] or 0
-      depth, opened = depth + step, opened or step > 0
-    end
+local function extent(self, line)
+  local list, depth, opened = self:tokens(), 0, false
+  local first = self.first_on[line] or 1
+  for i = first, #list do
+    local t = list[i]
+    if opened and depth <= 0 and t.line > line then return first, i - 1 end
+    local step = t.kind == "punct" and DEPTH[t.text] or 0
+    depth, opened = depth + step, opened or step > 0
   end
-  return first or 1, #list
+  return first, #list
 end
 
 -- Where the fields of `path` follow one another: the last one's index, or nil.
@@ -124,7 +130,7 @@ end
 --- written there, its only place in the file; else `line`.
 function source:field(line, path)
   local list = self:tokens()
-  local first, last = extent(list, line)
+  local first, last = extent(self, line)
   local found = search(list, first, last, path)
   if found then return list[found].line end
   local name = { path[#path] }
@@ -136,7 +142,7 @@ end
 --- The line on which the call of `line` writes the string `text`, else `line`.
 function source:string(line, text)
   local list = self:tokens()
-  local first, last = extent(list, line)
+  local first, last = extent(self, line)
   for i = first, last do
     if list[i].kind == "string" and list[i].text == text then return list[i].line end
   end
