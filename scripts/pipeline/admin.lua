@@ -7,6 +7,7 @@ local json = require "engine.json"
 local log = require "engine.log"
 local metric = require "engine.metric"
 local shared = require "engine.shared"
+local welcome = require "pipeline.welcome"
 
 local admin = {}
 
@@ -97,7 +98,11 @@ local function explained(request, cfg)
     model = want.model, key = want.key, tokens = tonumber(want.tokens),
   })
   if not trace then return problem(404, why) end
-  return answer(200, trace)
+  return answer(200, explain.encode(trace))
+end
+
+local function welcomed(request, cfg)
+  return 200, welcome.text(cfg, parameters(request.query).listen), "text/plain; charset=utf-8"
 end
 
 local PATHS = {
@@ -107,6 +112,7 @@ local PATHS = {
   ["/metrics"]         = { "GET", metrics },
   ["/admin/reload"]    = { "POST", reload },
   ["/admin/explain"]   = { "GET", explained },
+  ["/admin/welcome"]   = { "GET", welcomed },
 }
 
 -- Who may ask ------------------------------------------------------------------------------

@@ -1,0 +1,45 @@
+#include "cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lua_cli.h"
+#include "options.h"
+
+/* ---- verbs that are Lua ----------------------------------------------------------------- */
+
+/* Takes --NAME VALUE or --NAME=VALUE out of the words; NULL: it is not there. */
+static const char *take_flag(int *argc, char **argv, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (int i = 1; i < *argc; i++) {
+        bool joined = strncmp(argv[i], name, len) == 0 && argv[i][len] == '=';
+        bool apart = strcmp(argv[i], name) == 0 && i + 1 < *argc;
+        if (!joined && !apart) continue;
+        const char *value = joined ? argv[i] + len + 1 : argv[i + 1];
+        int taken = joined ? 1 : 2;
+        for (int at = i; at + taken <= *argc; at++) {
+            argv[at] = argv[at + taken];
+        }
+        *argc -= taken;
+        return value;
+    }
+    return NULL;
+}
+
+int cli_script(int argc, char **argv)
+{
+    const char *providers = take_flag(&argc, argv, "--providers");
+    const char *scripts = take_flag(&argc, argv, "--scripts");
+    struct cli_call call = {.verb = argv[0],
+                            .argc = argc - 1,
+                            .argv = argv + 1,
+                            .routes = access("routes.lua", F_OK) == 0 ? "routes.lua" : NULL,
+                            .providers_dir = providers,
+                            .scripts_dir = scripts};
+
+    return lua_cli_run(&call);
+}

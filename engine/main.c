@@ -1,0 +1,241 @@
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "buf.h"
+#include "cli.h"
+#include "cli_http.h"
+#include "embedded.h"
+#include "moongate.h"
+#include "options.h"
+#include "say.h"
+#include "supervisor.h"
+
+enum {
+    DRAIN_MS = 30000, /* MATRICES.md 3.4 */
+    GREETING = 16 * 1024,
+};
+
+/* ---- the serving process ---------------------------------------------------------------- */
+
+/* Tell a service manager, where one listens. */
+static void notify(const char *state)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    size_t len = path ? strlen(path) : 0;
+
+    if (len == 0 || len >= sizeof(name.sun_path)) return;
+    memcpy(name.sun_path, path, len);
+    if (path[0] == '@') name.sun_path[0] = '\0'; /* the abstract name space */
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return;
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
+    /* A manager that does not hear us is its own trouble: we serve all the same. */
+    (void)sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&name, size);
+    close(fd);
+}
+
+/* What can be asked for, in the words of the scripts. */
+static void tell_models(const struct moongate_options *options)
+{
+    bool local = strncmp(options->listen, "unix:", 5) == 0;
+    struct buf answer;
+    char target[320];
+    size_t len;
+
+    (void)snprintf(target, sizeof(target), "GET /admin/welcome%s%s",
+                   local ? "" : "?listen=", local ? "" : options->listen);
+    buf_init(&answer, GREETING);
+    if (cli_http(options->admin, target, 1, &answer) == CLI_ANSWERED &&
+        cli_http_status(&answer) == 200) {
+        const char *text = cli_http_body(&answer, &len);
+        say_error("%.*s", (int)len, text);
+    }
+    buf_free(&answer);
+}
+
+static const char *scheme_of(const char *address)
+{
+    return strncmp(address, "unix:", 5) == 0 ? "" : "http://";
+}
+
+static void greet(const struct moongate_options *options)
+{
+    const char *routes = options->routes;
+
+    if (!routes && access("routes.lua", F_OK) == 0) routes = "routes.lua";
+    say_error("moongate %s · %s%s · generation 1 · %s\n", embedded_version,
+              scheme_of(options->listen), options->listen,
+              routes ? routes : "embedded routes (no routes.lua found)");
+    if (strcmp(options->admin, "off") == 0) return;
+    say_error("  admin    %s%s\n", scheme_of(options->admin), options->admin);
+    tell_models(options);
+}
+
+static void reload(struct moongate *gateway)
+{
+    char *error = NULL;
+
+    notify("RELOADING=1");
+    if (!moongate_reload(gateway, &error)) {
+        say_error("%s\n", error ? error : "moongate: the reload failed");
+    }
+    free(error);
+    notify("READY=1");
+}
+
+/* Until a signal says stop; which one. */
+static int obey_signals(struct moongate *gateway, const sigset_t *signals)
+{
+    for (;;) {
+        int signal = sigwaitinfo(signals, NULL);
+        if (signal == SIGHUP) reload(gateway);
+        if (signal == SIGTERM || signal == SIGINT) return signal;
+    }
+}
+
+static int serve(const struct moongate_options *options, int ready, bool again)
+{
+    char *error = NULL;
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigprocmask(SIG_BLOCK, &signals, NULL); /* before any thread: they inherit it */
+
+    struct moongate *gateway = moongate_start(options, &error);
+    if (!gateway) {
+        int code = errno == EINVAL ? EXIT_CONFIG : EXIT_RUNTIME;
+        say_error("%s\n", error ? error : "moongate: out of memory");
+        free(error);
+        return code;
+    }
+    if (!again) greet(options);
+    notify("READY=1");
+    if (write(ready, "r", 1) != 1) say_error("moongate: the supervisor is gone\n");
+    close(ready);
+    int last = obey_signals(gateway, &signals);
+    notify("STOPPING=1");
+    moongate_stop(gateway, last == SIGTERM ? DRAIN_MS : 0);
+    return EXIT_FINE;
+}
+
+static int run_serve(int argc, char **argv)
+{
+    struct moongate_options options;
+
+    if (!options_read(argc, argv, &options)) return EXIT_USAGE;
+    return supervisor_run(&options, serve);
+}
+
+/* ---- verbs ------------------------------------------------------------------------------ */
+
+static const char serve_help[] =
+    "moongate serve [flags]\n"
+    "\n"
+    "Serves until a signal: HUP reads the files again, TERM lets running requests finish\n"
+    "(30 s; a second one cuts them), INT stops at once.\n"
+    "\n"
+    "  --routes FILE     which models there are; ./routes.lua where there is one, else a\n"
+    "                    built-in file that needs no key\n"
+    "  --listen ADDR     for clients: HOST:PORT or unix:PATH; 127.0.0.1:4000\n"
+    "  --admin ADDR      for operators: HOST:PORT, unix:PATH or off; 127.0.0.1:4001\n"
+    "  --data DIR        the usage journal; data\n"
+    "  --workers N       threads that serve; one a core\n"
+    "  --providers DIR   adapters of your own, one file a provider\n"
+    "  --scripts DIR     scripts in place of the built-in ones, for development\n"
+    "  --watch           read the files again whenever one is saved\n"
+    "  --log-level L     debug, info, warn or error; info\n"
+    "\n"
+    "Exit code: 0 stopped, 1 failed, 2 wrong flags, 3 the routes file is wrong, 4 an address\n"
+    "cannot be listened on.\n";
+
+struct verb {
+    const char *name, *summary;
+    const char *help; /* NULL: the script has it */
+    int (*run)(int argc, char **argv);
+};
+
+static const struct verb verbs[] = {
+    {"serve", "run the gateway", serve_help, run_serve},
+    {"check", "is a routes file right, and if not, where not", NULL, cli_script},
+    {"explain", "where a request for a model would go, and why", NULL, cli_script},
+    {"reload", "tell the running gateway to read its files again", cli_reload_help, cli_reload},
+    {"usage", "requests, tokens and spend from the journal", NULL, cli_script},
+};
+enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
+
+/* `tell`: to whom. */
+static void list_verbs(void (*tell)(const char *format, ...))
+{
+    tell("moongate %s: one address for many models\n\n", embedded_version);
+    for (size_t i = 0; i < VERBS; i++) {
+        tell("  moongate %-8s %s\n", verbs[i].name, verbs[i].summary);
+    }
+    tell("\nmoongate help VERB, or moongate VERB --help, tells more.\n");
+}
+
+static const struct verb *find_verb(const char *name)
+{
+    const char *names[VERBS + 1] = {NULL};
+
+    for (size_t i = 0; i < VERBS; i++) {
+        if (strcmp(verbs[i].name, name) == 0) return &verbs[i];
+        names[i] = verbs[i].name;
+    }
+    const char *meant = options_nearest(name, names);
+    say_error("moongate: unknown verb %s", name);
+    if (meant) say_error("; did you mean %s?", meant);
+    say_error("\nmoongate --help lists the verbs\n");
+    return NULL;
+}
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+static int help(const struct verb *verb)
+{
+    if (verb->help) {
+        say("%s", verb->help);
+        return EXIT_FINE;
+    }
+    char flag[] = "--help";
+    char *words[] = {strdup(verb->name), flag, NULL};
+    int code = words[0] ? verb->run(2, words) : EXIT_RUNTIME;
+    free(words[0]);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        list_verbs(say_error);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        say("moongate %s\n", embedded_version);
+        return EXIT_FINE;
+    }
+    bool asks = is_help(argv[1]) || strcmp(argv[1], "help") == 0;
+    if (asks && argc == 2) {
+        list_verbs(say);
+        return EXIT_FINE;
+    }
+    const struct verb *verb = find_verb(asks ? argv[2] : argv[1]);
+    if (!verb) return EXIT_USAGE;
+    for (int i = 2; i < argc && verb->help; i++) {
+        asks = asks || is_help(argv[i]);
+    }
+    return asks ? help(verb) : verb->run(argc - 1, argv + 1);
+}

@@ -1,0 +1,196 @@
+#include "options.h"
+#include "say.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_WORKERS = 256, MAX_WORD = 32 };
+
+/* ---- the nearest right word ------------------------------------------------------------- */
+
+static void lower(unsigned *value, unsigned other)
+{
+    if (other < *value) *value = other;
+}
+
+/* How many letters of the first i of `a` have to be changed, added, left out or swapped to
+ * become the first j of `b`, where all shorter ones are known. */
+static unsigned step(unsigned table[][MAX_WORD + 1], const char *a, const char *b, size_t i,
+                     size_t j)
+{
+    if (i == 0 || j == 0) return (unsigned)(i + j);
+
+    unsigned best = table[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+    lower(&best, table[i - 1][j] + 1);
+    lower(&best, table[i][j - 1] + 1);
+    if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        lower(&best, table[i - 2][j - 2] + 1);
+    }
+    return best;
+}
+
+static unsigned distance(const char *a, const char *b)
+{
+    size_t rows = strlen(a), columns = strlen(b);
+    unsigned table[MAX_WORD + 1][MAX_WORD + 1];
+
+    if (rows > MAX_WORD || columns > MAX_WORD) return MAX_WORD;
+    for (size_t i = 0; i <= rows; i++) {
+        for (size_t j = 0; j <= columns; j++) {
+            table[i][j] = step(table, a, b, i, j);
+        }
+    }
+    return table[rows][columns];
+}
+
+const char *options_nearest(const char *word, const char *const *words)
+{
+    const char *best = NULL;
+    unsigned nearest = (unsigned)strlen(word) / 3 + 1; /* farther is no help */
+
+    for (; *words; words++) {
+        unsigned far = distance(word, *words);
+        if (far <= nearest && (!best || far < nearest)) {
+            best = *words;
+            nearest = far;
+        }
+    }
+    return best;
+}
+
+/* ---- flags ------------------------------------------------------------------------------ */
+
+enum flag {
+    FLAG_ROUTES = 256,
+    FLAG_LISTEN,
+    FLAG_ADMIN,
+    FLAG_DATA,
+    FLAG_WORKERS,
+    FLAG_PROVIDERS,
+    FLAG_SCRIPTS,
+    FLAG_WATCH,
+    FLAG_LOG_LEVEL,
+};
+
+static const struct option flags[] = {
+    {"routes", required_argument, NULL, FLAG_ROUTES},
+    {"listen", required_argument, NULL, FLAG_LISTEN},
+    {"admin", required_argument, NULL, FLAG_ADMIN},
+    {"data", required_argument, NULL, FLAG_DATA},
+    {"workers", required_argument, NULL, FLAG_WORKERS},
+    {"providers", required_argument, NULL, FLAG_PROVIDERS},
+    {"scripts", required_argument, NULL, FLAG_SCRIPTS},
+    {"watch", no_argument, NULL, FLAG_WATCH},
+    {"log-level", required_argument, NULL, FLAG_LOG_LEVEL},
+    {NULL, 0, NULL, 0},
+};
+
+static bool complain(const char *flag, const char *value, const char *want)
+{
+    say_error("moongate serve: --%s %s: %s\n", flag, value, want);
+    return false;
+}
+
+static bool read_port(const char *text)
+{
+    char *end;
+    unsigned long port = strtoul(text, &end, 10);
+
+    return *text >= '0' && *text <= '9' && *end == '\0' && port <= 65535;
+}
+
+bool options_address(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+
+    if (strncmp(text, "unix:", 5) == 0) return text[5] != '\0';
+    return colon && colon != text && read_port(colon + 1);
+}
+
+static bool read_address(const char *flag, const char *value, bool admin, const char **address)
+{
+    *address = value;
+    if (options_address(value) || (admin && strcmp(value, "off") == 0)) return true;
+    return complain(flag, value,
+                    admin ? "an address is HOST:PORT, unix:PATH or off"
+                          : "an address is HOST:PORT or unix:PATH");
+}
+
+static bool read_workers(const char *value, unsigned *workers)
+{
+    char *end;
+    unsigned long count = strtoul(value, &end, 10);
+
+    *workers = (unsigned)count;
+    if (*value >= '0' && *value <= '9' && *end == '\0' && count > 0 && count <= MAX_WORKERS) {
+        return true;
+    }
+    return complain("workers", value, "a number from 1 to 256");
+}
+
+static bool read_level(const char *value, const char **level)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+
+    *level = value;
+    for (size_t i = 0; levels[i]; i++) {
+        if (strcmp(levels[i], value) == 0) return true;
+    }
+    return complain("log-level", value, "one of debug, info, warn, error");
+}
+
+static bool read_flag(int flag, const char *value, struct moongate_options *options)
+{
+    switch (flag) {
+    case FLAG_ROUTES: options->routes = value; return true;
+    case FLAG_LISTEN: return read_address("listen", value, false, &options->listen);
+    case FLAG_ADMIN: return read_address("admin", value, true, &options->admin);
+    case FLAG_DATA: options->data_dir = value; return true;
+    case FLAG_WORKERS: return read_workers(value, &options->workers);
+    case FLAG_PROVIDERS: options->providers_dir = value; return true;
+    case FLAG_SCRIPTS: options->scripts_dir = value; return true;
+    case FLAG_WATCH: options->watch = true; return true;
+    default: return read_level(value, &options->log_level);
+    }
+}
+
+static const char *nearest_flag(const char *word)
+{
+    static const char *const names[] = {"--routes",    "--listen",    "--admin",   "--data",
+                                        "--workers",   "--providers", "--scripts", "--watch",
+                                        "--log-level", "--help",      NULL};
+
+    return options_nearest(word, names);
+}
+
+static bool unknown(const char *word)
+{
+    const char *meant = word[0] == '-' ? nearest_flag(word) : NULL;
+
+    say_error("moongate serve: unknown %s %s", word[0] == '-' ? "flag" : "word", word);
+    if (meant) say_error("; did you mean %s?", meant);
+    say_error("\nmoongate serve --help lists the flags\n");
+    return false;
+}
+
+bool options_read(int argc, char **argv, struct moongate_options *options)
+{
+    *options = (struct moongate_options){
+        .listen = "127.0.0.1:4000", .admin = "127.0.0.1:4001", .data_dir = "data", .log_fd = 2};
+    opterr = 0;
+    optind = 1;
+    for (;;) {
+        int at = optind;
+        int flag = getopt_long(argc, argv, "+:", flags, NULL);
+        if (flag == -1) break;
+        if (flag == '?') return unknown(argv[at]);
+        if (flag == ':') {
+            say_error("moongate serve: %s needs a value\n", argv[at]);
+            return false;
+        }
+        if (!read_flag(flag, optarg, options)) return false;
+    }
+    return optind == argc || unknown(argv[optind]);
+}

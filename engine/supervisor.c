@@ -1,0 +1,223 @@
+#include "supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "listen.h"
+#include "moment.h"
+#include "options.h"
+#include "say.h"
+
+enum {
+    FIRST_DELAY_MS = 50,
+    LAST_DELAY_MS = 5000,
+    OLD_MS = 10000, /* who lived so long did not die of starting */
+};
+
+struct supervisor {
+    struct moongate_options options;
+    supervisor_serve *serve;
+    sigset_t signals; /* blocked here, and read one by one */
+    pid_t child;      /* 0: none runs */
+    int ready;        /* the child writes here; read end */
+    int64_t started_ms;
+    int64_t delay_ms;  /* before the next child */
+    bool served;       /* some child was ready */
+    int stopping;      /* times TERM or INT came */
+    char crashed[128]; /* why the last child ended; "" when none did */
+};
+
+static int64_t now_ms(void)
+{
+    return moment_monotonic_us() / 1000;
+}
+
+/* ---- the child -------------------------------------------------------------------------- */
+
+static int become_child(const struct supervisor *supervisor, int ready, pid_t parent)
+{
+    struct moongate_options options = supervisor->options;
+
+    /* Its own group: the terminal's ^C is the parent's to hand on, once. */
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) return EXIT_RUNTIME;
+    close(supervisor->ready);
+    if (supervisor->crashed[0]) options.crashed = supervisor->crashed;
+    return supervisor->serve(&options, ready, supervisor->crashed[0] != '\0');
+}
+
+static bool start_child(struct supervisor *supervisor)
+{
+    pid_t parent = getpid();
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return false;
+    supervisor->ready = ends[0];
+    supervisor->child = fork();
+    if (supervisor->child == 0) exit(become_child(supervisor, ends[1], parent));
+    close(ends[1]);
+    supervisor->started_ms = now_ms();
+    if (supervisor->child > 0) return true;
+    supervisor->child = 0;
+    close(ends[0]);
+    return false;
+}
+
+/* ---- its end ---------------------------------------------------------------------------- */
+
+static void describe_end(struct supervisor *supervisor, int status)
+{
+    if (WIFSIGNALED(status)) {
+        (void)snprintf(supervisor->crashed, sizeof(supervisor->crashed),
+                       "the process %d was ended by signal %d (SIG%s)", (int)supervisor->child,
+                       WTERMSIG(status), sigabbrev_np(WTERMSIG(status)));
+    } else {
+        (void)snprintf(supervisor->crashed, sizeof(supervisor->crashed),
+                       "the process %d ended with exit code %d", (int)supervisor->child,
+                       WEXITSTATUS(status));
+    }
+}
+
+/* Whether it is to be started again; else *code is the end of all. A child that never served
+ * and says why would say the same again. */
+static bool worth_again(const struct supervisor *supervisor, int status, int *code)
+{
+    if (supervisor->stopping) {
+        *code = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FINE;
+        return false;
+    }
+    *code = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_RUNTIME;
+    if (WIFSIGNALED(status)) return true;
+    return *code == EXIT_RUNTIME && supervisor->served;
+}
+
+static bool take_end(struct supervisor *supervisor, int status, int *code)
+{
+    char byte;
+
+    if (read(supervisor->ready, &byte, 1) == 1) supervisor->served = true;
+    close(supervisor->ready);
+    describe_end(supervisor, status);
+    supervisor->child = 0;
+    if (!worth_again(supervisor, status, code)) return false;
+
+    bool old = now_ms() - supervisor->started_ms >= OLD_MS;
+    int64_t next = supervisor->delay_ms * 2;
+    supervisor->delay_ms = old ? FIRST_DELAY_MS : next > LAST_DELAY_MS ? LAST_DELAY_MS : next;
+    if (supervisor->delay_ms < FIRST_DELAY_MS) supervisor->delay_ms = FIRST_DELAY_MS;
+    say_error("moongate: %s; starting again\n", supervisor->crashed);
+    return true;
+}
+
+/* ---- signals ---------------------------------------------------------------------------- */
+
+static void stop_child(struct supervisor *supervisor, int signal)
+{
+    supervisor->stopping++;
+    if (!supervisor->child) return;
+    kill(supervisor->child, supervisor->stopping > 1 ? SIGKILL : signal);
+}
+
+/* True: the child has ended, see *status. */
+static bool take_signal(struct supervisor *supervisor, int signal, int *status)
+{
+    if (signal == SIGTERM || signal == SIGINT) stop_child(supervisor, signal);
+    if (signal == SIGHUP && supervisor->child) kill(supervisor->child, SIGHUP);
+    return supervisor->child &&
+           waitpid(supervisor->child, status, WNOHANG) == supervisor->child;
+}
+
+static int next_signal(const struct supervisor *supervisor, int64_t until_ms)
+{
+    int64_t wait = until_ms - now_ms();
+    struct timespec time = {.tv_sec = wait / 1000, .tv_nsec = wait % 1000 * 1000000};
+
+    if (until_ms == 0) return sigwaitinfo(&supervisor->signals, NULL);
+    return wait > 0 ? sigtimedwait(&supervisor->signals, NULL, &time) : 0;
+}
+
+static void wait_for_end(struct supervisor *supervisor, int *status)
+{
+    while (!take_signal(supervisor, next_signal(supervisor, 0), status)) {
+    }
+}
+
+/* Between two children. */
+static void wait_for_delay(struct supervisor *supervisor)
+{
+    int64_t until = now_ms() + supervisor->delay_ms;
+    int status;
+
+    while (!supervisor->stopping && now_ms() < until) {
+        take_signal(supervisor, next_signal(supervisor, until), &status);
+    }
+}
+
+static int supervise(struct supervisor *supervisor)
+{
+    int status, code;
+
+    for (;;) {
+        if (!start_child(supervisor)) {
+            say_error("moongate: cannot start a process: %s\n", strerror(errno));
+            return EXIT_RUNTIME;
+        }
+        wait_for_end(supervisor, &status);
+        if (!take_end(supervisor, status, &code)) return code;
+        wait_for_delay(supervisor);
+        if (supervisor->stopping) return EXIT_FINE;
+    }
+}
+
+/* ---- start ------------------------------------------------------------------------------ */
+
+static bool bind_one(const char *address, int *fd)
+{
+    char *error = NULL;
+
+    *fd = listen_open(address, &error);
+    if (*fd >= 0) return true;
+    say_error("moongate: %s\n", error ? error : "out of memory");
+    free(error);
+    return false;
+}
+
+static void remove_socket_file(const char *address)
+{
+    if (strncmp(address, "unix:", 5) == 0) unlink(address + 5);
+}
+
+int supervisor_run(const struct moongate_options *options, supervisor_serve *serve)
+{
+    struct supervisor supervisor = {.options = *options, .serve = serve};
+    bool admin = strcmp(options->admin, "off") != 0;
+
+    if (!bind_one(options->listen, &supervisor.options.listen_fd)) return EXIT_BIND;
+    if (admin && !bind_one(options->admin, &supervisor.options.admin_fd)) {
+        remove_socket_file(options->listen);
+        return EXIT_BIND;
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGUSR1, SIG_IGN); /* "reopen the logs": they go to standard error */
+    sigemptyset(&supervisor.signals);
+    sigaddset(&supervisor.signals, SIGCHLD);
+    sigaddset(&supervisor.signals, SIGHUP);
+    sigaddset(&supervisor.signals, SIGTERM);
+    sigaddset(&supervisor.signals, SIGINT);
+    sigprocmask(SIG_BLOCK, &supervisor.signals, NULL);
+
+    int code = supervise(&supervisor);
+    remove_socket_file(options->listen);
+    if (admin) remove_socket_file(options->admin);
+    return code;
+}
