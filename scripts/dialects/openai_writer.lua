@@ -75,9 +75,14 @@ function writer.finish(reply, reason)
   return chunk(reply, "{}", json.encode(reason))
 end
 
+local COUNTS = {
+  "prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details",
+  "completion_tokens_details",
+}
+
 local function usage(total)
   local input, output = total.input_tokens or 0, total.output_tokens or 0
-  return json.object({ "prompt_tokens", "completion_tokens", "total_tokens" }, {
+  return json.object(COUNTS, {
     prompt_tokens = input, completion_tokens = output, total_tokens = input + output,
     prompt_tokens_details = json.object({ "cached_tokens" }, {
       cached_tokens = total.cache_read_tokens or 0,

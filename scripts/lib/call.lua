@@ -21,6 +21,7 @@ local DECODE = {
 ---@field doc table          the body, indexed
 ---@field model string       as asked
 ---@field group table        the model group that routing chose
+---@field served table?      the group asked last: the same, or a fallback
 ---@field stream boolean
 ---@field started number     monotonic seconds
 ---@field deadline number    monotonic seconds; covers attempts, waits and fallbacks

@@ -53,6 +53,7 @@ local function try(trail, call, reply)
   local began = time.monotonic()
   local ok, err = attempt.run(call, dep, reply)
   if hold then hold:settle() end
+  call.served = trail.group
   if ok then
     if probing then cooldown.clear(dep) end
     stats.answered(dep, trail.group, (reply.first_token_at or time.monotonic()) - began)

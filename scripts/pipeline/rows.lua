@@ -34,11 +34,12 @@ local function asked(call)
     mine = { count = 0 }
     known[key] = mine
   end
-  local name = call.model .. "\0" .. call.group.name
+  local group = call.served or call.group
+  local name = call.model .. "\0" .. group.name
   local fragment = mine[name]
   if not fragment then
     fragment = ',"key":' .. text(key.name) .. ',"tags":' .. text(key.tags)
-      .. ',"dialect":"' .. call.dialect .. '","group":' .. text(call.group.name)
+      .. ',"dialect":"' .. call.dialect .. '","group":' .. text(group.name)
       .. ',"model":' .. text(call.model:sub(1, 256))
     mine[name], mine.count = fragment, mine.count + 1
   end
@@ -134,7 +135,8 @@ end
 -- What is known once a model group was chosen.
 local function add_answer(fields, call, reply, facts)
   local dep = call.dep
-  fields.group, fields.requested_model = call.group.name, call.model:sub(1, 128)
+  fields.group = (call.served or call.group).name
+  fields.requested_model = call.model:sub(1, 128)
   fields.attempts, fields.stream = tried(call), call.stream
   fields.ttft_ms, fields.overhead_us = rounded(facts.ttft, 1e3), rounded(facts.overhead, 1e6)
   fields.tokens, fields.cost_usd = shown_tokens(reply.usage_total), facts.dollars
