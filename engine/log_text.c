@@ -7,7 +7,11 @@
 
 #include "utf8.h"
 
-enum { UNIT = 12, ENDING = 4 }; /* one character's bytes at most; the bytes of …" */
+enum {
+    UNIT = 12,          /* bytes of one character, escaped, at most */
+    ENDING = 4,         /* bytes of …" */
+    STRING_LIMIT = 4096 /* bytes of a member's string */
+};
 
 bool log_text_put(struct log_text *text, const char *bytes, size_t len)
 {
@@ -108,10 +112,15 @@ bool log_text_string(struct log_text *text, const char *bytes, size_t len, size_
 /* ---- members ------------------------------------------------------------------------------
  */
 
-/* Where a walk over JSON text stands. */
+/* Where a walk over one member stands. */
 struct walk {
-    bool in_string;
+    struct log_text *text;
     unsigned depth;
+    bool in_string;
+    bool cut;     /* the string at hand is too long: its rest is passed over */
+    bool whole;   /* no string was cut */
+    bool fits;    /* there was room for all of it */
+    size_t begun; /* where the string at hand begins in the text */
 };
 
 /* An escape as it came, if it is one. The bytes that it has, or 0. */
@@ -147,24 +156,40 @@ static size_t put_between(struct walk *walk, char c, char out[UNIT], size_t *use
     return 1;
 }
 
-/* One member, from p to the comma behind it or the end. The source bytes it has; *kept false:
- * it does not fit or is broken, and was left out. */
-static size_t put_member(struct log_text *text, const char *p, size_t len, bool *kept)
+/* A unit of a walk that began with the byte c. */
+static void write_unit(struct walk *walk, char c, const char *unit, size_t used)
 {
-    struct walk walk = {false, 0};
+    struct log_text *text = walk->text;
+
+    if (c == '"') walk->in_string = !walk->in_string;
+    if (!walk->in_string) walk->cut = false;
+    if (walk->cut || !walk->fits) return;
+    walk->fits = log_text_put(text, unit, used);
+    if (c == '"') walk->begun = text->len;
+    if (!walk->in_string || text->len - walk->begun <= STRING_LIMIT) return;
+    text->len = before_key(text->bytes, walk->begun, text->len);
+    walk->fits = log_text_put(text, "\xe2\x80\xa6", 3);
+    walk->cut = true;
+    walk->whole = false;
+}
+
+/* One member, from p to the comma behind it or the end. The source bytes it has; *whole false:
+ * it was cut, or it does not fit or is broken and was left out. */
+static size_t put_member(struct log_text *text, const char *p, size_t len, bool *whole)
+{
+    struct walk walk = {.text = text, .whole = true, .fits = true};
     size_t mark = text->len, at = 0, used;
     char unit[UNIT];
 
-    *kept = true;
     while (at < len && (walk.in_string || walk.depth > 0 || p[at] != ',')) {
         char c = p[at];
         at += walk.in_string ? put_inside(p + at, len - at, unit, &used)
                              : put_between(&walk, c, unit, &used);
-        if (c == '"') walk.in_string = !walk.in_string;
-        if (*kept && !log_text_put(text, unit, used)) *kept = false;
+        write_unit(&walk, c, unit, used);
     }
-    if (walk.in_string || walk.depth > 0) *kept = false;
-    if (!*kept) text->len = mark;
+    bool kept = walk.fits && !walk.in_string && walk.depth == 0;
+    if (!kept) text->len = mark;
+    *whole = kept && walk.whole;
     return at;
 }
 
@@ -175,12 +200,12 @@ bool log_text_members(struct log_text *text, const char *members, size_t len)
 
     for (size_t at = 0; at < len; at++) { /* the step: over the comma */
         size_t mark = text->len;
-        bool kept = mark == begin || log_text_put(text, ",", 1);
+        bool room = mark == begin || log_text_put(text, ",", 1);
         size_t behind = text->len;
         bool whole;
         at += put_member(text, members + at, len - at, &whole);
-        if (!kept || !whole || text->len == behind) text->len = mark; /* and no comma alone */
-        all = all && kept && whole;
+        if (!room || text->len == behind) text->len = mark; /* no comma alone */
+        all = all && room && whole;
     }
     return all;
 }

@@ -22,8 +22,8 @@ bool log_text_put(struct log_text *text, const char *bytes, size_t len);
  * might be a part of a key. False, and nothing changed: no room even for that. */
 bool log_text_string(struct log_text *text, const char *bytes, size_t len, size_t max);
 
-/* Members of an object without its braces, made safe in the same way: `"a":1,"b":"x"`. A member
- * that does not fit, or is broken, is left out: false. */
+/* Members of an object without its braces, made safe in the same way: `"a":1,"b":"x"`. False: a
+ * string longer than 4 KiB was cut, or a member that does not fit or is broken was left out. */
 bool log_text_members(struct log_text *text, const char *members, size_t len);
 
 #endif

@@ -107,9 +107,14 @@ static void test_long(void)
     log_event(log, LOG_INFO, "e", "%s", text);
     const char *line = take(log, fd);
     CHECK(strlen(line) <= LINE && has(line, "\xe2\x80\xa6\",\"truncated\":true}\n"));
-    memcpy(text, "\"a\":1,\"b\":\"", 11); /* b does not fit, what is around it does */
+    memcpy(text, "\"a\":1,\"b\":\"", 11); /* b is cut */
     memcpy(text + size - 1, "\",\"c\":3", 8);
     log_fields(log, LOG_INFO, "e", text, strlen(text));
+    line = take(log, fd);
+    CHECK(strlen(line) < 5000 && has(line, " \xe2\x80\xa6\",\"c\":3,\"truncated\":true}\n"));
+    memset(text + 10, '1', size - 11); /* now it does not fit, what is around it does */
+    memcpy(text + size - 1, ",\"c\":3", 7);
+    log_fields(log, LOG_INFO, "e", text, size + 5);
     line = take(log, fd);
     CHECK(has(line, "\"event\":\"e\",\"a\":1,\"c\":3,\"truncated\":true}\n"));
     memset(text, '\n', size); /* the longest escapes, to the last byte */
