@@ -1,14 +1,13 @@
-/* Small doors: engine.journal, the clock's part of engine.time, engine.tokens. */
+/* Small doors: the clock's part of engine.time, engine.tokens. They need no context: also built
+ * into the tests. */
 #include <math.h>
-#include <string.h>
 
 #include <lauxlib.h>
 #include <lua.h>
 
 #include "estimate.h"
-#include "journal.h"
-#include "lua_context.h"
 #include "lua_engine.h"
+#include "lua_row.h"
 #include "moment.h"
 
 static int push_module(lua_State *L, const luaL_Reg *functions)
@@ -19,42 +18,6 @@ static int push_module(lua_State *L, const luaL_Reg *functions)
         lua_setfield(L, -2, functions->name);
     }
     return 1;
-}
-
-/* ---- engine.journal -----------------------------------------------------------------------
- */
-
-static int push_failure(lua_State *L, const char *message)
-{
-    lua_pushnil(L);
-    lua_createtable(L, 0, 2);
-    lua_pushliteral(L, "unavailable");
-    lua_setfield(L, -2, "kind");
-    lua_pushstring(L, message);
-    lua_setfield(L, -2, "message");
-    return 2;
-}
-
-/* true | nil, err = append(line): on file before this turn's calls leave and answers end. */
-static int l_append(lua_State *L)
-{
-    size_t len;
-    const char *line = luaL_checklstring(L, 1, &len);
-    struct journal *journal = lua_context_of(L)->journal;
-
-    luaL_argcheck(L, !memchr(line, '\n', len), 1, "one line, without its end");
-    if (!journal) return push_failure(L, "there is no journal here");
-    if (!journal_append(journal, line, len))
-        return push_failure(L, "the journal's spool is full");
-    lua_pushboolean(L, 1);
-    return 1;
-}
-
-int luaopen_engine_journal(lua_State *L)
-{
-    static const luaL_Reg functions[] = {{"append", l_append}, {NULL, NULL}};
-
-    return push_module(L, functions);
 }
 
 /* ---- the clock ----------------------------------------------------------------------------
