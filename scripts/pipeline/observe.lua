@@ -133,8 +133,8 @@ end
 
 local function count(call, reply, cfg, facts)
   local handles = cfg.runtime.metrics
-  local served = call.served or call.group
-  local group = served and (served.pattern or served.name) or ""
+  local asked = call.served or call.group
+  local group = asked and (asked.pattern or asked.name) or ""
   local door = call.dialect .. "\1" .. group .. "\1"
   handles.requests[door .. model_label(call, cfg) .. "\1" .. facts.outcome .. "\1"]:add(1)
   handles.duration[door]:observe(facts.duration)
