@@ -109,10 +109,13 @@ local function event(name, data, bytes, reply)
   reply:chunk(data, bytes)
 end
 
---- A stream, passed on event by event.
+--- A stream, passed on event by event. What follows `[DONE]` is read, so that the connection
+--- can serve again, and ignored.
 function chat.stream(upstream, reply)
+  local done = false
   for name, data, bytes in reply:events(upstream) do
-    if data ~= "" then event(name, data, bytes, reply) end
+    done = done or data == "[DONE]"
+    if not done and data ~= "" then event(name, data, bytes, reply) end
   end
 end
 

@@ -90,19 +90,20 @@ local function text_or_nil(value)
   return type(value) == "string" and value ~= "" and value or nil
 end
 
+-- The table with the words: `error` itself, the body around a bare text, or the body.
+local function inner_of(body)
+  if type(body[1]) == "table" then body = body[1] end -- Google's streams answer with a list
+  if type(body.error) == "table" then return body.error end
+  local word = text_or_nil(body.error)
+  if not word then return body end
+  return { message = text_or_nil(body.message) or word, code = body.code, type = body.type }
+end
+
 --- What an error body says: { message, type, code, param }, whatever shape it has.
 function chat_errors.problem(body)
   if type(body) == "string" then return { message = text_or_nil(body:sub(1, 200)) } end
-  if type(body) == "table" and type(body[1]) == "table" then body = body[1] end -- Google's
   if type(body) ~= "table" then return {} end
-  local inner = body.error
-  if type(inner) ~= "table" then
-    local word = text_or_nil(inner)
-    inner = body
-    if word then
-      return { message = text_or_nil(body.message) or word, code = text_or_nil(body.code) }
-    end
-  end
+  local inner = inner_of(body)
   local code = inner.code
   return {
     message = text_or_nil(inner.message) or text_or_nil(inner.detail),
