@@ -177,4 +177,4 @@ local function answer(call, dep, reply)
   }
 end
 
-return chat.adapter { answer = answer }
+return chat.adapter { answer = answer, fields = {} }

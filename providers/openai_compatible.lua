@@ -10,6 +10,6 @@ return chat.adapter {
   stream  = chat.stream, -- and so has every chunk; unknown fields pass through untouched
   fields  = {
     name     = { type = "string", required = true }, -- many servers speak it: which is this?
-    base_url = { type = "string", required = true },
+    base_url = { type = "url", required = true },
   },
 }

@@ -94,4 +94,105 @@ function schema.example(value)
   return example(root, root, 0)
 end
 
+-- The subset that older Gemini models read ---------------------------------------------
+
+local KEPT = {}
+for _, name in ipairs {
+  "anyOf", "default", "description", "enum", "example", "format", "items", "maxItems",
+  "maxLength", "maxProperties", "maximum", "minItems", "minLength", "minProperties", "minimum",
+  "nullable", "pattern", "properties", "propertyOrdering", "required", "title", "type",
+} do KEPT[name] = true end
+
+local function is_null(s)
+  return type(s) == "table" and s.type == "null"
+end
+
+-- type = { "string", "null" } says nullable; several types say anyOf.
+local function split_types(s)
+  local kinds = json.array {}
+  for _, kind in ipairs(s.type) do
+    if kind == "null" then s.nullable = true else kinds[#kinds + 1] = { type = kind } end
+  end
+  s.type = #kinds == 1 and kinds[1].type or nil
+  if #kinds > 1 then s.anyOf = kinds end
+end
+
+local function split_choices(s)
+  local kinds = json.array {}
+  for _, choice in ipairs(s.anyOf) do
+    if is_null(choice) then s.nullable = true else kinds[#kinds + 1] = choice end
+  end
+  s.anyOf = kinds
+  if #kinds ~= 1 then return end
+  s.anyOf = nil
+  for name, value in pairs(kinds[1]) do
+    if s[name] == nil then s[name] = value end
+  end
+end
+
+-- All of several: their members side by side.
+local function merge_all(s)
+  for _, part in ipairs(s.allOf) do
+    for name, value in pairs(type(part) == "table" and part or {}) do
+      if type(value) == "table" and type(s[name]) == "table" and not json.is_array(value) then
+        for inner, inner_value in pairs(value) do s[name][inner] = inner_value end
+      elseif s[name] == nil then
+        s[name] = value
+      end
+    end
+  end
+end
+
+-- Enums hold strings only.
+local function name_values(s)
+  local values = json.array {}
+  for i, value in ipairs(s.enum) do
+    values[i] = type(value) == "string" and value or json.encode(value)
+  end
+  s.enum, s.type = values, "string"
+end
+
+local function rewrite(s)
+  if type(s.allOf) == "table" then merge_all(s) end
+  if type(s.oneOf) == "table" and not s.anyOf then s.anyOf = s.oneOf end
+  if type(s.type) == "table" then split_types(s) end
+  if type(s.anyOf) == "table" then split_choices(s) end
+  if s.const ~= nil then s.enum = json.array { s.const } end
+  if type(s.enum) == "table" then name_values(s) end
+end
+
+local function copy(value)
+  return json.decode(json.encode(value), { ordered = true })
+end
+
+local clean -- of any schema; calls itself for what is inside
+
+local function clean_inside(s, root, depth)
+  for name, value in pairs(type(s.properties) == "table" and s.properties or {}) do
+    s.properties[name] = clean(value, root, depth)
+  end
+  if type(s.items) == "table" then s.items = clean(s.items, root, depth) end
+  for i, choice in ipairs(type(s.anyOf) == "table" and s.anyOf or {}) do
+    s.anyOf[i] = clean(choice, root, depth)
+  end
+end
+
+function clean(s, root, depth)
+  if type(s) ~= "table" or depth > MAX_DEPTH then return { type = "string" } end
+  local target = resolve(root, s["$ref"])
+  if target then s = copy(target) end
+  rewrite(s)
+  for name in pairs(copy(s)) do
+    if not KEPT[name] then s[name] = nil end
+  end
+  clean_inside(s, root, depth + 1)
+  return s
+end
+
+--- The schema in the subset of OpenAPI that `parameters` and `responseSchema` take: references
+--- inlined, what has no word there left out.
+function schema.openapi(value)
+  return clean(schema.read(value), schema.read(value), 0)
+end
+
 return schema

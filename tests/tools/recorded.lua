@@ -233,15 +233,17 @@ local function gemini_usage(answer, usage)
   }
 end
 
+local function gemini_piece(answer, piece)
+  local candidate = (given(piece.candidates) or {})[1] or {}
+  local content = given(candidate.content) or {}
+  for _, part in ipairs(given(content.parts) or {}) do gemini_part(answer, part) end
+  gemini_usage(answer, given(piece.usageMetadata) or {})
+  return given(candidate.finishReason)
+end
+
 function recorded.gemini(bytes)
   local answer, reason = new_answer(), nil
-  for _, piece in ipairs(pieces(bytes)) do
-    local candidate = (given(piece.candidates) or {})[1] or {}
-    local content = given(candidate.content) or {}
-    for _, part in ipairs(given(content.parts) or {}) do gemini_part(answer, part) end
-    reason = given(candidate.finishReason) or reason
-    gemini_usage(answer, given(piece.usageMetadata) or {})
-  end
+  for _, piece in ipairs(pieces(bytes)) do reason = gemini_piece(answer, piece) or reason end
   answer.finish = reason and (GEMINI_FINISH[reason] or "content_filter")
   if answer.finish == "stop" and #answer.tools > 0 then answer.finish = "tool_calls" end
   return answer

@@ -178,14 +178,7 @@ for _, verb in ipairs(VERBS) do
   end
 end
 
-function Recorder.events(_, upstream)
-  local pull = upstream:sse()
-  return function()
-    local name, data, bytes = pull()
-    if data == "[DONE]" then return nil end
-    return name, data, bytes
-  end
-end
+function Recorder.events(_, upstream) return upstream:sse() end
 
 --- A reply that writes the verbs down, one a line (HOUSE 5.3).
 function stub.recorder()
@@ -208,8 +201,15 @@ end
 
 function Client:bytes() return table.concat(self.sent) end
 
---- The real reply to a call, and the client that hears it. `deps` is its deployment.
+-- The door's shared counters are not in the tests' module; the reply counts open streams there.
+local function shared()
+  local held = { settle = function() end }
+  return { hold = function() return held end }
+end
+
+--- The real reply to a call, and the client that hears it. `dep` is its deployment.
 function stub.reply(call, dep)
+  package.loaded["engine.shared"] = package.loaded["engine.shared"] or shared()
   local client = setmetatable({ sent = {} }, Client)
   local seen = setmetatable({ request = client, dep = dep }, { __index = call })
   local writer = require "dialects.openai_writer"

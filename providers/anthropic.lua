@@ -1,0 +1,174 @@
+-- Anthropic Messages: https://docs.anthropic.com/en/api/messages
+
+local chat = require "lib.chat"
+local chat_errors = require "lib.chat_errors"
+local fault = require "lib.fault"
+local json = require "engine.json"
+local request = require "lib.anthropic_request"
+
+local FINISH = {
+  end_turn = "stop", stop_sequence = "stop", pause_turn = "stop", max_tokens = "length",
+  model_context_window_exceeded = "length", tool_use = "tool_calls",
+  refusal = "content_filter",
+}
+
+local RAW_INPUT = { raw = { input = true } }
+
+-- Answers ------------------------------------------------------------------------
+
+-- What is counted apart there is one number here: input_tokens includes cached ones. `seen`
+-- holds every number said so far, since later events repeat only some of them.
+local function usage(seen, said)
+  for name, value in pairs(chat.table_or_empty(said)) do
+    if type(value) == "number" or type(value) == "table" then seen[name] = value end
+  end
+  local read, written = seen.cache_read_input_tokens or 0, seen.cache_creation_input_tokens or 0
+  local long = chat.table_or_empty(seen.cache_creation).ephemeral_1h_input_tokens or 0
+  return {
+    input_tokens = seen.input_tokens and seen.input_tokens + read + written,
+    output_tokens = seen.output_tokens, cache_read_tokens = read,
+    cache_write_tokens = math.max(written - long, 0), cache_write_1h_tokens = long,
+    reasoning_tokens = chat.table_or_empty(seen.output_tokens_details).thinking_tokens,
+  }
+end
+
+local function finish(ended, reply)
+  local reason = ended.stop_reason
+  if type(reason) ~= "string" then return end
+  if reason == "refusal" then
+    local explanation = chat.table_or_empty(ended.stop_details).explanation
+    if type(explanation) == "string" then reply:refusal(explanation) end
+  end
+  reply:finish(FINISH[reason] or "stop")
+end
+
+local BLOCKS = {
+  text = function(block, reply) reply:text(block.text) end,
+  thinking = function(block, reply)
+    reply:reasoning(block.thinking, { signature = block.signature })
+  end,
+  redacted_thinking = function(block, reply) reply:reasoning("", { redacted = block.data }) end,
+  tool_use = function(block, reply)
+    reply:tool_call { id = block.id, name = block.name, arguments = json.text(block.input) }
+  end,
+}
+
+local function decode(body, reply)
+  if body.type == "error" or chat.given(body.error) then chat_errors.raise(body) end
+  if type(body.content) ~= "table" then
+    fault.raise("invalid_response", "The provider's answer is no message.")
+  end
+  reply:start { id = body.id, model = body.model }
+  for _, block in ipairs(body.content) do
+    local read = BLOCKS[block.type] -- what the provider's own tools did is not for this client
+    if read then read(block, reply) end
+  end
+  finish(body, reply)
+  reply:usage(usage({}, body.usage))
+end
+
+-- Streams ------------------------------------------------------------------------
+
+local STARTS = {
+  text = BLOCKS.text, -- empty, save from gateways that send whole blocks
+  redacted_thinking = BLOCKS.redacted_thinking,
+  tool_use = function(block, reply) reply:tool_call { id = block.id, name = block.name } end,
+}
+
+local DELTAS = {
+  text_delta = function(delta, reply) reply:text(delta.text) end,
+  thinking_delta = function(delta, reply) reply:reasoning(delta.thinking) end,
+  signature_delta = function(delta, reply)
+    reply:reasoning("", { signature = delta.signature })
+  end,
+  input_json_delta = function(delta, reply, state)
+    if state.block ~= "tool_use" or delta.partial_json == "" then return end
+    state.arguments = true
+    reply:tool_call { arguments = delta.partial_json }
+  end,
+}
+
+local EVENTS = {}
+
+function EVENTS.message_start(data, reply, state)
+  local message = chat.table_or_empty(data.message)
+  reply:start { id = message.id, model = message.model }
+  reply:usage(usage(state.usage, message.usage))
+end
+
+function EVENTS.content_block_start(data, reply, state, bytes)
+  local block = chat.table_or_empty(data.content_block)
+  state.block, state.arguments, state.input = block.type, false, nil
+  if block.type == "tool_use" then -- again, for the input as it is written
+    state.input = json.text(chat.reread(bytes, RAW_INPUT).content_block.input)
+  end
+  if STARTS[block.type] then STARTS[block.type](block, reply) end
+end
+
+function EVENTS.content_block_delta(data, reply, state)
+  local delta = chat.table_or_empty(data.delta)
+  local read = DELTAS[delta.type]
+  if read then read(delta, reply, state) end
+end
+
+-- A tool that needs nothing is called without a piece of input.
+function EVENTS.content_block_stop(_, reply, state)
+  if state.block == "tool_use" and not state.arguments then
+    reply:tool_call { arguments = state.input }
+  end
+  state.block = nil
+end
+
+function EVENTS.message_delta(data, reply, state)
+  finish(chat.table_or_empty(data.delta), reply)
+  reply:usage(usage(state.usage, data.usage))
+end
+
+function EVENTS.error(data)
+  chat_errors.raise(data)
+end
+
+-- One loop; where the stream stands is which block is open.
+local function stream(upstream, reply)
+  local state = { usage = {} }
+  for name, data, bytes in upstream:sse() do
+    if type(data) ~= "table" then
+      fault.raise("invalid_response", "An event of the provider's stream is not JSON.")
+    end
+    local read = EVENTS[data.type or name]
+    if read then read(data, reply, state, bytes) end
+  end
+end
+
+-- Errors ---------------------------------------------------------------------------
+
+-- Spending limits are told by a code of their own; waiting does not help.
+local EXHAUSTED = { enforced_spend_limit_reached = true, contract_spend_limit_reached = true }
+
+local function classify(status, body)
+  local problem = chat.table_or_empty(chat.table_or_empty(body).error)
+  local code = chat.table_or_empty(problem.details).error_code
+  if problem.type == "billing_error" or EXHAUSTED[code] then
+    return "rate_limit", { exhausted = true }
+  end
+  return chat_errors.classify(status, body)
+end
+
+local function headers(dep)
+  return {
+    ["x-api-key"] = dep.provider.api_key,
+    ["anthropic-version"] = dep.provider.version or "2023-06-01",
+    ["anthropic-beta"] = dep.provider.beta,
+  }
+end
+
+return chat.adapter {
+  base_url = "https://api.anthropic.com/v1",
+  path     = "/messages",
+  headers  = headers,
+  encode   = request.encode,
+  decode   = decode,
+  stream   = stream,
+  classify = classify,
+  fields   = { version = { type = "string" }, beta = { type = "string" } },
+}

@@ -1,0 +1,196 @@
+-- Gemini: https://ai.google.dev/api/generate-content
+
+local chat = require "lib.chat"
+local chat_errors = require "lib.chat_errors"
+local choices = require "lib.gemini_choices"
+local contents = require "lib.gemini_contents"
+local fault = require "lib.fault"
+local json = require "engine.json"
+local request = require "lib.gemini_request"
+
+local RAW_ARGS = { raw = { args = true } }
+
+-- Answers ------------------------------------------------------------------------
+
+-- Thoughts are counted apart from what is said, save where the total shows that they are not.
+local function output_tokens(seen)
+  local said, thought = seen.candidatesTokenCount, seen.thoughtsTokenCount or 0
+  if not said then return thought > 0 and thought or seen.promptTokenCount and 0 end
+  local total = (seen.promptTokenCount or 0) + said
+  return seen.totalTokenCount == total and said or said + thought
+end
+
+local function usage(seen, said, reply)
+  if type(said) ~= "table" then return end
+  for name, value in pairs(said) do
+    if type(value) == "number" then seen[name] = value end
+  end
+  if not seen.promptTokenCount then return end
+  reply:usage {
+    input_tokens = seen.promptTokenCount, output_tokens = output_tokens(seen),
+    cache_read_tokens = seen.cachedContentTokenCount or 0,
+    reasoning_tokens = seen.thoughtsTokenCount,
+  }
+end
+
+local function tool_call(part, reply, state)
+  local call = part.functionCall
+  local arguments = call.args and json.text(call.args) or "{}"
+  local id = type(call.id) == "string" and call.id
+  local signature = part.thoughtSignature
+  reply:tool_call {
+    id = id or contents.call_id(state.id, state.tools, call.name, arguments),
+    name = call.name, arguments = arguments,
+    extra = signature and { extra_content = { google = { thought_signature = signature } } },
+  }
+  state.tools = state.tools + 1
+end
+
+local function say(part, reply, state)
+  if type(part.functionCall) == "table" then
+    tool_call(part, reply, state)
+  elseif type(part.text) == "string" then
+    if part.thought == true then reply:reasoning(part.text) else reply:text(part.text) end
+  end
+end
+
+-- A prompt that was refused has no candidate at all.
+local function refuse(feedback, reply)
+  local reason = chat.table_or_empty(feedback).blockReason
+  if not chat.given(reason) then return false end
+  local message = feedback.blockReasonMessage
+  reply:refusal(type(message) == "string" and message
+    or "The provider blocked this prompt: " .. tostring(reason))
+  reply:finish("content_filter")
+  return true
+end
+
+--- One piece of an answer, or a whole one: they have the same shape.
+local function piece(body, reply, state)
+  if chat.given(body.error) then chat_errors.raise(body) end
+  if not state.started and (body.responseId or body.candidates) then
+    state.started, state.id = true, body.responseId
+    reply:start { id = body.responseId, model = body.modelVersion }
+  end
+  local candidate = chat.table_or_empty(body.candidates)[1]
+  if candidate then
+    local content = chat.table_or_empty(candidate.content)
+    for _, part in ipairs(chat.table_or_empty(content.parts)) do say(part, reply, state) end
+    if chat.given(candidate.finishReason) then state.reason = candidate.finishReason end
+  else
+    state.refused = refuse(body.promptFeedback, reply) or state.refused
+  end
+  usage(state.usage, body.usageMetadata, reply)
+end
+
+local function new_state()
+  return { usage = {}, tools = 0 }
+end
+
+-- Several candidates, or their probabilities, need OpenAI's own shape, and then to the end.
+local function read(body, reply, state)
+  state.shaped = state.shaped or choices.needed(body)
+  if not state.shaped then return piece(body, reply, state) end
+  if chat.given(body.error) then chat_errors.raise(body) end
+  usage(state.usage, body.usageMetadata, reply)
+  choices.chunk(body, reply)
+end
+
+-- The reason is said last: some send words after it.
+local function finish(reply, state)
+  if state.shaped then return choices.tail(reply) end
+  if state.reason then reply:finish(choices.reason(state.reason, state.tools > 0)) end
+end
+
+local function decode(body, reply)
+  local state = new_state()
+  if type(body) ~= "table" then
+    fault.raise("invalid_response", "The provider's answer is no object.")
+  end
+  if json.is_array(body) then -- a stream whose server does not know `alt=sse`
+    for _, item in ipairs(body) do read(item, reply, state) end
+    return finish(reply, state)
+  end
+  if choices.needed(body) then
+    usage(state.usage, body.usageMetadata, reply)
+    return choices.completion(body, reply)
+  end
+  piece(body, reply, state)
+  if not state.reason and not state.refused then
+    fault.raise("invalid_response", "The provider's answer holds no candidate.")
+  end
+  finish(reply, state)
+end
+
+-- Arguments are read again as they are written: their keys have an order.
+local function reread(data, bytes)
+  if not bytes:find('"functionCall"', 1, true) then return data end
+  return chat.reread(bytes, RAW_ARGS) or data
+end
+
+local function stream(upstream, reply)
+  local kind = upstream:header("content-type") or ""
+  if kind:find("application/json", 1, true) then
+    local text, err = upstream:body()
+    if not text then error(err, 0) end
+    return decode(json.decode(text, RAW_ARGS), reply)
+  end
+  local state = new_state()
+  for _, data, bytes in upstream:sse() do
+    if type(data) ~= "table" then
+      fault.raise("invalid_response", "An event of the provider's stream is not JSON.")
+    end
+    read(reread(data, bytes), reply, state)
+  end
+  finish(reply, state)
+end
+
+-- Errors ---------------------------------------------------------------------------
+
+local function is_daily(detail)
+  for _, violation in ipairs(chat.table_or_empty(detail.violations)) do
+    local quota = chat.table_or_empty(violation).quotaId
+    if type(quota) == "string" and quota:find("PerDay", 1, true) then return true end
+  end
+  return false
+end
+
+-- google.rpc's details say how long to wait, that the key is wrong, that a day's quota is used
+-- up.
+local function classify(status, body)
+  local kind, more = chat_errors.classify(status, body)
+  more = more or {}
+  if type(body) == "table" and type(body[1]) == "table" then body = body[1] end
+  local problem = chat.table_or_empty(chat.table_or_empty(body).error)
+  for _, detail in ipairs(chat.table_or_empty(problem.details)) do
+    detail = chat.table_or_empty(detail)
+    local delay = tostring(detail.retryDelay):match("^([%d.]+)s$")
+    more.retry_after = tonumber(delay) or more.retry_after
+    if detail.reason == "API_KEY_INVALID" then kind = "auth" end
+    if is_daily(detail) then more.exhausted = true end
+  end
+  return kind, next(more) and more or nil
+end
+
+-- The adapter ----------------------------------------------------------------------
+
+local function escape(text)
+  return (text:gsub("[^%w%-._~/]", function(c) return ("%%%02X"):format(c:byte()) end))
+end
+
+local function path(dep, call)
+  local model = dep.model:find("/", 1, true) and dep.model or "models/" .. dep.model
+  local verb = call.stream and ":streamGenerateContent?alt=sse" or ":generateContent"
+  return "/" .. escape(model) .. verb
+end
+
+return chat.adapter {
+  base_url = "https://generativelanguage.googleapis.com/v1beta",
+  path     = path,
+  headers  = function(dep) return { ["x-goog-api-key"] = dep.provider.api_key } end,
+  encode   = request.encode,
+  decode   = decode,
+  stream   = stream,
+  classify = classify,
+  fields   = {},
+}

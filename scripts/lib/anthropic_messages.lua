@@ -1,0 +1,260 @@
+-- A chat conversation as Anthropic's messages: turns that alternate, blocks in them.
+
+local chat = require "lib.chat"
+local crypto = require "engine.crypto"
+local fault = require "lib.fault"
+local fit = require "lib.fit"
+local json = require "engine.json"
+
+local messages = {}
+
+local TEXT = { "type", "text", "cache_control" }
+local SOURCE = { "type", "media_type", "data", "url" }
+
+local function text_block(text, cache_control)
+  if not chat.given(cache_control) then cache_control = nil end
+  return json.object(TEXT, { type = "text", text = text, cache_control = cache_control })
+end
+
+local function broken(param, message)
+  fault.raise("invalid_type", message, { param = param })
+end
+
+-- Content ------------------------------------------------------------------------
+
+local function source(url)
+  local media_type, data = chat.data_url(url)
+  if media_type then
+    return json.object(SOURCE, { type = "base64", media_type = media_type, data = data })
+  end
+  if url:find("^[Hh][Tt][Tt][Pp][Ss]?://") then return { type = "url", url = url } end
+  return nil
+end
+
+local function image(part)
+  local url = part.image_url
+  url = type(url) == "table" and url.url or url
+  local from = type(url) == "string" and source(url)
+  return from and json.object({ "type", "source" }, { type = "image", source = from })
+end
+
+local function file_source(media_type, data)
+  if media_type == "application/pdf" or media_type:find("^image/") then
+    return json.object(SOURCE, { type = "base64", media_type = media_type, data = data })
+  end
+  local text = media_type:find("^text/") and crypto.unbase64(data)
+  return text and json.object(SOURCE, { type = "text", media_type = "text/plain", data = text })
+end
+
+-- PDFs, texts and images travel inside; files that only OpenAI holds cannot.
+local function document(part)
+  local file = chat.table_or_empty(part.file)
+  local data_url = type(file.file_data) == "string" and file.file_data or ""
+  local media_type, data = chat.data_url(data_url)
+  local from = media_type and file_source(media_type, data)
+  if not from then return nil end
+  if media_type:find("^image/") then return { type = "image", source = from } end
+  return json.object({ "type", "source", "title" }, {
+    type = "document", source = from,
+    title = type(file.filename) == "string" and file.filename or nil,
+  })
+end
+
+local BLOCKS = {
+  text = function(part)
+    return type(part.text) == "string" and text_block(part.text, part.cache_control)
+  end,
+  refusal = function(part)
+    return type(part.refusal) == "string" and text_block(part.refusal)
+  end,
+  image_url = image,
+  file = document,
+}
+
+local function block(part, at, where)
+  if type(part) ~= "table" then broken(at, "A part of a message's content is an object.") end
+  local make = BLOCKS[part.type]
+  local made = make and make(part)
+  if made then
+    if part.type ~= "text" and chat.given(part.cache_control) then
+      made.cache_control = part.cache_control
+    end
+    return made
+  end
+  fit.refuse(where.call, where.dep, at, ("does not take this %s content.")
+    :format(type(part.type) == "string" and part.type or "kind of"))
+end
+
+--- The blocks of a content: empty texts are left out, since they are refused.
+local function blocks(content, at, where)
+  if type(content) == "string" then return content ~= "" and { text_block(content) } or {} end
+  if not chat.given(content) then return {} end
+  if type(content) ~= "table" then broken(at, "Content is text or a list of parts.") end
+  local out = {}
+  for i, part in ipairs(content) do
+    local made = block(part, ("%s[%d]"):format(at, i - 1), where)
+    if made and made.text ~= "" then out[#out + 1] = made end
+  end
+  return out
+end
+
+-- Thought ------------------------------------------------------------------------
+
+-- What reply:reasoning gave the client with an earlier answer, and OpenRouter's words for it.
+local function thought(item)
+  local signature = item.signature
+  if item.type == "thinking" or item.type == "reasoning.text" then
+    if type(signature) ~= "string" then return nil end -- unsigned thought is refused
+    return json.object({ "type", "thinking", "signature" }, {
+      type = "thinking", thinking = item.thinking or item.text or "", signature = signature,
+    })
+  end
+  if (item.type == "redacted_thinking" or item.type == "reasoning.encrypted")
+    and type(item.data) == "string" then
+    return json.object({ "type", "data" }, { type = "redacted_thinking", data = item.data })
+  end
+  return nil
+end
+
+local function thoughts(message)
+  local out = {}
+  local list = chat.given(message.thinking_blocks) and message.thinking_blocks
+    or message.reasoning_details
+  for _, item in ipairs(chat.table_or_empty(list)) do
+    out[#out + 1] = type(item) == "table" and thought(item) or nil
+  end
+  return out
+end
+
+-- Tools --------------------------------------------------------------------------
+
+-- Other providers' ids hold characters that are refused here.
+local function tool_id(id)
+  return (tostring(id):gsub("[^%w_%-]", "_"))
+end
+
+local function input(arguments, at)
+  if not chat.given(arguments) or arguments == "" then return json.raw("{}") end
+  if type(arguments) ~= "string" or not json.index(arguments) then
+    fault.raise("invalid_value", "A tool call's arguments are the text of a JSON object.",
+      { param = at })
+  end
+  return json.raw(arguments)
+end
+
+local function tool_use(call, at, where)
+  local f = type(call) == "table" and call["function"]
+  if type(f) ~= "table" then
+    return fit.refuse(where.call, where.dep, at, "takes calls of functions only.")
+  end
+  return json.object({ "type", "id", "name", "input" }, {
+    type = "tool_use", id = tool_id(call.id), name = f.name,
+    input = input(f.arguments, at .. ".function.arguments"),
+  })
+end
+
+local function tool_result(message, at, where)
+  local content = message.content
+  if type(content) ~= "string" then content = json.array(blocks(content, at, where)) end
+  return json.object({ "type", "tool_use_id", "content" }, {
+    type = "tool_result", tool_use_id = tool_id(message.tool_call_id), content = content,
+    cache_control = chat.given(message.cache_control) and message.cache_control or nil,
+  })
+end
+
+-- Turns --------------------------------------------------------------------------
+
+-- Neighbours with one role merge; results of tools come before whatever else a turn holds.
+local function push(turns, role, made)
+  if #made == 0 then return end
+  local last = turns[#turns]
+  if not last or last.role ~= role then
+    last = json.object({ "role", "content" }, { role = role, content = {} })
+    turns[#turns + 1] = last
+  end
+  local content = last.content
+  for _, value in ipairs(made) do
+    local position = #content + 1
+    if value.type == "tool_result" then
+      position = 1
+      while content[position] and content[position].type == "tool_result" do
+        position = position + 1
+      end
+    end
+    table.insert(content, position, value)
+  end
+end
+
+local function assistant(message, at, where)
+  local out = thoughts(message)
+  for _, made in ipairs(blocks(message.content, at .. ".content", where)) do
+    out[#out + 1] = made
+  end
+  if #out == 0 and type(message.refusal) == "string" and message.refusal ~= "" then
+    out[1] = text_block(message.refusal)
+  end
+  for i, call in ipairs(chat.table_or_empty(message.tool_calls)) do
+    out[#out + 1] = tool_use(call, ("%s.tool_calls[%d]"):format(at, i - 1), where)
+  end
+  return out
+end
+
+local ROLES = {
+  assistant = function(turns, message, at, where)
+    push(turns, "assistant", assistant(message, at, where))
+  end,
+  user = function(turns, message, at, where)
+    push(turns, "user", blocks(message.content, at .. ".content", where))
+  end,
+  tool = function(turns, message, at, where)
+    push(turns, "user", { tool_result(message, at .. ".content", where) })
+  end,
+}
+
+-- Text alone stays text; marks for the prompt cache need blocks.
+local function system_prompt(list)
+  local texts = {}
+  for i, made in ipairs(list) do
+    if made.cache_control or made.type ~= "text" then return list end
+    texts[i] = made.text
+  end
+  return #texts > 0 and table.concat(texts, "\n\n") or nil
+end
+
+-- A beginning put into the assistant's mouth may not end in white space.
+local function trim_prefill(turns)
+  local last = turns[#turns]
+  if not last or last.role ~= "assistant" then return end
+  local made = last.content[#last.content]
+  if made.type ~= "text" then return end
+  made.text = made.text:gsub("%s+$", "")
+  if made.text == "" then last.content[#last.content] = nil end
+  if #last.content == 0 then turns[#turns] = nil end
+end
+
+local function mark_last(made, cache_control)
+  if chat.given(cache_control) and #made > 0 then made[#made].cache_control = cache_control end
+end
+
+--- system prompt | nil, turns
+function messages.encode(call, dep)
+  local system, turns = {}, json.array {}
+  local where = { call = call, dep = dep }
+  for i, message in ipairs(call.body.messages) do
+    local at = ("messages[%d]"):format(i - 1)
+    if type(message) ~= "table" then broken(at, "A message is an object.") end
+    if message.role == "system" or message.role == "developer" then
+      local made = blocks(message.content, at .. ".content", where)
+      mark_last(made, message.cache_control)
+      for _, value in ipairs(made) do system[#system + 1] = value end
+    elseif ROLES[message.role] then
+      ROLES[message.role](turns, message, at, where)
+    else
+      fit.refuse(call, dep, at .. ".role", "does not take messages of this role.")
+    end
+  end
+  trim_prefill(turns)
+  return system_prompt(system), turns
+end
+
+return messages

@@ -1,0 +1,68 @@
+-- What a translated target cannot take: hints are dropped and named, the rest is refused with
+-- the field's name, or dropped too where the deployment says `drop_unsupported = true`.
+
+local fault = require "lib.fault"
+local json = require "engine.json"
+
+local fit = {}
+
+-- They say how to serve a request, not what is asked for; or how to sample, which a model may
+-- not let anyone choose.
+local HINTS = {
+  frequency_penalty = true, logit_bias = true, metadata = true, min_p = true,
+  prediction = true, presence_penalty = true, prompt_cache_key = true,
+  prompt_cache_options = true, prompt_cache_retention = true, reasoning_effort = true,
+  repetition_penalty = true, safety_identifier = true, seed = true, service_tier = true,
+  store = true, temperature = true, top_k = true, top_p = true, user = true,
+  verbosity = true,
+}
+
+-- Values that ask for nothing beyond what everybody does.
+local NEUTRAL = {
+  logprobs = false, n = 1, top_logprobs = 0, parallel_tool_calls = true,
+  frequency_penalty = 0, presence_penalty = 0,
+}
+
+-- Everybody's business, not a target's.
+local OURS = { messages = true, model = true, stream = true, stream_options = true }
+
+local function is_empty(value)
+  return type(value) == "table" and not json.is_raw(value) and next(value) == nil
+end
+
+local function is_text_only(value)
+  return type(value) == "table" and #value == 1 and value[1] == "text"
+end
+
+local function asks_nothing(name, value)
+  return value == json.null or NEUTRAL[name] == value or is_empty(value)
+    or name == "modalities" and is_text_only(value)
+end
+
+--- Refuse `field`, or drop it where the deployment allows that.
+function fit.refuse(call, dep, field, why)
+  if dep.drop_unsupported then return call:drop(field) end
+  fault.raise("bad_request", ("%s %s"):format(dep.name or dep.model, why),
+    { param = field, code = "unsupported_parameter" })
+end
+
+--- Look at every member of the body that the adapter does not translate itself (`known`: a
+--- set of names).
+function fit.fields(call, dep, known)
+  local names = {}
+  for name, value in pairs(call.body) do
+    if not (OURS[name] or known[name] or asks_nothing(name, value)) then
+      names[#names + 1] = name
+    end
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    if HINTS[name] then
+      call:drop(name)
+    else
+      fit.refuse(call, dep, name, ("does not take `%s`."):format(name))
+    end
+  end
+end
+
+return fit

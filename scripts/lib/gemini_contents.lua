@@ -1,0 +1,217 @@
+-- A chat conversation as Gemini's contents: two roles that alternate, parts in them.
+
+local chat = require "lib.chat"
+local crypto = require "engine.crypto"
+local fault = require "lib.fault"
+local fit = require "lib.fit"
+local json = require "engine.json"
+
+local contents = {}
+
+-- Newer models refuse a call of a tool without the signature they gave it. This one, Google's
+-- own, stands in where a client did not keep it or another provider made the call.
+local NO_SIGNATURE = "skip_thought_signature_validator"
+
+local MEDIA = {
+  avif = "image/avif", gif = "image/gif", heic = "image/heic", jpeg = "image/jpeg",
+  jpg = "image/jpeg", pdf = "application/pdf", png = "image/png", webp = "image/webp",
+  mp3 = "audio/mp3", wav = "audio/wav", mp4 = "video/mp4", mov = "video/quicktime",
+}
+
+local function text_part(text)
+  return { text = text }
+end
+
+-- Media --------------------------------------------------------------------------
+
+local function inline(media_type, data)
+  return {
+    inlineData = json.object({ "mimeType", "data" }, { mimeType = media_type, data = data }),
+  }
+end
+
+local function by_address(url, media_type)
+  local extension = url:match("^[^?#]+%.(%w+)[?#]?[^/]*$") or ""
+  return {
+    fileData = json.object({ "mimeType", "fileUri" }, {
+      mimeType = media_type or MEDIA[extension:lower()], fileUri = url,
+    }),
+  }
+end
+
+local function media(url)
+  if type(url) ~= "string" then return nil end
+  local media_type, data = chat.data_url(url)
+  if media_type then return inline(media_type, data) end
+  if url:find("^https?://") or url:find("^gs://") then return by_address(url) end
+  return nil
+end
+
+local PARTS = {
+  text = function(part) return type(part.text) == "string" and text_part(part.text) end,
+  refusal = function(part)
+    return type(part.refusal) == "string" and text_part(part.refusal)
+  end,
+  image_url = function(part)
+    return media(type(part.image_url) == "table" and part.image_url.url or part.image_url)
+  end,
+  input_audio = function(part)
+    local audio = chat.table_or_empty(part.input_audio)
+    if type(audio.data) ~= "string" then return nil end
+    return inline(MEDIA[audio.format] or "audio/" .. tostring(audio.format), audio.data)
+  end,
+  file = function(part)
+    local file = chat.table_or_empty(part.file)
+    return media(file.file_data) or media(file.file_id)
+  end,
+}
+
+local function part_of(part, at, where)
+  if type(part) ~= "table" then
+    fault.raise("invalid_type", "A part of a message's content is an object.", { param = at })
+  end
+  local make = PARTS[part.type]
+  local made = make and make(part)
+  if made then return made end
+  fit.refuse(where.call, where.dep, at, ("does not take this %s content.")
+    :format(type(part.type) == "string" and part.type or "kind of"))
+end
+
+local function parts_of(content, at, where)
+  if type(content) == "string" then return content ~= "" and { text_part(content) } or {} end
+  if not chat.given(content) then return {} end
+  if type(content) ~= "table" then
+    fault.raise("invalid_type", "Content is text or a list of parts.", { param = at })
+  end
+  local out = {}
+  for i, part in ipairs(content) do
+    local made = part_of(part, ("%s[%d]"):format(at, i - 1), where)
+    if made and made.text ~= "" then out[#out + 1] = made end
+  end
+  return out
+end
+
+-- Tools --------------------------------------------------------------------------
+
+local function arguments_of(text, at)
+  if not chat.given(text) or text == "" then return json.raw("{}") end
+  if type(text) ~= "string" or not json.index(text) then
+    fault.raise("invalid_value", "A tool call's arguments are the text of a JSON object.",
+      { param = at })
+  end
+  return json.raw(text)
+end
+
+local function signature_of(call)
+  local google = chat.table_or_empty(chat.table_or_empty(call.extra_content).google)
+  local signature = google.thought_signature
+  return type(signature) == "string" and signature or nil
+end
+
+local function function_call(call, at, where)
+  local f = type(call) == "table" and call["function"]
+  if type(f) ~= "table" then
+    return fit.refuse(where.call, where.dep, at, "takes calls of functions only.")
+  end
+  where.names[call.id or ""] = f.name
+  return json.object({ "functionCall", "thoughtSignature" }, {
+    functionCall = json.object({ "id", "name", "args" }, {
+      id = where.model.ids and call.id or nil, name = f.name,
+      args = arguments_of(f.arguments, at .. ".function.arguments"),
+    }),
+    thoughtSignature = signature_of(call),
+  })
+end
+
+-- A result has to be an object; other text is wrapped in one.
+local function response_of(text)
+  if json.index(text) then return json.raw(text) end
+  return { result = text }
+end
+
+local function function_response(message, at, where)
+  local id = message.tool_call_id
+  local name = where.names[id or ""] or message.name
+  if type(name) ~= "string" then
+    fault.raise("invalid_value", "A tool's result answers no call of an earlier message.",
+      { param = at .. ".tool_call_id" })
+  end
+  local out = { {
+    functionResponse = json.object({ "id", "name", "response" }, {
+      id = where.model.ids and id or nil, name = name,
+      response = response_of(chat.text(message.content)),
+    }),
+  } }
+  for _, part in ipairs(parts_of(message.content, at .. ".content", where)) do
+    if not part.text then out[#out + 1] = part end -- a picture beside the result
+  end
+  return out
+end
+
+-- Turns --------------------------------------------------------------------------
+
+local function push(turns, role, parts)
+  if #parts == 0 then return end
+  local last = turns[#turns]
+  if not last or last.role ~= role then
+    last = json.object({ "role", "parts" }, { role = role, parts = {} })
+    turns[#turns + 1] = last
+  end
+  for _, part in ipairs(parts) do last.parts[#last.parts + 1] = part end
+end
+
+local function assistant(message, at, where)
+  local out = parts_of(message.content, at .. ".content", where)
+  for i, call in ipairs(chat.table_or_empty(message.tool_calls)) do
+    local made = function_call(call, ("%s.tool_calls[%d]"):format(at, i - 1), where)
+    if made and i == 1 and where.model.signatures and not made.thoughtSignature then
+      made.thoughtSignature = NO_SIGNATURE
+    end
+    out[#out + 1] = made
+  end
+  return out
+end
+
+local ROLES = {
+  assistant = function(turns, message, at, where)
+    push(turns, "model", assistant(message, at, where))
+  end,
+  user = function(turns, message, at, where)
+    push(turns, "user", parts_of(message.content, at .. ".content", where))
+  end,
+  tool = function(turns, message, at, where)
+    push(turns, "user", function_response(message, at, where))
+  end,
+}
+
+--- The id of a call that came without one: the same for the same answer, different within it.
+function contents.call_id(answer_id, n, name, arguments)
+  if type(answer_id) == "string" and answer_id ~= "" then
+    return ("call_%s_%d"):format(answer_id:gsub("[^%w_%-]", "_"), n)
+  end
+  return "call_" .. crypto.sha256(("%d %s %s"):format(n, name, arguments)):sub(1, 24)
+end
+
+--- parts of the system instruction, contents
+function contents.encode(call, dep, model)
+  local system, turns = json.array {}, json.array {}
+  local where = { call = call, dep = dep, model = model, names = {} }
+  for i, message in ipairs(call.body.messages) do
+    local at = ("messages[%d]"):format(i - 1)
+    if type(message) ~= "table" then
+      fault.raise("invalid_type", "A message is an object.", { param = at })
+    end
+    if message.role == "system" or message.role == "developer" then
+      for _, part in ipairs(parts_of(message.content, at .. ".content", where)) do
+        system[#system + 1] = part
+      end
+    elseif ROLES[message.role] then
+      ROLES[message.role](turns, message, at, where)
+    else
+      fit.refuse(call, dep, at .. ".role", "does not take messages of this role.")
+    end
+  end
+  return system, turns
+end
+
+return contents
