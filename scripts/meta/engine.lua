@@ -1,0 +1,473 @@
+---@meta
+-- The door between scripts and the engine. Editors read this file; the engine does not.
+--
+-- **waits**: the call may pause this request, and no other. A pause of a request whose client
+-- has left raises { kind = "cancelled" }. Everything else returns at once.
+--
+-- What the world does wrong comes back as `nil, err`; wrong arguments are a bug, and raise.
+-- engine.json is in meta/engine_json.lua.
+
+---@class EngineError
+---@field kind string     a word for code: "connect", "timeout", "invalid" …
+---@field message string  for people; never for a client
+
+-- engine.http --------------------------------------------------------------------------------
+
+---@class HttpTimeout
+---@field connect? number      seconds for name, TCP and TLS
+---@field first_event? number  seconds to the first event; streams only
+---@field idle? number         seconds without a byte; streams only
+---@field total? number        seconds for all of it
+
+---@class HttpRequest
+---@field url string
+---@field method? string              default "POST"
+---@field headers? table<string, string>
+---@field body? string|Document
+---@field stream? boolean             the answer is read piece by piece
+---@field max_body? integer           bytes of a whole answer, default 64 MiB
+---@field timeout? HttpTimeout
+
+---@alias CallErrorKind "dns"|"connect"|"connect_timeout"|"tls"|"closed"|"timeout"|"blocked"
+---| "first_token_timeout"|"stalled"|"truncated"|"invalid"|"too_large"
+
+---@class CallError: EngineError
+---@field kind CallErrorKind
+---@field sent boolean  the provider may have seen the request
+---@field text string?  the first bytes of an answer that is no JSON
+
+---@class http
+local http = {}
+
+---Send a request; returns when the status line is here. **waits**
+---```lua
+---local upstream, err = http.open { url = url, headers = headers, body = body, stream = true }
+---if not upstream then error(fault.of(err), 0) end
+---```
+---@param request HttpRequest
+---@return Upstream?, CallError?
+function http.open(request) end
+
+---@class Upstream
+---@field status integer
+---@field retry_after number?  seconds, from retry-after-ms, or retry-after in seconds or as a date
+---@field first_byte number?   monotonic seconds
+---@field passed { events: integer, bytes: integer }  what relay() passed on by itself
+local Upstream = {}
+
+---@param name string
+---@return string?
+function Upstream:header(name) end
+
+---The whole answer, strictly checked and indexed. **waits**
+---@return Document?, CallError?
+function Upstream:document() end
+
+---The whole answer, decoded. **waits**
+---@param options? DecodeOptions
+---@return any, CallError?
+function Upstream:json(options) end
+
+---The whole answer, as bytes. **waits**
+---@return string?, CallError?
+function Upstream:body() end
+
+---Server-sent events: name, data, bytes as received. Data is decoded where it is a JSON object
+---or array, else text. Ends with nil at a clean end; raises a CallError. **waits**
+---```lua
+---for name, data in upstream:sse() do … end
+---```
+---@return fun(): string?, any, string?
+function Upstream:sse() end
+
+---JSON lines: the decoded line, its bytes. Ends and fails as sse() does. **waits**
+---@return fun(): any, string?
+function Upstream:jsonl() end
+
+---Whatever bytes have come. Ends and fails as sse() does. **waits**
+---@return fun(): string?
+function Upstream:chunks() end
+
+---Pass whole events to the client as received, up to one that holds a mark: that one is
+---returned, not sent. A mark followed by `null` does not count. Nil at a clean end; raises a
+---CallError. **waits**
+---@param request Request  whose stream has begun
+---@param marks string[]
+---@return string? name, any data, string? bytes
+function Upstream:relay(request, marks) end
+
+---End the call. The connection is kept only where the answer was whole.
+function Upstream:close() end
+
+-- The client's request -----------------------------------------------------------------------
+
+---@class RequestError: EngineError
+---@field status integer
+---@field code string    as the client is told
+---@field param string?
+
+---@class Request
+---@field method string
+---@field path string     raw, without the query
+---@field query string    raw, "" where there is none
+---@field peer string     numeric address
+---@field admin boolean   it came to the admin listener
+---@field started number  monotonic seconds: the head was in
+---@field gone boolean    the client hung up
+local Request = {}
+
+---The first of that name.
+---@param name string
+---@return string?
+function Request:header(name) end
+
+---@param name string
+---@return integer
+function Request:header_count(name) end
+
+---The body, strictly checked and indexed. **waits**
+---@return Document?, RequestError?
+function Request:document() end
+
+---The body as bytes. **waits**
+---@return string?, RequestError?
+function Request:body() end
+
+---The whole answer. A document's bytes move; no copy is made.
+---@param status integer
+---@param headers table<string, string>|{ [1]: string, [2]: string }[]
+---@param body? string|Document
+---@return boolean sent
+function Request:respond(status, headers, body) end
+
+---Begin a stream: status and headers now, bytes by send(), the end by finish().
+---@param status integer
+---@param headers table<string, string>|{ [1]: string, [2]: string }[]
+---@return boolean begun
+function Request:begin(status, headers) end
+
+---Send bytes of a stream. **waits** only while more than 256 KiB are on their way.
+---@param bytes string
+function Request:send(bytes) end
+
+---End a stream. `clean` false: the connection is cut, so that nobody takes it for whole.
+---@param clean boolean
+function Request:finish(clean) end
+
+-- engine.shared ------------------------------------------------------------------------------
+
+---Counters that all workers see; they survive a reload, by name.
+---@class shared
+local shared = {}
+
+---@param key string
+---@return number?
+function shared.get(key) end
+
+---@param key string
+---@param value number
+---@param ttl? number  seconds
+---@return boolean kept  false: the table is full
+function shared.set(key, value, ttl) end
+
+---@param key string
+---@param n number
+---@param ttl? number  seconds, from the first add on
+---@return number? now
+function shared.add(key, n, ttl) end
+
+---Keep the larger value, and the later end.
+---@param key string
+---@param value number
+---@param ttl? number
+---@return boolean kept
+function shared.max(key, value, ttl) end
+
+---Take n from a sliding window's limit: check and add in one step. n = 0 only looks.
+---@param key string
+---@param n number
+---@param limit number
+---@param window number  seconds
+---@return boolean taken, number? retry  seconds until it may succeed
+function shared.take(key, n, limit, window) end
+
+---Add n now, and put the fact in its place later; released when the request ends, whatever
+---happens.
+---@param key string
+---@param n number
+---@return Held
+function shared.hold(key, n) end
+
+---@class Held
+local Held = {}
+
+---Once; the second time does nothing.
+---@param actual? number  default 0
+function Held:settle(actual) end
+
+-- engine.metric ------------------------------------------------------------------------------
+
+---@class metric
+local metric = {}
+
+---@param name string
+---@param labels table<string, string>?
+---@param n number
+function metric.add(name, labels, n) end
+
+---@param name string
+---@param labels table<string, string>?
+---@param value number
+function metric.set(name, labels, value) end
+
+---@param name string
+---@param labels table<string, string>?
+---@param value number
+function metric.observe(name, labels, value) end
+
+---Before a family's first series.
+---@param name string
+---@param kind "counter"|"gauge"|"histogram"
+---@param help string
+---@param buckets? number[]
+function metric.describe(name, kind, help, buckets) end
+
+---Handles, for what happens with every request.
+---@param name string
+---@param labels table<string, string>?
+---@return { add: fun(self, n: number) }
+function metric.counter(name, labels) end
+
+---@param name string
+---@param labels table<string, string>?
+---@return { set: fun(self, value: number), add: fun(self, n: number) }
+function metric.gauge(name, labels) end
+
+---@param name string
+---@param labels table<string, string>?
+---@return { observe: fun(self, value: number) }
+function metric.histogram(name, labels) end
+
+-- engine.log ---------------------------------------------------------------------------------
+
+---One JSON line an event. What looks like a key, and every secret named here, becomes ***.
+---@class log
+local log = {}
+
+---@param event string
+---@param fields? table<string, any>
+function log.debug(event, fields) end
+
+---@param event string
+---@param fields? table<string, any>
+function log.info(event, fields) end
+
+---@param event string
+---@param fields? table<string, any>
+function log.warn(event, fields) end
+
+---@param event string
+---@param fields? table<string, any>
+function log.error(event, fields) end
+
+---The members as a format and values, for what is written with every request: %s ready JSON,
+---%q a string, %d an integer, %f one decimal, %b true or false, %t the time now.
+---@param level "debug"|"info"|"warn"|"error"
+---@param event string
+---@param format string
+---@param ... any
+function log.row(level, event, format, ...) end
+
+---@param value string
+function log.secret(value) end
+
+-- engine.journal -----------------------------------------------------------------------------
+
+---@class journal
+local journal = {}
+
+---Queue one line. All of them are on file before a call leaves and before an answer ends.
+---@param line string
+---@return true?, EngineError?
+function journal.append(line) end
+
+-- engine.time --------------------------------------------------------------------------------
+
+---@class time
+local time = {}
+
+---Seconds since 1970.
+---@return number
+function time.now() end
+
+---Seconds since whenever; for durations.
+---@return number
+function time.monotonic() end
+
+---**waits**
+---@param seconds number
+function time.sleep(seconds) end
+
+---"2026-11-22T08:00:00.123Z"
+---@param seconds? number  default now
+---@return string
+function time.iso(seconds) end
+
+-- engine.tokens ------------------------------------------------------------------------------
+
+---@class tokens
+local tokens = {}
+
+---@param text string
+---@param encoding? string
+---@return integer n, boolean exact  false: an estimate
+function tokens.count(text, encoding) end
+
+-- engine.crypto ------------------------------------------------------------------------------
+
+---@class crypto
+local crypto = {}
+
+---@param text string
+---@return string hex
+function crypto.sha256(text) end
+
+---@param text string
+---@return string bytes
+function crypto.sha256_raw(text) end
+
+---@param key string
+---@param text string
+---@return string hex
+function crypto.hmac_sha256(key, text) end
+
+---@param key string
+---@param text string
+---@return string bytes
+function crypto.hmac_sha256_raw(key, text) end
+
+---@param bytes string
+---@return string
+function crypto.base64(bytes) end
+
+---@param text string
+---@return string? bytes
+function crypto.unbase64(text) end
+
+---@param bytes string
+---@return string
+function crypto.base64url(bytes) end
+
+---@param text string
+---@return string? bytes
+function crypto.unbase64url(text) end
+
+---@param bytes string
+---@return string
+function crypto.hex(bytes) end
+
+---@param bytes integer
+---@return string
+function crypto.random_hex(bytes) end
+
+---In constant time.
+---@param a string
+---@param b string
+---@return boolean
+function crypto.equal(a, b) end
+
+---@return string
+function crypto.uuid7() end
+
+-- engine.guard -------------------------------------------------------------------------------
+
+---@class guard
+local guard = {}
+
+---Run an operator's function: watched by instruction hook, clock (50 ms) and memory cap. It may
+---not wait.
+---@param fn function
+---@param ... any
+---@return boolean ok, any ...  its results, or the error
+function guard.call(fn, ...) end
+
+-- engine.vm ----------------------------------------------------------------------------------
+
+---The files of this generation.
+---@class vm
+local vm = {}
+
+---Compile text, never bytecode, for the interpreter only, with this environment.
+---@param source string
+---@param chunkname string
+---@param env table
+---@return function?, string? message
+function vm.load(source, chunkname, env) end
+
+---@param name string
+---@return string? bytes
+function vm.source(name) end
+
+---@return string[]
+function vm.files() end
+
+---Is it a drop-in provider file?
+---@param name string
+---@return boolean
+function vm.is_operator(name) end
+
+---@param name string
+---@return string?
+function vm.getenv(name) end
+
+---Only while files load.
+---@param path string
+---@return string?, string? message
+function vm.read_file(path) end
+
+---String functions with a step limit.
+---@return table<string, function>
+function vm.safe_string() end
+
+---@class VmOptions
+---@field routes string       what people call the routes file
+---@field built_in boolean    it is the embedded one
+---@field loopback boolean    clients come from this machine only
+---@field cli boolean
+---@field trial boolean       nothing will be served from this state
+---@field generation integer
+
+---@return VmOptions
+function vm.options() end
+
+-- engine.admin -------------------------------------------------------------------------------
+
+---@class admin
+local admin = {}
+
+---All metrics as Prometheus text.
+---@return string
+function admin.metrics() end
+
+---Read all files again; all or nothing. err.message has a line for each reason. **waits**
+---@return true?, EngineError?
+function admin.reload() end
+
+---@return integer
+function admin.generation() end
+
+---@class AdminStatus
+---@field generation integer
+---@field last_reload_ok boolean
+---@field last_reload_s number
+---@field draining boolean
+---@field error string?
+
+---@return AdminStatus
+function admin.status() end
+
+return {
+  http = http, shared = shared, metric = metric, log = log, journal = journal,
+  time = time, tokens = tokens, crypto = crypto, guard = guard, vm = vm, admin = admin,
+  Upstream = Upstream, Request = Request, Held = Held,
+}
