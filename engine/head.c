@@ -225,10 +225,13 @@ void head_add(struct head *head, const char *name, size_t name_len, const char *
 
 const struct head_refusal *head_end(struct head *head, size_t size)
 {
+    static const char ends[4]; /* two CRLFs, as the library leaves them */
+
     if (head->refusal) return head->refusal;
     if (size > HEAD_MAX_BYTES) {
         head->refusal = &too_large;
-    } else if (size != (size_t)(head->end - head->start) + 4) {
+    } else if (size != (size_t)(head->end - head->start) + 4 ||
+               memcmp(head->end, ends, 4) != 0) {
         head->refusal = &not_exact;
     } else if (!head->host && !head->http10) {
         head->refusal = &bad_host;

@@ -3,8 +3,9 @@
  *
  * The library parses in place, and lets through what request smuggling is made of (STACK.md 2.2
  * and 3.3). So every byte of a head is accounted for: what lies between two things that the
- * library reported must be the separator alone; then each line is checked by itself. Knows no
- * library and allocates nothing. Any thread. */
+ * library reported must be the separator alone; then each line is checked by itself. What
+ * leaves no trace cannot be told: NUL LF, and a line of one colon ended by a bare LF, stand for
+ * CRLF then. Knows no library and allocates nothing. Any thread. */
 #ifndef MOONGATE_HEAD_H
 #define MOONGATE_HEAD_H
 

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,7 +38,9 @@ static void name_peer(char *peer, size_t size, const struct sockaddr_storage *ad
         family = AF_INET;
         bytes = &v6->sin6_addr.s6_addr[12];
     }
-    if (!bytes || !inet_ntop(family, bytes, peer, (socklen_t)size)) strcpy(peer, "unix");
+    if (!bytes || !inet_ntop(family, bytes, peer, (socklen_t)size)) {
+        (void)snprintf(peer, size, "unix");
+    }
 }
 
 static void take(struct server *server, int fd, const struct sockaddr_storage *address,

@@ -82,9 +82,9 @@ static bool put_status(struct buf *out, int status)
     struct tm utc;
 
     gmtime_r(&now, &utc);
-    strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &utc);
-    snprintf(line, sizeof(line), "HTTP/1.1 %d %s\r\nDate: %s\r\nConnection: close\r\n", status,
-             MHD_get_reason_phrase_for((unsigned)status), date);
+    (void)strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &utc);
+    (void)snprintf(line, sizeof(line), "HTTP/1.1 %d %s\r\nDate: %s\r\nConnection: close\r\n",
+                   status, MHD_get_reason_phrase_for((unsigned)status), date);
     return put(out, line);
 }
 
@@ -104,7 +104,7 @@ static bool put_answer(struct buf *out, int status, const struct http_header *he
 {
     char length[64];
 
-    snprintf(length, sizeof(length), "Content-Length: %zu\r\n\r\n", body->len);
+    (void)snprintf(length, sizeof(length), "Content-Length: %zu\r\n\r\n", body->len);
     return put_status(out, status) && put_headers(out, headers, n) && put(out, length) &&
            (body->omitted || buf_append(out, body->bytes, body->len));
 }
@@ -127,7 +127,7 @@ static bool answer_early(struct connection *connection, int status,
 }
 
 static const struct http_header json_error[] = {
-    {"Content-Type", "application/json"}, {"X-Should-Retry", "false"}, {"Allow", "GET, POST"}};
+    {"content-type", "application/json"}, {"x-should-retry", "false"}, {"allow", "GET, POST"}};
 
 void answer_refusal(struct connection *connection, const struct head_refusal *refusal)
 {
@@ -153,9 +153,9 @@ void answer_busy(int fd)
 {
     static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\n"
                                "Connection: close\r\n"
-                               "Content-Type: application/json\r\n"
-                               "Retry-After: 1\r\n"
-                               "X-Should-Retry: true\r\n"
+                               "content-type: application/json\r\n"
+                               "retry-after: 1\r\n"
+                               "x-should-retry: true\r\n"
                                "Content-Length: 116\r\n\r\n" BUSY;
     _Static_assert(sizeof(BUSY) - 1 == 116, "the length above");
     char waste[16 * 1024];
@@ -202,6 +202,7 @@ static bool answer_whole(struct connection *connection, int status,
     return queue(connection, status, response, CONNECTION_LAST);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): server.h */
 bool request_respond(struct request *request, int status, const struct http_header *headers,
                      size_t n, char *body, size_t len)
 {

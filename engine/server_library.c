@@ -80,6 +80,7 @@ static void *on_line(void *cls, const char *target, struct MHD_Connection *mhd)
     return request_new(connection, target);
 }
 
+/* NOLINTNEXTLINE(readability-function-size): the library calls it */
 static enum MHD_Result on_field(void *cls, enum MHD_ValueKind kind, const char *name,
                                 size_t name_len, const char *value, size_t value_len)
 {
@@ -184,7 +185,8 @@ static void take_end(struct request *request)
     request_tell(request);
 }
 
-/* Called at the head's end, with each piece of the body, and at the request's end. */
+/* Called at the head's end, with each piece of the body, and at the request's end.
+ * NOLINTNEXTLINE(readability-function-size): the library calls it */
 static enum MHD_Result on_access(void *cls, struct MHD_Connection *mhd, const char *url,
                                  const char *method, const char *version, const char *bytes,
                                  size_t *len, void **context)
@@ -250,9 +252,10 @@ static size_t on_unescape(void *cls, struct MHD_Connection *mhd, char *text)
 static void on_panic(void *cls, const char *file, unsigned line, const char *reason)
 {
     (void)cls;
-    fprintf(stderr,
-            "{\"level\":\"error\",\"event\":\"panic\",\"message\":\"microhttpd %s:%u: %s\"}\n",
-            file, line, reason ? reason : "");
+    (void)fprintf(
+        stderr,
+        "{\"level\":\"error\",\"event\":\"panic\",\"message\":\"microhttpd %s:%u: %s\"}\n",
+        file, line, reason ? reason : "");
     abort();
 }
 
