@@ -130,6 +130,8 @@ end
 
 -- One loop; where the stream stands is which block is open.
 local function stream(upstream, reply)
+  local body = chat.whole_instead(upstream, RAW_INPUT)
+  if body then return decode(body, reply) end
   local state = { usage = {} }
   for name, data, bytes in upstream:sse() do
     if type(data) ~= "table" then

@@ -13,21 +13,22 @@ local RAW_ARGS = { raw = { args = true } }
 -- Answers ------------------------------------------------------------------------
 
 -- Thoughts are counted apart from what is said, save where the total shows that they are not.
-local function output_tokens(seen)
+-- Before the end, no number is not zero.
+local function output_tokens(seen, ended)
   local said, thought = seen.candidatesTokenCount, seen.thoughtsTokenCount or 0
-  if not said then return thought > 0 and thought or seen.promptTokenCount and 0 end
-  local total = (seen.promptTokenCount or 0) + said
-  return seen.totalTokenCount == total and said or said + thought
+  if not said then return (thought > 0 or ended) and thought or nil end
+  return seen.totalTokenCount == seen.promptTokenCount + said and said or said + thought
 end
 
-local function usage(seen, said, reply)
-  if type(said) ~= "table" then return end
-  for name, value in pairs(said) do
+local function usage(body, reply, state)
+  local seen = state.usage
+  for name, value in pairs(chat.table_or_empty(body.usageMetadata)) do
     if type(value) == "number" then seen[name] = value end
   end
   if not seen.promptTokenCount then return end
   reply:usage {
-    input_tokens = seen.promptTokenCount, output_tokens = output_tokens(seen),
+    input_tokens = seen.promptTokenCount,
+    output_tokens = output_tokens(seen, state.reason or state.refused),
     cache_read_tokens = seen.cachedContentTokenCount or 0,
     reasoning_tokens = seen.thoughtsTokenCount,
   }
@@ -80,7 +81,7 @@ local function piece(body, reply, state)
   else
     state.refused = refuse(body.promptFeedback, reply) or state.refused
   end
-  usage(state.usage, body.usageMetadata, reply)
+  usage(body, reply, state)
 end
 
 local function new_state()
@@ -92,7 +93,7 @@ local function read(body, reply, state)
   state.shaped = state.shaped or choices.needed(body)
   if not state.shaped then return piece(body, reply, state) end
   if chat.given(body.error) then chat_errors.raise(body) end
-  usage(state.usage, body.usageMetadata, reply)
+  usage(body, reply, state)
   choices.chunk(body, reply)
 end
 
@@ -112,7 +113,7 @@ local function decode(body, reply)
     return finish(reply, state)
   end
   if choices.needed(body) then
-    usage(state.usage, body.usageMetadata, reply)
+    usage(body, reply, state)
     return choices.completion(body, reply)
   end
   piece(body, reply, state)
@@ -129,12 +130,8 @@ local function reread(data, bytes)
 end
 
 local function stream(upstream, reply)
-  local kind = upstream:header("content-type") or ""
-  if kind:find("application/json", 1, true) then
-    local text, err = upstream:body()
-    if not text then error(err, 0) end
-    return decode(json.decode(text, RAW_ARGS), reply)
-  end
+  local body = chat.whole_instead(upstream, RAW_ARGS)
+  if body then return decode(body, reply) end
   local state = new_state()
   for _, data, bytes in upstream:sse() do
     if type(data) ~= "table" then

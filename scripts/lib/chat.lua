@@ -119,6 +119,16 @@ function chat.stream(upstream, reply)
   end
 end
 
+--- The whole answer that some give where a stream was asked for; nil where a stream came.
+function chat.whole_instead(upstream, options)
+  local media_type = upstream:header("content-type") or ""
+  if not media_type:lower():find("application/json", 1, true) then return nil end
+  local body, err = upstream:json(options)
+  if type(body) == "table" then return body end
+  if err then error(fault.of(err), 0) end
+  fault.raise("invalid_response", "The provider's answer is no object.")
+end
+
 --- The data of one server-sent event, decoded again with `options`: for readers that need the
 --- text of a member as it came.
 function chat.reread(bytes, options)

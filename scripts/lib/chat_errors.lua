@@ -30,6 +30,7 @@ local KIND_BY_WORD = {
   overloaded_error                = "overloaded",
   engine_overloaded               = "overloaded",
   engine_overloaded_error         = "overloaded",
+  server_overloaded               = "overloaded",
   service_unavailable             = "overloaded",
   service_unavailable_error       = "overloaded",
   timeout                         = "timeout",

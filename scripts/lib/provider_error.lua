@@ -83,7 +83,8 @@ function provider_error.fault(status, body, kind, more, options)
   local err = fault.new(kind or usual,
     provider_error.message(kind or usual, problem.message, options.secret), more)
   if not kind or kind == usual then err.again = again or err.again end
-  err.upstream_status, err.retry_after, err.sent = status, options.retry_after, true
+  err.upstream_status, err.sent = status, true
+  err.retry_after = options.retry_after or err.retry_after -- Google's is in the body
   err.exhausted = err.exhausted or status == 402
   err.detail = provider_error.clean(problem.message, options.secret)
   pass_on(err, status, problem)

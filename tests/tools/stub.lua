@@ -2,6 +2,7 @@
 -- two replies, one that writes down the verbs and the real one with a client that listens.
 
 local json = require "engine.json"
+local usage = require "lib.usage"
 
 local stub = {}
 
@@ -175,6 +176,7 @@ for _, verb in ipairs(VERBS) do
       line = line .. " " .. written(more)
     end
     self.lines[#self.lines + 1] = line
+    if verb == "usage" then usage.merge(self.usage_total, value) end
   end
 end
 
