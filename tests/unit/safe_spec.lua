@@ -131,7 +131,7 @@ describe("what would not end", function()
     local before = os.clock()
     local ok, err = pcall(f, ...)
     assert.is_false(ok)
-    assert.is_true(os.clock() - before < 0.05, "took " .. os.clock() - before)
+    assert.is_true(os.clock() - before < 1, "took " .. os.clock() - before)
     return err
   end
 
