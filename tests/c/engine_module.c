@@ -7,10 +7,6 @@
 #include "lua_engine.h"
 #include "lua_safe.h"
 
-#pragma weak luaopen_engine_clock
-#pragma weak luaopen_engine_crypto
-#pragma weak luaopen_engine_tokens
-
 int luaopen_engine(lua_State *L);
 
 static int open_safe_string(lua_State *L)
@@ -30,7 +26,6 @@ __attribute__((visibility("default"))) int luaopen_engine(lua_State *L)
     lua_getglobal(L, "package");
     lua_getfield(L, -1, "preload"); /* package preload */
     for (const luaL_Reg *module = modules; module->name; module++) {
-        if (!module->func) continue;
         lua_pushcfunction(L, module->func);
         lua_setfield(L, -2, module->name);
     }
