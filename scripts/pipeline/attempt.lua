@@ -3,7 +3,6 @@
 local fault = require "lib.fault"
 local guard = require "engine.guard"
 local http = require "engine.http"
-local journal = require "engine.journal"
 local json = require "engine.json"
 local observe = require "pipeline.observe"
 local provider_error = require "lib.provider_error"
@@ -98,7 +97,7 @@ end
 
 -- No call a provider may see is without a line.
 local function intend(call, dep)
-  local ok, err = journal.append(rows.intent(call, dep))
+  local ok, err = rows.intend(call, dep)
   if ok then return end
   fault.raise("ledger_unavailable", "The usage journal cannot be written.", {
     detail = type(err) == "table" and err.message or tostring(err),

@@ -1,7 +1,6 @@
 -- What a request came to: cost, one journal line, one log line, one set of metrics.
 
 local hooks = require "lib.hooks"
-local journal = require "engine.journal"
 local log = require "engine.log"
 local metrics = require "lib.metrics"
 local money = require "lib.money"
@@ -234,11 +233,11 @@ local LEVEL = { internal_error = "error", upstream_error = "warn" }
 local function write_log(call, reply, facts)
   local level = LEVEL[facts.outcome] or "info"
   if call.quiet and facts.outcome == "ok" then level = "debug" end
-  log[level]("request", rows.log(call, reply, facts))
+  rows.log(level, call, reply, facts)
 end
 
 local function write_journal(call, reply, facts)
-  local ok, err = journal.append(rows.usage(call, reply, facts))
+  local ok, err = rows.usage(call, reply, facts)
   if ok then return end
   log.error("journal", {
     request_id = call.id, message = type(err) == "table" and err.message or tostring(err),

@@ -1,165 +1,168 @@
--- What a request leaves in writing: its journal lines and its log line. Numbers and names only;
+-- What a request leaves in writing: its journal lines and its log line. Names and numbers only;
 -- never a key, never a prompt.
 
+local journal = require "engine.journal"
 local json = require "engine.json"
-local time = require "engine.time"
+local log = require "engine.log"
 
 local rows = {}
 
 local text = json.encode
 
--- The part of a line that one deployment's requests share.
+local INTENT = '{"type":"intent","id":"%s","attempt":%d%s,"ts":%t}'
+
+local USAGE = '{"type":"usage","id":"%s","ts":%t%s%s,"attempts":%s,"tokens":{"input":%d,'
+  .. '"output":%d,"cache_read":%d,"cache_write":%d,"cache_write_1h":%d,"reasoning":%d},'
+  .. '"cost_nano":%d,"estimated":%b,"status":%d,"outcome":"%s","stream":%b,"ttft_ms":%f,'
+  .. '"duration_ms":%f,"generation":%d,"finish":%q,"error":%q%s}'
+
+local REQUEST = '"request_id":"%s","dialect":"%s","method":%q,"path":%q,"peer":%q,"status":%d,'
+  .. '"outcome":"%s","duration_ms":%f,"client":%q,"key_id":%q,"team":%q,'
+  .. '"config_generation":%d%s'
+
+local ANSWERED = REQUEST .. '%s,"attempts":%s,"stream":%b,"ttft_ms":%f,"overhead_us":%d,'
+  .. '"tokens":{"in":%d,"out":%d,"cache_read":%d,"cache_write":%d,"reasoning":%d},'
+  .. '"cost_usd":%s,"estimated":%b,"finish":%q,"bytes_in":%d,"user":%q'
+
+-- Parts that many requests share -------------------------------------------------------------
+
+-- Of one deployment's.
 local function deployment(cfg, dep)
   local known = cfg.runtime.fragments
   local fragment = known[dep]
   if not fragment then
-    fragment = ',"deployment":' .. text(dep.name) .. ',"provider":' .. text(dep.provider.name)
-      .. ',"upstream_model":' .. text(dep.model)
+    fragment = {
+      name = text(dep.name),
+      all = ',"deployment":' .. text(dep.name) .. ',"provider":' .. text(dep.provider.name)
+        .. ',"upstream_model":' .. text(dep.model),
+    }
     known[dep] = fragment
   end
   return fragment
 end
 
---- Before a call leaves.
-function rows.intent(call, dep)
-  return '{"type":"intent","id":"' .. call.id .. '","attempt":' .. #call.attempts
-    .. deployment(call.cfg, dep) .. ',"ts":"' .. time.iso() .. '"}'
+local function fragments(call, group)
+  local key = call.key
+  local model = text(call.model:sub(1, 256))
+  return {
+    journal = ',"key":' .. text(key.name) .. ',"tags":' .. text(key.tags) .. ',"dialect":"'
+      .. call.dialect .. '","group":' .. text(group.name) .. ',"model":' .. model,
+    log = ',"group":' .. text(group.name) .. ',"requested_model":' .. model,
+  }
 end
 
--- The part that all requests of one key for one model share.
+local MOST = 1000 -- names of models remembered a key
+
+-- Of one key's for one model that one group served.
 local function asked(call)
-  local key, known = call.key, call.cfg.runtime.asked
-  local mine = known[key]
-  if not mine or mine.count > 1000 then
-    mine = { count = 0 }
-    known[key] = mine
+  local group, known = call.served or call.group, call.cfg.runtime.asked
+  local mine = known[call.key]
+  if not mine or mine.count >= MOST then
+    mine = { count = 0, groups = {} }
+    known[call.key] = mine
   end
-  local group = call.served or call.group
-  local name = call.model .. "\0" .. group.name
-  local fragment = mine[name]
-  if not fragment then
-    fragment = ',"key":' .. text(key.name) .. ',"tags":' .. text(key.tags)
-      .. ',"dialect":"' .. call.dialect .. '","group":' .. text(group.name)
-      .. ',"model":' .. text(call.model:sub(1, 256))
-    mine[name], mine.count = fragment, mine.count + 1
+  local of_group = mine.groups[group]
+  if not of_group then
+    of_group = {}
+    mine.groups[group] = of_group
   end
-  return fragment
+  local found = of_group[call.model]
+  if not found then
+    found = fragments(call, group)
+    of_group[call.model], mine.count = found, mine.count + 1
+  end
+  return found
 end
 
-local function whole(n)
-  return n and ("%d"):format(n) or "null"
+-- Parts of one request -----------------------------------------------------------------------
+
+-- `reason` names what failed; suspected_extra is what an unanswered try may have cost.
+local function one(try, name, reason)
+  local more = try.kind and ',"' .. reason .. '":"' .. try.kind .. '"' or ""
+  if try.suspected then
+    more = more .. (',"suspected_extra":{"input":%d}'):format(try.suspected)
+  end
+  return '{"deployment":' .. name .. ',"status":' .. (try.status or "null") .. ',"ms":'
+    .. math.floor((try.ms or 0) * 10) / 10 .. more .. "}"
 end
 
--- Also the attempts that may have been billed without an answer (suspected_extra).
-local function attempts(call)
+local function attempts(call, reason)
+  local tries = call.attempts
+  if #tries == 1 then
+    return "[" .. one(tries[1], deployment(call.cfg, call.dep).name, reason) .. "]"
+  end
   local out = {}
-  for i, one in ipairs(call.attempts) do
-    out[i] = '{"deployment":' .. text(one.deployment) .. ',"status":' .. whole(one.status)
-      .. ',"ms":' .. ("%.1f"):format(one.ms or 0)
-      .. (one.kind and ',"kind":"' .. one.kind .. '"' or "")
-      .. (one.suspected and ',"suspected_extra":{"input":' .. whole(one.suspected) .. "}" or "")
-      .. "}"
-  end
+  for i, try in ipairs(tries) do out[i] = one(try, text(try.deployment), reason) end
   return "[" .. table.concat(out, ",") .. "]"
 end
 
-local function tokens(total)
-  return '{"input":' .. whole(total.input_tokens or 0)
-    .. ',"output":' .. whole(total.output_tokens or 0)
-    .. ',"cache_read":' .. whole(total.cache_read_tokens or 0)
-    .. ',"cache_write":' .. whole(total.cache_write_tokens or 0)
-    .. ',"cache_write_1h":' .. whole(total.cache_write_1h_tokens or 0)
-    .. ',"reasoning":' .. whole(total.reasoning_tokens or 0) .. "}"
+local PROBLEM = { "kind", "code", "message", "detail", "upstream_status", "trace" }
+
+local function problem(err)
+  if not err then return "" end
+  return ',"error":' .. text(json.object(PROBLEM, {
+    kind = err.kind, code = err.code, message = err.message, detail = err.detail,
+    trace = err.trace, upstream_status = err.upstream_status,
+  }))
+end
+
+local function short(value, most)
+  return value and #value > most and value:sub(1, most) or value
 end
 
 local function milliseconds(seconds)
-  return seconds and ("%.1f"):format(seconds * 1000) or "null"
+  return seconds and seconds * 1000
 end
 
-local function quoted(value)
-  return value and text(value) or "null"
+-- The lines ----------------------------------------------------------------------------------
+
+--- Before a call leaves. true | nil, err
+function rows.intend(call, dep)
+  return journal.row(INTENT, call.id, #call.attempts, deployment(call.cfg, dep).all)
 end
 
 --- One line for a request that reached dispatch. `facts` is what observe found out.
+--- true | nil, err
 function rows.usage(call, reply, facts)
-  local cfg, total = call.cfg, reply.usage_total
-  local dep = call.dep and deployment(cfg, call.dep)
-    or ',"deployment":null,"provider":null,"upstream_model":null'
-  return '{"type":"usage","id":"' .. call.id .. '","ts":"' .. time.iso() .. '"' .. asked(call)
-    .. dep .. ',"attempts":' .. attempts(call) .. ',"tokens":' .. tokens(total)
-    .. ',"cost_nano":' .. whole(facts.cost) .. ',"estimated":' .. tostring(facts.estimated)
-    .. ',"status":' .. whole(facts.status) .. ',"outcome":"' .. facts.outcome
-    .. '","stream":' .. tostring(call.stream) .. ',"ttft_ms":' .. milliseconds(facts.ttft)
-    .. ',"duration_ms":' .. milliseconds(facts.duration)
-    .. ',"generation":' .. whole(cfg.runtime.generation)
-    .. ',"finish":' .. quoted(reply.finish_reason)
-    .. ',"error":' .. quoted(call.fault and call.fault.code)
-    .. (total.odd and ',"odd_usage":true' or "") .. "}"
+  local total, dep = reply.usage_total, call.dep
+  return journal.row(USAGE, call.id, asked(call).journal,
+    dep and deployment(call.cfg, dep).all or ',"deployment":null,"provider":null',
+    attempts(call, "kind"), total.input_tokens or 0, total.output_tokens or 0,
+    total.cache_read_tokens or 0, total.cache_write_tokens or 0,
+    total.cache_write_1h_tokens or 0, total.reasoning_tokens or 0, facts.cost,
+    facts.estimated, facts.status, facts.outcome, call.stream, milliseconds(facts.ttft),
+    milliseconds(facts.duration), call.cfg.runtime.generation, reply.finish_reason,
+    call.fault and call.fault.code, total.odd and ',"odd_usage":true' or "")
 end
 
-local function problem(err)
-  if not err then return nil end
-  return {
-    kind = err.kind, code = err.code, message = err.message, detail = err.detail,
-    trace = err.trace, upstream_status = err.upstream_status,
-  }
+-- What every request's line begins with.
+local function head(call, facts)
+  local request, key = call.request, call.key
+  return call.id, call.dialect, short(request.method, 16), short(request.path, 80),
+    request.peer, facts.status, facts.outcome, milliseconds(facts.duration),
+    short(request:header("user-agent"), 80), key and key.name, key and key.tags.team,
+    call.cfg.runtime.generation, problem(call.fault)
 end
 
-local function shown_tokens(total)
-  return {
-    ["in"] = total.input_tokens or 0, out = total.output_tokens or 0,
-    cache_read = total.cache_read_tokens, cache_write = total.cache_write_tokens,
-    reasoning = total.reasoning_tokens,
-  }
+-- The log line of a request for which a model group was chosen.
+local function answered(level, call, reply, facts)
+  local total, dep = reply.usage_total, call.dep
+  local id, dialect, method, path, peer, status, outcome, ms, client, key, team, generation,
+    err = head(call, facts)
+  log.row(level, "request", ANSWERED, id, dialect, method, path, peer, status, outcome, ms,
+    client, key, team, generation, err,
+    asked(call).log .. (dep and deployment(call.cfg, dep).all or ""),
+    attempts(call, "reason"), call.stream, milliseconds(facts.ttft),
+    facts.overhead and math.floor(facts.overhead * 1e6 + 0.5), total.input_tokens or 0,
+    total.output_tokens or 0, total.cache_read_tokens or 0, total.cache_write_tokens or 0,
+    total.reasoning_tokens or 0, facts.dollars or "null", facts.estimated,
+    reply.finish_reason, #call.doc, short(call.user, 64))
 end
 
-local function short(value)
-  return value and value:sub(1, 80) or nil
-end
-
-local function tried(call)
-  local out = {}
-  for i, one in ipairs(call.attempts) do
-    out[i] = {
-      deployment = one.deployment, status = one.status, reason = one.kind,
-      ms = math.floor((one.ms or 0) * 10) / 10,
-    }
-  end
-  return #out > 0 and out or nil
-end
-
-local function rounded(seconds, unit)
-  return seconds and math.floor(seconds * unit + 0.5) or nil
-end
-
--- What is known once a model group was chosen.
-local function add_answer(fields, call, reply, facts)
-  local dep = call.dep
-  fields.group = (call.served or call.group).name
-  fields.requested_model = call.model:sub(1, 128)
-  fields.attempts, fields.stream = tried(call), call.stream
-  fields.ttft_ms, fields.overhead_us = rounded(facts.ttft, 1e3), rounded(facts.overhead, 1e6)
-  fields.tokens, fields.cost_usd = shown_tokens(reply.usage_total), facts.dollars
-  fields.estimated = facts.estimated or nil
-  fields.finish, fields.bytes_in = reply.finish_reason, #call.doc
-  if not dep then return end
-  fields.deployment, fields.provider = dep.name, dep.provider.name
-  fields.upstream_model = dep.model
-end
-
---- The fields of the one log line of a request.
-function rows.log(call, reply, facts)
-  local fields = {
-    request_id = call.id, dialect = call.dialect, method = call.request.method,
-    path = short(call.request.path), peer = call.request.peer, status = facts.status,
-    outcome = facts.outcome, duration_ms = rounded(facts.duration, 1e3),
-    client = short(call.request:header("user-agent")), error = problem(call.fault),
-    config_generation = call.cfg.runtime.generation,
-  }
-  local key = call.key
-  if key then fields.key_id, fields.team = key.name, key.tags.team end
-  if call.group then add_answer(fields, call, reply, facts) end
-  return fields
+--- The one log line of a request.
+function rows.log(level, call, reply, facts)
+  if call.group then return answered(level, call, reply, facts) end
+  log.row(level, "request", REQUEST, head(call, facts))
 end
 
 return rows

@@ -106,8 +106,38 @@ local function metric_of(w)
   return metric
 end
 
+-- engine/lua_row.h: a format and values as one line of JSON.
+local function row(format, ...)
+  local values, at = { ... }, 0
+  local function next_value(kind)
+    if kind == "t" then return '"2027-01-15T08:00:00.000Z"' end
+    at = at + 1
+    local value = values[at]
+    if kind == "s" then return assert(value, "no text for a row") end
+    if kind == "b" then return value and "true" or "false" end
+    if value == nil then return "null" end
+    if kind == "q" then return json.encode(value) end
+    return kind == "d" and ("%d"):format(value) or ("%.1f"):format(value)
+  end
+  return (format:gsub("%%(%a)", next_value))
+end
+
+local function journal_of(w)
+  local journal = {}
+  function journal.append(line)
+    w.journal[#w.journal + 1] = json.decode(line)
+    return not w.journal_fails or nil, { message = "the disk is full" }
+  end
+  function journal.row(...) return journal.append(row(...)) end
+  return journal
+end
+
 local function log_of(w)
   local log = { secret = function() end }
+  function log.row(level, event, ...)
+    local fields = assert(json.decode("{" .. row(...) .. "}"))
+    w.log[#w.log + 1] = { level = level, event = event, fields = fields }
+  end
   for _, level in ipairs { "debug", "info", "warn", "error" } do
     log[level] = function(event, fields)
       json.encode(fields) -- what cannot be encoded cannot be logged
@@ -309,12 +339,7 @@ local function stubs(w)
     time = time_of(w), shared = shared_of(w), metric = metric_of(w), log = log_of(w),
     crypto = crypto_of(), http = http_of(w), guard = { call = guard_call },
     tokens = { count = function(text) return math.ceil(#text / 4), false end },
-    journal = {
-      append = function(line)
-        w.journal[#w.journal + 1] = json.decode(line)
-        return not w.journal_fails or nil, { message = "the disk is full" }
-      end,
-    },
+    journal = journal_of(w),
     vm = { is_operator = function() return false end },
   }
   for name, module in pairs(loaded) do package.loaded["engine." .. name] = module end
