@@ -35,9 +35,10 @@ static struct doc *doc_of(lua_State *L, int index)
 static struct doc *check_doc(lua_State *L)
 {
     struct doc *doc = doc_of(L, 1);
-    if (!doc) luaL_typerror(L, 1, "document");
-    if (!doc->bytes) luaL_error(L, "the document was handed over");
-    return doc;
+    if (doc && doc->bytes) return doc;
+    if (doc) luaL_error(L, "the document was handed over");
+    luaL_typerror(L, 1, "document");
+    return NULL;
 }
 
 /* The same, with its index. */
@@ -254,6 +255,83 @@ static int doc_bytes(lua_State *L)
     return 1;
 }
 
+/* The first element of the array that `in` is. */
+static bool first_element(const char *text, const struct json_member *in,
+                          struct json_member *found)
+{
+    struct json_reader reader;
+
+    json_begin(&reader, text + in->value, in->value_len, &json_answer_limits);
+    if (json_next(&reader) != JSON_ARRAY) return false;
+    enum json_token token = json_next(&reader);
+    if (token == JSON_CLOSE || token == JSON_BAD) return false;
+    bool quoted = token == JSON_STRING;
+    const char *from = reader.from - quoted;
+    bool nested = token == JSON_OBJECT || token == JSON_ARRAY;
+    if (nested && json_skip(&reader) != JSON_CLOSE) return false;
+    const char *to = nested ? reader.at : reader.to + quoted;
+    *found = (struct json_member){.value = (uint32_t)(from - text),
+                                  .value_len = (uint32_t)(to - from),
+                                  .type = (unsigned char)token};
+    return true;
+}
+
+/* Follow one path from the top. False: there is nothing. */
+static bool follow(const struct doc *doc, const char *path, struct json_member *at)
+{
+    const char *dot = strchrnul(path, '.');
+    const struct json_member *top =
+        json_index_find(&doc->index, doc->bytes, path, (size_t)(dot - path));
+
+    if (!top) return false;
+    *at = *top;
+    while (*dot) {
+        struct json_member in = *at;
+        const char *name = dot + 1;
+        dot = strchrnul(name, '.');
+        size_t len = (size_t)(dot - name);
+        bool found = in.type == JSON_ARRAY
+                         ? len == 1 && *name == '0' && first_element(doc->bytes, &in, at)
+                         : json_find(doc->bytes, &in, name, len, at);
+        if (!found) return false;
+    }
+    return true;
+}
+
+/* value | nil, … = doc:at(path, …): what stands at "usage.prompt_tokens" or
+ * "choices.0.finish_reason" (0 is the only element it knows), without the tables on the way. */
+static int doc_at(lua_State *L)
+{
+    struct doc *doc = check_indexed(L);
+    int paths = lua_gettop(L);
+    struct json_member at;
+
+    luaL_checkstack(L, paths, "too many paths");
+    for (int i = 2; i <= paths; i++) {
+        if (follow(doc, luaL_checkstring(L, i), &at)) {
+            if (push_value(L, doc->bytes + at.value, at.value_len, 0) == 2) lua_pop(L, 1);
+        } else {
+            lua_pushnil(L);
+        }
+    }
+    return paths - 1;
+}
+
+/* bool = doc:is_empty(name): [] or {} */
+static int doc_is_empty(lua_State *L)
+{
+    struct doc *doc = check_indexed(L);
+    struct json_member space;
+    const struct json_member *member = find(L, doc, &space);
+    struct json_reader reader;
+
+    if (!member || (member->type != JSON_ARRAY && member->type != JSON_OBJECT)) return 0;
+    json_begin(&reader, doc->bytes + member->value, member->value_len, &json_answer_limits);
+    (void)json_next(&reader);
+    lua_pushboolean(L, json_next(&reader) == JSON_CLOSE);
+    return 1;
+}
+
 static int doc_len(lua_State *L)
 {
     lua_pushnumber(L, (lua_Number)check_doc(L)->len);
@@ -330,7 +408,7 @@ static int doc_splice(lua_State *L)
     struct doc *made = push_doc(L); /* doc t edits made */
     struct buf out;
     buf_init(&out, UINT32_MAX - 1);
-    if (!json_splice(&doc->index, doc->bytes, doc->len, edits, n, &out))
+    if (!json_splice(&doc->index, doc->bytes, edits, n, &out))
         return luaL_error(L, "not enough memory");
     made->bytes = buf_take(&out, &made->len);
     tell_collector(L, made->len);
@@ -342,10 +420,11 @@ static int doc_splice(lua_State *L)
 
 void lua_doc_open(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"bytes", doc_bytes}, {"decode", doc_decode},
-                                       {"get", doc_get},     {"number_text", doc_number_text},
-                                       {"raw", doc_raw},     {"splice", doc_splice},
-                                       {"type", doc_type},   {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"at", doc_at},         {"bytes", doc_bytes},
+                                       {"decode", doc_decode}, {"is_empty", doc_is_empty},
+                                       {"get", doc_get},       {"number_text", doc_number_text},
+                                       {"raw", doc_raw},       {"splice", doc_splice},
+                                       {"type", doc_type},     {NULL, NULL}};
     static const luaL_Reg meta[] = {{"__gc", doc_gc}, {"__len", doc_len}, {NULL, NULL}};
     lua_pushlightuserdata(L, (void *)&DOC_META);
     lua_newtable(L); /* key meta */

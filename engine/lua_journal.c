@@ -7,6 +7,7 @@
 #include "journal.h"
 #include "lua_context.h"
 #include "lua_engine.h"
+#include "lua_row.h"
 
 static int push_failure(lua_State *L, const char *message)
 {
@@ -34,10 +35,26 @@ static int l_append(lua_State *L)
     return 1;
 }
 
+/* true | nil, err = row(format, …): append() of a row (lua_row.h) */
+static int l_row(lua_State *L)
+{
+    size_t len;
+    struct journal *journal = lua_context_of(L)->journal;
+    const char *line = lua_row_write(L, 1, &len);
+
+    if (!journal) return push_failure(L, "there is no journal here");
+    if (!journal_append(journal, line, len))
+        return push_failure(L, "the journal's spool is full");
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
 int luaopen_engine_journal(lua_State *L)
 {
     lua_newtable(L);
     lua_pushcfunction(L, l_append);
     lua_setfield(L, -2, "append");
+    lua_pushcfunction(L, l_row);
+    lua_setfield(L, -2, "row");
     return 1;
 }

@@ -9,6 +9,7 @@
 #include "lua_context.h"
 #include "lua_engine.h"
 #include "lua_json.h"
+#include "lua_row.h"
 
 /* Members that every line has already. */
 static const char *const OURS[] = {"ts", "level", "event"};
@@ -93,6 +94,21 @@ static int l_error(lua_State *L)
     return write_event(L, LOG_ERROR);
 }
 
+/* log.row(level, event, format, …): members as a row (lua_row.h), for what is written often. */
+static int l_row(lua_State *L)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error", NULL};
+    enum log_level level = (enum log_level)luaL_checkoption(L, 1, NULL, levels);
+    const char *event = luaL_checkstring(L, 2);
+    struct log *log = lua_context_of(L)->log;
+    size_t len;
+
+    if (!log || !log_wants(log, level)) return 0;
+    const char *members = lua_row_write(L, 3, &len);
+    log_fields(log, level, event, members, len);
+    return 0;
+}
+
 /* log.secret(value): whatever holds it is printed without it, from now on. */
 static int l_secret(lua_State *L)
 {
@@ -107,8 +123,8 @@ static int l_secret(lua_State *L)
 int luaopen_engine_log(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"debug", l_debug}, {"info", l_info},     {"warn", l_warn},
-        {"error", l_error}, {"secret", l_secret}, {NULL, NULL},
+        {"debug", l_debug}, {"info", l_info},     {"warn", l_warn}, {"error", l_error},
+        {"row", l_row},     {"secret", l_secret}, {NULL, NULL},
     };
 
     lua_newtable(L);

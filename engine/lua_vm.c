@@ -20,6 +20,7 @@ enum {
     CEILING = 128 << 20,
     LOAD_CEILING = 64 << 20,
     MAX_SECRET_FILE = 64 << 10,
+    GC_PAUSE = 400, /* per cent: a state is a megabyte, its collection a fifth of Lua's time */
 };
 
 /* ---- memory: LuaJIT's own allocator, counted and capped ---- */
@@ -429,6 +430,7 @@ struct vm *vm_load(struct lua_context *context, struct bundle *files, char **err
     }
     vm->serve_ref = luaL_ref(vm->L, LUA_REGISTRYINDEX);
     lua_gc(vm->L, LUA_GCCOLLECT, 0);
+    lua_gc(vm->L, LUA_GCSETPAUSE, GC_PAUSE);
     return vm;
 }
 

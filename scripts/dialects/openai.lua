@@ -39,7 +39,7 @@ local function check_messages(doc)
     refuse("missing_required_parameter", "messages", "is required: a list of messages.")
   end
   if kind ~= "array" then refuse("invalid_type", "messages", "must be an array.") end
-  if doc:raw("messages"):find("^%[%s*%]$") then
+  if doc:is_empty("messages") then
     refuse("invalid_value", "messages", "must not be empty.")
   end
 end

@@ -296,18 +296,12 @@ function Reply:chunk(t, bytes)
   if reason then self:finish(reason) end
 end
 
--- A finish reason out of bytes nobody decodes: in a JSON text the quoted name with a colon
--- cannot stand inside a string, where its quotes would be escaped.
-local function finish_of(doc)
-  local choices = doc:raw("choices")
-  return choices and choices:match('"finish_reason"%s*:%s*"([^"]*)"')
-end
-
+-- The few members that accounting needs; nobody decodes the rest.
 local function note_doc(self, doc)
-  local counts = doc:get("usage")
-  if type(counts) == "table" then self:usage(usage.from_openai(counts)) end
-  self.model = text_of(doc:get("model"))
-  self.finish_reason = finish_of(doc)
+  local counts = usage.from_doc(doc)
+  if counts then self:usage(counts) end
+  local model, reason = doc:at("model", "choices.0.finish_reason")
+  self.model, self.finish_reason = text_of(model), text_of(reason)
   self.seen = #doc
   self.ready = doc
 end

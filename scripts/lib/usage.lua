@@ -43,22 +43,37 @@ local function details(value)
   return type(value) == "table" and value or {}
 end
 
---- OpenAI's `usage` object in our shape.
-function usage.from_openai(u)
-  local input, output = known(u.prompt_tokens), known(u.completion_tokens)
-  local prompt = details(u.prompt_tokens_details)
-  local reasoning = known(details(u.completion_tokens_details).reasoning_tokens)
-  -- Some count reasoning beside completion_tokens (xAI): the total tells.
+-- The counts in our shape. Some count reasoning beside completion_tokens: the total tells.
+local function shape(input, output, total, read, write, reasoning)
   if reasoning and reasoning > 0 and input and output
-    and u.total_tokens == input + output + reasoning then
+    and total == input + output + reasoning then
     output = output + reasoning
   end
   return {
     input_tokens = input, output_tokens = output, reasoning_tokens = reasoning,
-    cache_read_tokens = known(prompt.cached_tokens) or known(u.prompt_cache_hit_tokens)
-      or known(u.cached_tokens),
-    cache_write_tokens = known(prompt.cache_write_tokens),
+    cache_read_tokens = read, cache_write_tokens = write,
   }
+end
+
+--- OpenAI's `usage` object in our shape.
+function usage.from_openai(u)
+  local prompt = details(u.prompt_tokens_details)
+  return shape(known(u.prompt_tokens), known(u.completion_tokens), u.total_tokens,
+    known(prompt.cached_tokens) or known(u.prompt_cache_hit_tokens) or known(u.cached_tokens),
+    known(prompt.cache_write_tokens),
+    known(details(u.completion_tokens_details).reasoning_tokens))
+end
+
+--- The same, read from a whole answer without decoding it; nil where it has none.
+function usage.from_doc(doc)
+  if doc:type("usage") ~= "object" then return nil end
+  local input, output, total, read, hit, cached, write, reasoning = doc:at(
+    "usage.prompt_tokens", "usage.completion_tokens", "usage.total_tokens",
+    "usage.prompt_tokens_details.cached_tokens", "usage.prompt_cache_hit_tokens",
+    "usage.cached_tokens", "usage.prompt_tokens_details.cache_write_tokens",
+    "usage.completion_tokens_details.reasoning_tokens")
+  return shape(known(input), known(output), total, known(read) or known(hit) or known(cached),
+    known(write), known(reasoning))
 end
 
 return usage

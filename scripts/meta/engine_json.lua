@@ -92,6 +92,17 @@ function Document:decode(options) end
 ---@return string
 function Document:bytes() end
 
+---What stands at each path, without the tables on the way: names joined by dots, `0` for the first
+---element of an array. `local n, why = doc:at("usage.total_tokens", "choices.0.finish_reason")`
+---@param ... string
+---@return any ...  as get() gives it; nil where there is nothing
+function Document:at(...) end
+
+---Is this member [] or {}?
+---@param name string
+---@return boolean?  nil: neither an array nor an object
+function Document:is_empty(name) end
+
 ---A new document with some members changed; all other bytes stay as they are. A path of two
 ---names edits inside a member.
 ---```lua
