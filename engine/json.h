@@ -136,6 +136,7 @@ struct json_index {
     struct json_member *members; /* owned; in the text's order */
     size_t count, cap;
     uint32_t open, close; /* the object's braces */
+    uint32_t size;        /* of the whole text */
 };
 
 /* Check the text and index its top-level members. It must be an object whose names differ
@@ -181,7 +182,7 @@ struct json_edit {
  * object, is made anew where something is set in it. Edits of one parent must stand together,
  * differ, and not edit the parent as a whole too. False: no memory, or the buffer's limit; then
  * `out` is as it was. */
-bool json_splice(const struct json_index *index, const char *text, size_t len,
+bool json_splice(const struct json_index *index, const char *text,
                  const struct json_edit *edits, size_t n, struct buf *out)
     __attribute__((warn_unused_result));
 

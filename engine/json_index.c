@@ -118,9 +118,8 @@ static void duplicate_error(const char *text, const struct name *name, struct js
 static bool names_differ(const struct json_index *index, const char *text,
                          struct json_error *error)
 {
-    struct name few[FEW], *names = few;
-    if (index->count < 2) return true;
-    if (index->count > FEW) names = malloc(index->count * sizeof(*names));
+    struct name few[FEW];
+    struct name *names = index->count > FEW ? malloc(index->count * sizeof(*names)) : few;
     if (!names) {
         *error = (struct json_error){.code = JSON_NO_MEMORY, .message = "out of memory"};
         return false;
@@ -135,7 +134,7 @@ static bool names_differ(const struct json_index *index, const char *text,
     while (i < index->count && compare_names(&names[i - 1], &names[i]) != 0) {
         i++;
     }
-    bool differ = i == index->count;
+    bool differ = i >= index->count;
     if (!differ) duplicate_error(text, &names[i], error);
     if (names != few) free(names);
     return differ;
@@ -192,6 +191,7 @@ static bool read_members(struct json_reader *reader, const char *text, struct js
     }
     if (token == JSON_BAD) return false;
     index->close = (uint32_t)(reader->from - text);
+    index->size = (uint32_t)(reader->end - text);
     return true;
 }
 

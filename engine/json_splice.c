@@ -260,7 +260,7 @@ static bool write_out(const struct splice *splice, size_t len, struct buf *out)
     return true;
 }
 
-bool json_splice(const struct json_index *index, const char *text, size_t len,
+bool json_splice(const struct json_index *index, const char *text,
                  const struct json_edit *edits, size_t n, struct buf *out)
 {
     struct splice splice = {.text = text};
@@ -269,7 +269,7 @@ bool json_splice(const struct json_index *index, const char *text, size_t len,
     bool good = edit_top(&splice, &top, edits, n);
     if (good) {
         if (splice.count) qsort(splice.cuts, splice.count, sizeof(*splice.cuts), compare_cuts);
-        good = write_out(&splice, len, out);
+        good = write_out(&splice, index->size, out);
     }
     free(top.gone);
     free(splice.cuts);

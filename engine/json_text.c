@@ -12,14 +12,18 @@ void json_explain(const struct json_error *error, char out[JSON_ERROR_SPACE])
     const char *message = error->message ? error->message : "";
     switch (error->code) {
     case JSON_INVALID:
-        snprintf(out, JSON_ERROR_SPACE, "invalid JSON at byte %zu: %s", error->at, message);
+        (void)snprintf(out, JSON_ERROR_SPACE, "invalid JSON at byte %zu: %s", error->at,
+                       message);
         break;
-    case JSON_NOT_OBJECT: snprintf(out, JSON_ERROR_SPACE, "a JSON object was expected"); break;
+    case JSON_NOT_OBJECT:
+        (void)snprintf(out, JSON_ERROR_SPACE, "a JSON object was expected");
+        break;
     case JSON_DUPLICATE:
-        snprintf(out, JSON_ERROR_SPACE, "\"%s\" stands in the object twice", error->param);
+        (void)snprintf(out, JSON_ERROR_SPACE, "\"%s\" stands in the object twice",
+                       error->param);
         break;
-    case JSON_NO_MEMORY: snprintf(out, JSON_ERROR_SPACE, "not enough memory"); break;
-    default: snprintf(out, JSON_ERROR_SPACE, "%s at byte %zu", message, error->at); break;
+    case JSON_NO_MEMORY: (void)snprintf(out, JSON_ERROR_SPACE, "not enough memory"); break;
+    default: (void)snprintf(out, JSON_ERROR_SPACE, "%s at byte %zu", message, error->at); break;
     }
 }
 
@@ -106,7 +110,7 @@ static bool put_escape(struct buf *out, unsigned code)
     for (const char *s = shorts; *s; s += 2) {
         if ((unsigned char)*s == code) return buf_append(out, (char[]){'\\', s[1]}, 2);
     }
-    snprintf(text, sizeof(text), "\\u%04x", code & 0xffff);
+    (void)snprintf(text, sizeof(text), "\\u%04x", code & 0xffff);
     return buf_append(out, text, 6);
 }
 
@@ -227,7 +231,7 @@ static uint64_t mantissa(const struct decimal *decimal)
 /* Would printing the double give these digits again? */
 static bool prints_as(double value, const struct decimal *decimal)
 {
-    char text[JSON_NUMBER_SPACE];
+    char text[JSON_NUMBER_SPACE] = "";
     struct decimal again;
     take_apart(text, json_print_number(value, text), &again);
     return again.count == decimal->count && again.exponent == decimal->exponent &&

@@ -194,18 +194,13 @@ static const char *match_again(struct pattern *m, const char *s, int digit)
 /* One class and what repeats it. True: go on at *s and *p; false: *s is the result. */
 static bool match_single(struct pattern *m, const char **s, const char **p)
 {
-    const char *end = class_end(m, *p);
+    const char *end = class_end(m, *p), *found;
     switch (*end) {
     case '?':
-        if (fits(m, *s, *p, end)) {
-            const char *found = match(m, *s + 1, end + 1);
-            if (found) {
-                *s = found;
-                return false;
-            }
-        }
+        found = fits(m, *s, *p, end) ? match(m, *s + 1, end + 1) : NULL;
         *p = end + 1;
-        return true;
+        if (found) *s = found;
+        return !found;
     case '*': *s = match_most(m, *s, *p, end); return false;
     case '+': *s = fits(m, *s, *p, end) ? match_most(m, *s + 1, *p, end) : NULL; return false;
     case '-': *s = match_least(m, *s, *p, end); return false;

@@ -17,12 +17,10 @@ static int open_safe_string(lua_State *L)
 
 __attribute__((visibility("default"))) int luaopen_engine(lua_State *L)
 {
-    static const luaL_Reg modules[] = {{"engine.json", luaopen_engine_json},
-                                       {"engine.crypto", luaopen_engine_crypto},
-                                       {"engine.tokens", luaopen_engine_tokens},
-                                       {"engine.time", luaopen_engine_clock},
-                                       {"engine.safe_string", open_safe_string},
-                                       {NULL, NULL}};
+    static const luaL_Reg modules[] = {
+        {"engine.json", luaopen_engine_json},     {"engine.crypto", luaopen_engine_crypto},
+        {"engine.tokens", luaopen_engine_tokens}, {"engine.time", luaopen_engine_clock},
+        {"engine.safe_string", open_safe_string}, {NULL, NULL}};
     lua_getglobal(L, "package");
     lua_getfield(L, -1, "preload"); /* package preload */
     for (const luaL_Reg *module = modules; module->name; module++) {

@@ -386,12 +386,12 @@ static void splices(const char *text, const struct step *steps, size_t n, const 
     }
     if (!CHECK(json_index(&index, text, strlen(text), &json_client_limits, &error))) return;
     buf_init(&out, 1000);
-    CHECK(json_splice(&index, text, strlen(text), edits, n, &out));
+    CHECK(json_splice(&index, text, edits, n, &out));
     CHECK_TEXT(out.data, out.len, want);
     CHECK(check_text(out.data, out.len) == JSON_OK);
     buf_free(&out);
     buf_init(&out, strlen(want) - 1); /* one byte short */
-    CHECK(!json_splice(&index, text, strlen(text), edits, n, &out) && out.len == 0);
+    CHECK(!json_splice(&index, text, edits, n, &out) && out.len == 0);
     buf_free(&out);
     json_index_free(&index);
 }

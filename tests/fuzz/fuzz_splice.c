@@ -216,7 +216,7 @@ static void try_splice(const char *text, size_t len, const struct json_edit *edi
     struct buf out;
     if (!json_index(&before, text, len, &json_client_limits, &error)) return;
     buf_init(&out, 1 << 24);
-    MUST(json_splice(&before, text, len, edits, n, &out));
+    MUST(json_splice(&before, text, edits, n, &out));
     struct json_limits limits = json_answer_limits; /* a child may make it one level deeper */
     if (!json_index(&after, out.data, out.len, &limits, &error)) {
         MUST(error.code == JSON_TOO_DEEP);
