@@ -16,19 +16,27 @@ local RAW_INPUT = { raw = { input = true } }
 
 -- Answers ------------------------------------------------------------------------
 
--- What is counted apart there is one number here: input_tokens includes cached ones. `seen`
--- holds every number said so far, since later events repeat only some of them.
-local function usage(seen, said)
+-- Counts said so far, as later events repeat only some of them.
+local function note(seen, said)
   for name, value in pairs(chat.table_or_empty(said)) do
-    if type(value) == "number" or type(value) == "table" then seen[name] = value end
+    if type(value) == "number" then seen[name] = value end
   end
+  local written = chat.table_or_empty(chat.table_or_empty(said).cache_creation)
+  local details = chat.table_or_empty(chat.table_or_empty(said).output_tokens_details)
+  seen.long = tonumber(written.ephemeral_1h_input_tokens) or seen.long
+  seen.thinking = tonumber(details.thinking_tokens) or seen.thinking
+end
+
+-- What is counted apart there is one number here: input_tokens includes cached ones.
+local function usage(seen, said)
+  note(seen, said)
   local read, written = seen.cache_read_input_tokens or 0, seen.cache_creation_input_tokens or 0
-  local long = chat.table_or_empty(seen.cache_creation).ephemeral_1h_input_tokens or 0
+  local long = seen.long or 0
   return {
     input_tokens = seen.input_tokens and seen.input_tokens + read + written,
     output_tokens = seen.output_tokens, cache_read_tokens = read,
     cache_write_tokens = math.max(written - long, 0), cache_write_1h_tokens = long,
-    reasoning_tokens = chat.table_or_empty(seen.output_tokens_details).thinking_tokens,
+    reasoning_tokens = seen.thinking,
   }
 end
 
@@ -42,6 +50,11 @@ local function finish(ended, reply)
   reply:finish(FINISH[reason] or "stop")
 end
 
+local function check_tool(block)
+  if type(block.id) == "string" and type(block.name) == "string" then return end
+  fault.raise("invalid_response", "The provider called a tool without a name.")
+end
+
 local BLOCKS = {
   text = function(block, reply) reply:text(block.text) end,
   thinking = function(block, reply)
@@ -49,6 +62,7 @@ local BLOCKS = {
   end,
   redacted_thinking = function(block, reply) reply:reasoning("", { redacted = block.data }) end,
   tool_use = function(block, reply)
+    check_tool(block)
     reply:tool_call { id = block.id, name = block.name, arguments = json.text(block.input) }
   end,
 }
@@ -59,7 +73,7 @@ local function decode(body, reply)
     fault.raise("invalid_response", "The provider's answer is no message.")
   end
   reply:start { id = body.id, model = body.model }
-  for _, block in ipairs(body.content) do
+  for block in chat.objects(body.content) do
     local read = BLOCKS[block.type] -- what the provider's own tools did is not for this client
     if read then read(block, reply) end
   end
@@ -72,7 +86,10 @@ end
 local STARTS = {
   text = BLOCKS.text, -- empty, save from gateways that send whole blocks
   redacted_thinking = BLOCKS.redacted_thinking,
-  tool_use = function(block, reply) reply:tool_call { id = block.id, name = block.name } end,
+  tool_use = function(block, reply)
+    check_tool(block)
+    reply:tool_call { id = block.id, name = block.name }
+  end,
 }
 
 local DELTAS = {
@@ -82,9 +99,10 @@ local DELTAS = {
     reply:reasoning("", { signature = delta.signature })
   end,
   input_json_delta = function(delta, reply, state)
-    if state.block ~= "tool_use" or delta.partial_json == "" then return end
+    local piece = delta.partial_json
+    if state.block ~= "tool_use" or type(piece) ~= "string" or piece == "" then return end
     state.arguments = true
-    reply:tool_call { arguments = delta.partial_json }
+    reply:tool_call { arguments = piece }
   end,
 }
 

@@ -36,6 +36,7 @@ end
 
 local function tool_call(part, reply, state)
   local call = part.functionCall
+  contents.check_call(call)
   local arguments = call.args and json.text(call.args) or "{}"
   local id = type(call.id) == "string" and call.id
   local signature = part.thoughtSignature
@@ -74,9 +75,9 @@ local function piece(body, reply, state)
     reply:start { id = body.responseId, model = body.modelVersion }
   end
   local candidate = chat.table_or_empty(body.candidates)[1]
-  if candidate then
+  if type(candidate) == "table" then
     local content = chat.table_or_empty(candidate.content)
-    for _, part in ipairs(chat.table_or_empty(content.parts)) do say(part, reply, state) end
+    for part in chat.objects(content.parts) do say(part, reply, state) end
     if chat.given(candidate.finishReason) then state.reason = candidate.finishReason end
   else
     state.refused = refuse(body.promptFeedback, reply) or state.refused
@@ -109,7 +110,7 @@ local function decode(body, reply)
     fault.raise("invalid_response", "The provider's answer is no object.")
   end
   if json.is_array(body) then -- a stream whose server does not know `alt=sse`
-    for _, item in ipairs(body) do read(item, reply, state) end
+    for item in chat.objects(body) do read(item, reply, state) end
     return finish(reply, state)
   end
   if choices.needed(body) then
@@ -145,8 +146,8 @@ end
 -- Errors ---------------------------------------------------------------------------
 
 local function is_daily(detail)
-  for _, violation in ipairs(chat.table_or_empty(detail.violations)) do
-    local quota = chat.table_or_empty(violation).quotaId
+  for violation in chat.objects(detail.violations) do
+    local quota = violation.quotaId
     if type(quota) == "string" and quota:find("PerDay", 1, true) then return true end
   end
   return false
@@ -159,8 +160,7 @@ local function classify(status, body)
   more = more or {}
   if type(body) == "table" and type(body[1]) == "table" then body = body[1] end
   local problem = chat.table_or_empty(chat.table_or_empty(body).error)
-  for _, detail in ipairs(chat.table_or_empty(problem.details)) do
-    detail = chat.table_or_empty(detail)
+  for detail in chat.objects(problem.details) do
     local delay = tostring(detail.retryDelay):match("^([%d.]+)s$")
     more.retry_after = tonumber(delay) or more.retry_after
     if detail.reason == "API_KEY_INVALID" then kind = "auth" end

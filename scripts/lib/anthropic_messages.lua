@@ -254,6 +254,10 @@ function messages.encode(call, dep)
     end
   end
   trim_prefill(turns)
+  if #turns == 0 then -- something has to be said by a user
+    push(turns, "user", system)
+    system = {}
+  end
   return system_prompt(system), turns
 end
 

@@ -162,7 +162,7 @@ end
 local function max_tokens(body, dep, model)
   local asked = given(body.max_completion_tokens) or given(body.max_tokens)
   local most = dep.max_tokens or model.max_tokens
-  if type(asked) ~= "number" then return asked or most end
+  if type(asked) ~= "number" then return most end -- ingress has looked at what is asked
   return dep.max_tokens and math.min(asked, most) or asked
 end
 

@@ -19,12 +19,22 @@ function chat.table_or_empty(value)
   return type(value) == "table" and not json.is_raw(value) and value or {}
 end
 
+--- Iterate over the objects in what should be a list of them; whatever else is in it, is not.
+function chat.objects(list)
+  list = chat.table_or_empty(list)
+  local i = 0
+  return function()
+    repeat i = i + 1 until type(list[i]) == "table" or list[i] == nil
+    return list[i]
+  end
+end
+
 --- The text of a message's content: a string, a list of parts, or nothing at all.
 function chat.text(content)
   if type(content) == "string" then return content end
   local out = {}
-  for _, part in ipairs(chat.table_or_empty(content)) do
-    local text = type(part) == "table" and (part.text or part.refusal)
+  for part in chat.objects(content) do
+    local text = part.text or part.refusal
     if type(text) == "string" then out[#out + 1] = text end
   end
   return table.concat(out)
@@ -104,6 +114,11 @@ local function event(name, data, bytes, reply)
     fault.raise("invalid_response", "An event of the provider's stream is not JSON.")
   end
   if name == "error" or chat.given(data.error) then chat_errors.raise(data) end
+  for _, choice in ipairs(chat.table_or_empty(data.choices)) do
+    if type(choice) ~= "table" then
+      fault.raise("invalid_response", "An event of the provider's stream holds no choice.")
+    end
+  end
   local counts = hidden_usage(data)
   if counts then reply:usage(usage.from_openai(counts)) end
   reply:chunk(data, bytes)

@@ -44,12 +44,14 @@ end
 local function logprobs(candidate)
   local result = chat.table_or_empty(candidate.logprobsResult)
   local out, top = json.array {}, chat.table_or_empty(result.topCandidates)
-  for i, chosen in ipairs(chat.table_or_empty(result.chosenCandidates)) do
+  for chosen in chat.objects(result.chosenCandidates) do
     local one = token(chosen)
     one.top_logprobs = json.array {}
-    local others = chat.table_or_empty(chat.table_or_empty(top[i]).candidates)
-    for j, other in ipairs(others) do one.top_logprobs[j] = token(other) end
-    out[i] = one
+    local others = chat.table_or_empty(top[#out + 1]).candidates
+    for other in chat.objects(others) do
+      one.top_logprobs[#one.top_logprobs + 1] = token(other)
+    end
+    out[#out + 1] = one
   end
   return #out > 0 and { content = out } or json.null
 end
@@ -58,6 +60,7 @@ end
 
 local function tool_call(part, n, answer_id)
   local call = part.functionCall
+  contents.check_call(call)
   local arguments = call.args and json.text(call.args) or "{}"
   local signature = part.thoughtSignature
   return json.object({ "index", "id", "type", "function" }, {
@@ -75,7 +78,7 @@ end
 local function message(candidate, answer_id)
   local text, thought, calls = {}, {}, json.array {}
   local content = chat.table_or_empty(candidate.content)
-  for _, part in ipairs(chat.table_or_empty(content.parts)) do
+  for part in chat.objects(content.parts) do
     if type(part.functionCall) == "table" then
       calls[#calls + 1] = tool_call(part, #calls, answer_id)
     elseif type(part.text) == "string" then
@@ -94,7 +97,7 @@ local function choice(candidate, position, said_as, answer_id)
   local said = message(candidate, answer_id)
   local reason = candidate.finishReason
   return json.object({ "index", said_as, "logprobs", "finish_reason" }, {
-    index = tonumber(candidate.index) or position - 1, [said_as] = said,
+    index = tonumber(candidate.index) or position, [said_as] = said,
     logprobs = logprobs(candidate),
     finish_reason = chat.given(reason) and choices.reason(reason, said.tool_calls ~= nil)
       or json.null,
@@ -103,8 +106,8 @@ end
 
 local function answer(body, object, said_as)
   local list = json.array {}
-  for i, candidate in ipairs(chat.table_or_empty(body.candidates)) do
-    list[i] = choice(candidate, i, said_as, body.responseId)
+  for candidate in chat.objects(body.candidates) do
+    list[#list + 1] = choice(candidate, #list, said_as, body.responseId)
   end
   return json.object({ "id", "object", "created", "model", "choices" }, {
     id = "chatcmpl-" .. tostring(body.responseId or "0"), object = object,

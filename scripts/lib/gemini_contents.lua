@@ -184,6 +184,12 @@ local ROLES = {
   end,
 }
 
+--- A call of nothing is a broken answer.
+function contents.check_call(call)
+  if type(call.name) == "string" then return end
+  fault.raise("invalid_response", "The provider called a tool without a name.")
+end
+
 --- The id of a call that came without one: the same for the same answer, different within it.
 function contents.call_id(answer_id, n, name, arguments)
   if type(answer_id) == "string" and answer_id ~= "" then

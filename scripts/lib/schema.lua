@@ -103,6 +103,10 @@ for _, name in ipairs {
   "nullable", "pattern", "properties", "propertyOrdering", "required", "title", "type",
 } do KEPT[name] = true end
 
+local function is_schema(value)
+  return type(value) == "table" and not json.is_array(value)
+end
+
 local function is_null(s)
   return type(s) == "table" and s.type == "null"
 end
@@ -120,7 +124,11 @@ end
 local function split_choices(s)
   local kinds = json.array {}
   for _, choice in ipairs(s.anyOf) do
-    if is_null(choice) then s.nullable = true else kinds[#kinds + 1] = choice end
+    if is_null(choice) then
+      s.nullable = true
+    elseif is_schema(choice) then
+      kinds[#kinds + 1] = choice
+    end
   end
   s.anyOf = kinds
   if #kinds ~= 1 then return end
@@ -178,7 +186,7 @@ local function clean_inside(s, root, depth)
 end
 
 function clean(s, root, depth)
-  if type(s) ~= "table" or depth > MAX_DEPTH then return { type = "string" } end
+  if not is_schema(s) or depth > MAX_DEPTH then return { type = "string" } end
   local target = resolve(root, s["$ref"])
   if target then s = copy(target) end
   rewrite(s)
