@@ -179,7 +179,7 @@ static bool is_bodiless(int status)
 static bool may_answer(struct request *request, int status, const struct http_header *headers,
                        size_t n)
 {
-    assert(request->owned && !(request->server && request->server->running));
+    assert(!(request->server && request->server->running));
     assert(status >= 200 && status <= 599);
     return !request->answered && !request->gone && request->connection &&
            are_sendable(headers, n);

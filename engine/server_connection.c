@@ -325,6 +325,9 @@ static void work_drain(struct connection *connection)
 void connection_work(struct connection *connection)
 {
     clear_dirty(connection);
+    if (connection->request && connection->request->forgotten) {
+        request_abandon(connection->request);
+    }
     if (connection->lost && library_is_suspended(connection)) {
         library_resume(connection, CONNECTION_CLOSING);
     } else if (connection->state == CONNECTION_RAW) {

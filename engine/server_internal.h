@@ -69,6 +69,7 @@ struct request {
     void *owner;                   /* the owner's pointer */
     bool announced;                /* on_request was called */
     bool owned;                    /* … and request_release() was not */
+    bool forgotten;                /* released where nothing may be said: at the next turn */
     bool gone;                     /* the client is, or an answer can no longer reach it */
     bool answered;                 /* begun or whole */
     bool streaming;                /* begun, and not finished by the owner */
@@ -188,6 +189,8 @@ struct request *request_new(struct connection *connection, const char *target);
 bool request_keep_head(struct request *request, size_t size);
 /* Tell the owner that something happened, if there is one. */
 void request_tell(struct request *request);
+/* Answer, or end, what its owner left. */
+void request_abandon(struct request *request);
 /* microhttpd is done with it. */
 void request_detach(struct request *request, bool delivered);
 /* At the server's end. Those that still have an owner are left to request_release(). */

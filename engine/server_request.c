@@ -162,6 +162,25 @@ void request_detach(struct request *request, bool delivered)
     request_tell(request);
 }
 
+/* The owner forgot it: end what he left open. */
+void request_abandon(struct request *request)
+{
+    static const char unanswered[] =
+        "{\"error\":{\"message\":\"The request could not be served.\","
+        "\"type\":\"server_error\",\"param\":null,\"code\":\"internal_error\"}}";
+    static const struct http_header headers[] = {{"content-type", "application/json"},
+                                                 {"x-should-retry", "true"}};
+
+    request->forgotten = false;
+    if (!request->connection || request->gone) return;
+    if (request->streaming) request_finish(request, false);
+    if (request->answered) return;
+    if (!request_respond(request, 500, headers, 2, strdup(unanswered),
+                         sizeof(unanswered) - 1)) {
+        connection_lose(request->connection); /* not even that: no memory */
+    }
+}
+
 void request_release(struct request *request)
 {
     assert(request->owned);
@@ -169,21 +188,16 @@ void request_release(struct request *request)
         request_free(request);
         return;
     }
-    assert(!request->server->running);
-    if (request->connection && !request->gone) {
-        static const char unanswered[] =
-            "{\"error\":{\"message\":\"The request could not be served.\","
-            "\"type\":\"server_error\",\"param\":null,\"code\":\"internal_error\"}}";
-        static const struct http_header headers[] = {{"content-type", "application/json"},
-                                                     {"x-should-retry", "true"}};
-        if (request->streaming) request_finish(request, false);
-        if (!request->answered && !request_respond(request, 500, headers, 2, strdup(unanswered),
-                                                   sizeof(unanswered) - 1)) {
-            connection_lose(request->connection); /* not even that: no memory */
-        }
-    }
     request->owned = false;
-    if (!request->connection) unlink_request(request);
+    if (!request->connection) {
+        unlink_request(request);
+    } else if (request->server
+                   ->running) { /* from on_request(): nothing may be said from there */
+        request->forgotten = true;
+        connection_mark_dirty(request->connection);
+    } else {
+        request_abandon(request);
+    }
 }
 
 /* ---- what came --------------------------------------------------------------------------- */

@@ -58,6 +58,10 @@ static inline void world_on_request(void *ctx, struct request *request)
     struct world *world = ctx;
 
     world->announced++;
+    if (strcmp(request_path(request), "/refuse") == 0) {
+        request_release(request); /* an owner without room */
+        return;
+    }
     world_mark(world, request);
 }
 

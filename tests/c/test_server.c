@@ -41,6 +41,9 @@ static void test_whole(struct world *world)
     CHECK(client_await(world, client, &heard, "\"code\":\"internal_error\"}}", 2000));
     CHECK(has(&heard, "HTTP/1.1 500 "));
     heard_forget(&heard);
+    CHECK(client_say(world, client, GET("/refuse")));
+    CHECK(client_await(world, client, &heard, "\"code\":\"internal_error\"}}", 2000));
+    heard_forget(&heard);
     CHECK(client_say(world, client, "HEAD /ab HTTP/1.1\r\nHost: a\r\n\r\n" GET("/c")));
     CHECK(client_await(world, client, &heard, "\r\n\r\n/c", 2000));
     CHECK(has(&heard, "\r\nContent-Length: 3\r\n\r\nHTTP/1.1 200 OK"));
@@ -173,7 +176,14 @@ static void test_continue(struct world *world)
     CHECK(client_await(world, client, &heard, "\r\n\r\nok", 2000));
     CHECK(count_of(&heard, "100 Continue") == 1);
 
-    heard_forget(&heard); /* the same connection: answered without the body */
+    int other = client_new(world); /* let go by the owner at once, the body still to come */
+    heard_forget(&heard);
+    CHECK(client_say(world, other, POST("/refuse") "Content-Length: 5\r\n\r\nhe"));
+    CHECK(client_await(world, other, &heard, NULL, 2000));
+    CHECK(has(&heard, "HTTP/1.1 500 ") && !heard.reset);
+    close(other);
+
+    heard_forget(&heard); /* the first connection again: answered without the body */
     hold(world, client, POST("/hold") "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n");
     CHECK(world_say(world->held, 401, "no", 2));
     let_go(world);

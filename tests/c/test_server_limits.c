@@ -412,15 +412,26 @@ static void test_drain(void)
     int idle = client_new(&world);
     CHECK(client_say(&world, idle, GET("/x")));
     CHECK(client_await(&world, idle, &heard, "/x", 1000));
+    int streaming = hold(&world, GET("/hold"));
+    struct request *stream = world.held;
+    CHECK(request_begin(stream, 200, world_text, 1));
+    world_run(&world, 5);
     int busy = hold(&world, GET("/hold"));
     server_stop_accepting(world.server);
     CHECK(client_await(&world, idle, &heard, NULL, 1000));
-    CHECK(server_requests(world.server) == 1);
+    CHECK(server_requests(world.server) == 2);
     CHECK(request_begin(world.held, 200, world_text, 1));
     request_finish(world.held, true);
     let_go(&world);
     CHECK(client_await(&world, busy, &other, NULL, 1000));
     CHECK(has(&other, "\r\nConnection: close\r\n") && has(&other, "0\r\n\r\n"));
+    CHECK(request_send(stream, "abc", 3)); /* one that had begun before ends as it should */
+    request_finish(stream, true);
+    request_release(stream);
+    heard_forget(&other);
+    CHECK(client_await(&world, streaming, &other, NULL, 1000));
+    CHECK(has(&other, "3\r\nabc\r\n0\r\n\r\n") && !other.reset);
+    close(streaming);
     world_run(&world, 5);
     CHECK(server_connections(world.server) == 0 && server_requests(world.server) == 0);
     close(idle);
