@@ -318,7 +318,8 @@ static void work_drain(struct connection *connection)
         !connection_watch(connection, connection->shut ? EPOLLIN : EPOLLIN | EPOLLOUT)) {
         enough = true;
     }
-    if (raw_drain(connection) && (connection->shut || connection->hangup)) enough = true;
+    bool silent = raw_drain(connection) || connection->hangup;
+    if (silent && connection->shut) enough = true;
     if (enough) library_resume(connection, CONNECTION_CLOSING);
 }
 

@@ -179,7 +179,7 @@ void answer_busy(int fd);
 size_t raw_unsent(const struct connection *connection);
 /* Write what can be written. False: the client is gone. */
 bool raw_flush(struct connection *connection);
-/* Throw away what came. True: it was enough, or the client has nothing more to say. */
+/* Throw away what came, up to a limit. True: the client has nothing more to say. */
 bool raw_drain(struct connection *connection);
 
 /* ---- server_request.c: what the owner sees ---- */

@@ -89,5 +89,5 @@ bool raw_drain(struct connection *connection)
         if (got <= 0) return true;
         connection->drained += (size_t)got;
     }
-    return true;
+    return false; /* the rest stays where it is, while the client has time to read the answer */
 }
