@@ -123,6 +123,22 @@ void log_fields(struct log *log, enum log_level level, const char *event, const 
     finish(log, &text, whole);
 }
 
+void log_row(struct log *log, enum log_level level, const char *event, const char *members,
+             size_t len)
+{
+    char bytes[LINE];
+
+    if (len > LINE / 2) {
+        log_fields(log, level, event, members, len); /* which cuts what does not fit */
+        return;
+    }
+    if (!log_wants(log, level)) return;
+    struct log_text text = begin(bytes, level, event);
+    (void)log_text_put(&text, ",", 1);
+    (void)log_text_put(&text, members, len);
+    finish(log, &text, true);
+}
+
 void log_secret(struct log *log, const char *value, size_t len)
 {
     log_secrets_add(log->secrets, value, len);

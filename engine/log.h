@@ -36,6 +36,11 @@ void log_event(struct log *log, enum log_level level, const char *event, const c
 void log_fields(struct log *log, enum log_level level, const char *event, const char *members,
                 size_t len);
 
+/* The same for members that are safe as they are (one line, valid, every string quoted by
+ * json_quote() with `strict`): not looked at again, but for secrets. */
+void log_row(struct log *log, enum log_level level, const char *event, const char *members,
+             size_t len);
+
 /* Write out what is queued; once a loop turn and at exit. */
 void log_flush(struct log *log);
 uint64_t log_dropped(const struct log *log);

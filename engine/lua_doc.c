@@ -298,6 +298,21 @@ static bool follow(const struct doc *doc, const char *path, struct json_member *
     return true;
 }
 
+/* Scalars without a reader: that is what paths are asked for. */
+static void push_at(lua_State *L, const char *text, const struct json_member *at)
+{
+    const char *value = text + at->value;
+    double number;
+
+    if (at->type == JSON_NUMBER && json_number(value, at->value_len, &number)) {
+        lua_pushnumber(L, number);
+    } else if (at->type == JSON_STRING && !memchr(value, '\\', at->value_len)) {
+        lua_pushlstring(L, value + 1, at->value_len - 2);
+    } else if (push_value(L, value, at->value_len, 0) == 2) {
+        lua_pop(L, 1);
+    }
+}
+
 /* value | nil, … = doc:at(path, …): what stands at "usage.prompt_tokens" or
  * "choices.0.finish_reason" (0 is the only element it knows), without the tables on the way. */
 static int doc_at(lua_State *L)
@@ -309,7 +324,7 @@ static int doc_at(lua_State *L)
     luaL_checkstack(L, paths, "too many paths");
     for (int i = 2; i <= paths; i++) {
         if (follow(doc, luaL_checkstring(L, i), &at)) {
-            if (push_value(L, doc->bytes + at.value, at.value_len, 0) == 2) lua_pop(L, 1);
+            push_at(L, doc->bytes, &at);
         } else {
             lua_pushnil(L);
         }

@@ -5,6 +5,8 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "buf.h"
+#include "json.h"
 #include "log.h"
 #include "lua_context.h"
 #include "lua_engine.h"
@@ -105,8 +107,20 @@ static int l_row(lua_State *L)
 
     if (!log || !log_wants(log, level)) return 0;
     const char *members = lua_row_write(L, 3, &len);
-    log_fields(log, level, event, members, len);
+    log_row(log, level, event, members, len);
     return 0;
+}
+
+/* text = log.quote(string): a JSON string that may stand in a row. */
+static int l_quote(lua_State *L)
+{
+    size_t len;
+    const char *text = luaL_checklstring(L, 1, &len);
+    struct buf *out = lua_json_buffer(L);
+
+    if (!json_quote(out, text, len, true)) return luaL_error(L, "out of memory");
+    lua_pushlstring(L, out->data, out->len);
+    return 1;
 }
 
 /* log.secret(value): whatever holds it is printed without it, from now on. */
@@ -123,8 +137,8 @@ static int l_secret(lua_State *L)
 int luaopen_engine_log(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"debug", l_debug}, {"info", l_info},     {"warn", l_warn}, {"error", l_error},
-        {"row", l_row},     {"secret", l_secret}, {NULL, NULL},
+        {"debug", l_debug}, {"info", l_info}, {"warn", l_warn},     {"error", l_error},
+        {"quote", l_quote}, {"row", l_row},   {"secret", l_secret}, {NULL, NULL},
     };
 
     lua_newtable(L);

@@ -270,6 +270,11 @@ function log.warn(event, fields) end
 ---@param fields? table<string, any>
 function log.error(event, fields) end
 
+---A JSON string that may stand in a row: line separators and control characters escaped too.
+---@param text string
+---@return string
+function log.quote(text) end
+
 ---The members as a format and values, for what is written with every request: %s ready JSON,
 ---%q a string, %d an integer, %f one decimal, %b true or false, %t the time now.
 ---@param level "debug"|"info"|"warn"|"error"

@@ -3,12 +3,12 @@
 require "engine"
 local json = require "engine.json"
 
-local TEXT = [[{
+local TEXT = [=[{
   "id": "x", "choices": [ {"message": {"content": "a \"finish_reason\": \"no\" b"},
     "finish_reason": "stop"}, {"finish_reason": "length"} ],
   "usage": {"prompt_tokens": 7, "prompt_tokens_details": {"cached_tokens": 3}, "null": null},
   "none": [], "nothing": {}, "some": [0], "plain": [ "first" , 2], "deep": [[1]]
-}]]
+}]=]
 
 describe("doc:at", function()
   local doc = json.index(TEXT)
