@@ -401,3 +401,15 @@ void upstream_progress(struct upstream *upstream)
     upstream->progressed = true;
     if (upstream->state < UPSTREAM_ENDED) client_rearm(upstream);
 }
+
+const char *client_library(void)
+{
+    return curl_version_info(CURLVERSION_NOW)->version;
+}
+
+const char *client_tls_library(void)
+{
+    const char *tls = curl_version_info(CURLVERSION_NOW)->ssl_version;
+
+    return tls ? tls : "none";
+}

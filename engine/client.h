@@ -50,6 +50,10 @@ void client_free(struct client *client);
 bool client_trust(struct client *client, const char *ca_file)
     __attribute__((warn_unused_result));
 
+/* The libraries' versions, for people. */
+const char *client_library(void);
+const char *client_tls_library(void);
+
 /* Prepare a transfer; it leaves at the next client_turn(). NULL: no memory, or a header or URL
  * that may not be sent (CR, LF, NUL: STACK.md K12; a scheme that is neither http nor https). */
 struct upstream *client_open(struct client *client, const struct client_request *request)

@@ -43,6 +43,11 @@ struct vm *vm_of(lua_State *L)
     return ud;
 }
 
+const char *vm_version(void)
+{
+    return LUAJIT_VERSION;
+}
+
 struct lua_context *lua_context_of(lua_State *L)
 {
     return vm_of(L)->context;

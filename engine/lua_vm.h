@@ -60,4 +60,7 @@ void vm_task_ended(struct vm *vm);
 
 struct vm *vm_of(lua_State *L);
 
+/* LuaJIT's, for people. */
+const char *vm_version(void);
+
 #endif

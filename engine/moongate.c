@@ -12,6 +12,7 @@
 
 #include <sys/eventfd.h>
 
+#include "build_info.h"
 #include "bundle.h"
 #include "datadir.h"
 #include "gateway.h"
@@ -353,6 +354,7 @@ static bool open_parts(struct moongate *gateway, char **error)
         errno = ENOMEM;
         return failed(error, "cannot start", "the gateway");
     }
+    build_info_publish(gateway->metrics, gateway->worker_count);
     if (options->watch) {
         gateway->watch =
             watch_open(options->routes, options->providers_dir, options->scripts_dir);
@@ -459,11 +461,6 @@ static void stop_threads(struct moongate *gateway, int drain_ms)
     if (gateway->watchdog_runs) pthread_join(gateway->watchdog, NULL);
 }
 
-static void close_fd(int fd)
-{
-    if (fd >= 0) close(fd);
-}
-
 void moongate_stop(struct moongate *gateway, int drain_ms)
 {
     pthread_mutex_lock(&gateway->reloading); /* a worker that has stopped loads no more */
@@ -480,12 +477,11 @@ void moongate_stop(struct moongate *gateway, int drain_ms)
     for (unsigned i = 0; gateway->workers && i < gateway->worker_count; i++) {
         worker_free(gateway->workers[i]);
     }
-    if (gateway->own_listen) close_fd(gateway->listen_fd);
-    if (gateway->own_admin) close_fd(gateway->admin_fd);
-    close_fd(gateway->keeper_fd);
-    close_fd(gateway->lock_fd);
+    if (gateway->own_listen && gateway->listen_fd >= 0) close(gateway->listen_fd);
+    if (gateway->own_admin && gateway->admin_fd >= 0) close(gateway->admin_fd);
+    if (gateway->keeper_fd >= 0) close(gateway->keeper_fd);
+    if (gateway->lock_fd >= 0) close(gateway->lock_fd);
     watch_close(gateway->watch);
-    if (gateway->log) log_flush(gateway->log);
     if (gateway->metrics) metrics_free(gateway->metrics);
     if (gateway->resolver) resolver_free(gateway->resolver);
     if (gateway->shared) shared_free(gateway->shared);

@@ -43,6 +43,9 @@ struct server_options {
 struct server *server_open(const struct server_options *options, const char **error)
     __attribute__((warn_unused_result));
 
+/* The library's version, for people. */
+const char *server_library(void);
+
 /* Once a loop turn, after the tasks ran: releases answers, writes stream bytes, runs
  * microhttpd. */
 void server_turn(struct server *server);

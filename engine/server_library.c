@@ -285,3 +285,8 @@ bool library_add(struct connection *connection, const struct sockaddr *address, 
     server->accepting = NULL;
     return false;
 }
+
+const char *server_library(void)
+{
+    return MHD_get_version();
+}

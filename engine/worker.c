@@ -39,7 +39,8 @@ struct worker {
     _Atomic(struct bundle *) inbox; /* owned; the files to serve with next */
     atomic_llong stop_ms;           /* cut at; 0: go on serving */
     bool stopping, cut;
-    unsigned in_flight_gauge, connections_gauge, memory_gauge; /* metric ids */
+    unsigned in_flight_gauge, connections_gauge, memory_gauge, dropped_counter; /* metric ids */
+    uint64_t dropped; /* log lines, as counted so far: the first worker counts for all */
 };
 
 static void on_request(void *ctx, struct request *request)
@@ -98,6 +99,8 @@ static void open_gauges(struct worker *worker)
         metrics_series(metrics, "moongate_requests_in_flight", METRIC_GAUGE, NULL, 0);
     worker->connections_gauge =
         metrics_series(metrics, "moongate_connections", METRIC_GAUGE, NULL, 0);
+    worker->dropped_counter =
+        metrics_series(metrics, "moongate_log_records_dropped_total", METRIC_COUNTER, NULL, 0);
     worker->memory_gauge =
         metrics_series(metrics, "moongate_lua_memory_bytes", METRIC_GAUGE, &label, 1);
 }
@@ -227,6 +230,11 @@ static void set_gauges(struct worker *worker)
     metrics_set(metrics, index, worker->in_flight_gauge, (double)worker->context.task_count);
     metrics_set(metrics, index, worker->connections_gauge, (double)connections);
     if (worker->vm) metrics_set(metrics, index, worker->memory_gauge, (double)worker->vm->used);
+    if (index == 0 && log_dropped(worker->options.log) != worker->dropped) {
+        uint64_t dropped = log_dropped(worker->options.log);
+        metrics_add(metrics, 0, worker->dropped_counter, (double)(dropped - worker->dropped));
+        worker->dropped = dropped;
+    }
 }
 
 /* Intent lines are on file before calls leave, usage lines before answers end. */
