@@ -17,7 +17,8 @@ local RAW_ARGS = { raw = { args = true } }
 local function output_tokens(seen, ended)
   local said, thought = seen.candidatesTokenCount, seen.thoughtsTokenCount or 0
   if not said then return (thought > 0 or ended) and thought or nil end
-  return seen.totalTokenCount == seen.promptTokenCount + said and said or said + thought
+  local input = seen.promptTokenCount + (seen.toolUsePromptTokenCount or 0)
+  return seen.totalTokenCount == input + said and said or said + thought
 end
 
 local function usage(body, reply, state)
@@ -27,7 +28,7 @@ local function usage(body, reply, state)
   end
   if not seen.promptTokenCount then return end
   reply:usage {
-    input_tokens = seen.promptTokenCount,
+    input_tokens = seen.promptTokenCount + (seen.toolUsePromptTokenCount or 0),
     output_tokens = output_tokens(seen, state.reason or state.refused),
     cache_read_tokens = seen.cachedContentTokenCount or 0,
     reasoning_tokens = seen.thoughtsTokenCount,

@@ -228,7 +228,8 @@ local function gemini_usage(answer, usage)
   if not usage.promptTokenCount then return end
   local thoughts = usage.thoughtsTokenCount or 0
   answer.usage = {
-    input = usage.promptTokenCount, output = (usage.candidatesTokenCount or 0) + thoughts,
+    input = usage.promptTokenCount + (usage.toolUsePromptTokenCount or 0),
+    output = (usage.candidatesTokenCount or 0) + thoughts,
     cached = usage.cachedContentTokenCount or 0, reasoning = thoughts,
   }
 end
