@@ -40,6 +40,13 @@ static bool turn_is_over(struct upstream_box *box)
     return true;
 }
 
+/* Not now, although more may be here and the answer may have ended. */
+static int others_first(lua_State *L)
+{
+    lua_pushboolean(L, 0);
+    return 1;
+}
+
 /* The data of an event: decoded when it is JSON's object or array, else as it stands. */
 static void push_data(lua_State *L, const char *data, size_t len)
 {
@@ -85,7 +92,7 @@ static int l_next_event(lua_State *L)
     struct upstream_box *box = lua_upstream_live(L);
     struct sse_event event;
 
-    if (turn_is_over(box)) return not_yet(L, box);
+    if (turn_is_over(box)) return others_first(L);
     enum sse_result found = find_event(box, &event);
     if (found == SSE_MORE) return not_yet(L, box);
     if (found != SSE_EVENT) return fail_event(L, found);
@@ -98,7 +105,7 @@ static int l_next_line(lua_State *L)
     struct upstream_box *box = lua_upstream_live(L);
     struct buf *bytes = upstream_bytes(box->up);
 
-    if (turn_is_over(box)) return not_yet(L, box);
+    if (turn_is_over(box)) return others_first(L);
     const char *end = bytes->len ? memchr(bytes->data, '\n', bytes->len) : NULL;
     size_t size = end ? (size_t)(end - bytes->data) + 1 : bytes->len;
     if (!end && (upstream_state(box->up) != UPSTREAM_ENDED || size == 0)) {
@@ -122,7 +129,8 @@ static int l_next_bytes(lua_State *L)
     struct buf *bytes = upstream_bytes(box->up);
     size_t size = bytes->len < PIECE ? bytes->len : PIECE;
 
-    if (size == 0 || turn_is_over(box)) return not_yet(L, box);
+    if (size == 0) return not_yet(L, box);
+    if (turn_is_over(box)) return others_first(L);
     lua_pushlstring(L, bytes->data, size);
     upstream_consume(box->up, size);
     upstream_progress(box->up);
