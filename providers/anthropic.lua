@@ -152,10 +152,7 @@ local function stream(upstream, reply)
   if body then return decode(body, reply) end
   local state = { usage = {} }
   for name, data, bytes in upstream:sse() do
-    if type(data) ~= "table" then
-      fault.raise("invalid_response", "An event of the provider's stream is not JSON.")
-    end
-    local read = EVENTS[data.type or name]
+    local read = chat.is_readable(data) and EVENTS[data.type or name]
     if read then read(data, reply, state, bytes) end
   end
 end

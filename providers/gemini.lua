@@ -136,10 +136,7 @@ local function stream(upstream, reply)
   if body then return decode(body, reply) end
   local state = new_state()
   for _, data, bytes in upstream:sse() do
-    if type(data) ~= "table" then
-      fault.raise("invalid_response", "An event of the provider's stream is not JSON.")
-    end
-    read(reread(data, bytes), reply, state)
+    if chat.is_readable(data) then read(reread(data, bytes), reply, state) end
   end
   finish(reply, state)
 end

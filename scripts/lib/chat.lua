@@ -109,10 +109,14 @@ local function hidden_usage(chunk)
   return type(choice.usage) == "table" and choice.usage or nil
 end
 
+--- Does an event hold an object to read? Empty ones and `[DONE]` do not; other text is a fault.
+function chat.is_readable(data)
+  if type(data) == "table" then return true end
+  if data == "" or data == "[DONE]" then return false end
+  fault.raise("invalid_response", "An event of the provider's stream is not JSON.")
+end
+
 local function event(name, data, bytes, reply)
-  if type(data) ~= "table" then
-    fault.raise("invalid_response", "An event of the provider's stream is not JSON.")
-  end
   if name == "error" or chat.given(data.error) then chat_errors.raise(data) end
   for _, choice in ipairs(chat.table_or_empty(data.choices)) do
     if type(choice) ~= "table" then
@@ -130,7 +134,7 @@ function chat.stream(upstream, reply)
   local done = false
   for name, data, bytes in reply:events(upstream) do
     done = done or data == "[DONE]"
-    if not done and data ~= "" then event(name, data, bytes, reply) end
+    if not done and chat.is_readable(data) then event(name, data, bytes, reply) end
   end
 end
 
