@@ -177,7 +177,10 @@ function recorded.anthropic(text, stream)
   return out
 end
 
-local GEMINI_FINISH = { STOP = "stop", MAX_TOKENS = "length" }
+local GEMINI_FINISH = {
+  STOP = "stop", MAX_TOKENS = "length", MALFORMED_FUNCTION_CALL = "stop",
+  [1] = "stop", [2] = "length", -- where enums were asked for as numbers
+}
 
 local function gemini_usage(out, usage)
   local function number(name) return null(usage[name]) or 0 end
