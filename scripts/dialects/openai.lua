@@ -16,21 +16,16 @@ local function refuse(kind, name, message)
   fault.raise(kind, ("`%s` %s"):format(name, message), { param = name })
 end
 
--- A member's value; nil where it is absent or null.
-local function given(doc, name)
-  local value = doc:get(name)
-  if value == json.null then return nil end
-  return value
+local function absent(value)
+  return value == nil or value == json.null
 end
 
-local function model(doc)
-  local value = given(doc, "model")
-  if value == nil or value == "" then
+local function check_model(value)
+  if absent(value) or value == "" then
     refuse("missing_required_parameter", "model", "is required: the name of a model.")
   end
   if type(value) ~= "string" then refuse("invalid_type", "model", "must be a string.") end
-  if value:find("%z") then refuse("invalid_value", "model", "must not hold a NUL.") end
-  return value
+  if value:find("\0", 1, true) then refuse("invalid_value", "model", "must not hold a NUL.") end
 end
 
 local function check_messages(doc)
@@ -44,46 +39,38 @@ local function check_messages(doc)
   end
 end
 
-local function stream(doc)
-  local value = given(doc, "stream")
-  if value ~= nil and type(value) ~= "boolean" then
-    refuse("invalid_type", "stream", "must be true or false.")
-  end
-  return value == true
+local function check_stream(value)
+  if absent(value) or type(value) == "boolean" then return end
+  refuse("invalid_type", "stream", "must be true or false.")
 end
 
-local function wants_usage(doc)
-  if doc:type("stream_options") ~= "object" then return false end
-  return doc:get("stream_options").include_usage == true
-end
-
-local function check_count(doc, name, most)
-  local value = given(doc, name)
-  if value == nil then return false end
+local function check_count(value, name, most)
+  if absent(value) then return end
   if type(value) ~= "number" or value < 1 or value > most or value % 1 ~= 0 then
     refuse("invalid_value", name, ("must be a whole number from 1 to %d."):format(most))
   end
-  return true
 end
 
-local function check_limits(doc)
-  local old = check_count(doc, "max_tokens", TOKENS_MOST)
-  local new = check_count(doc, "max_completion_tokens", TOKENS_MOST)
-  if old and new then
-    refuse("invalid_value", "max_tokens",
-      "and `max_completion_tokens` cannot both be set: use `max_completion_tokens`.")
-  end
-  check_count(doc, "n", CHOICES_MOST)
+local function check_limits(old, new)
+  check_count(old, "max_tokens", TOKENS_MOST)
+  check_count(new, "max_completion_tokens", TOKENS_MOST)
+  if absent(old) or absent(new) then return end
+  refuse("invalid_value", "max_tokens",
+    "and `max_completion_tokens` cannot both be set: use `max_completion_tokens`.")
 end
 
 --- Read what the gateway needs of a body into the call; raises what a client must mend.
 function openai.read(call)
   local doc = call.doc
-  call.model = model(doc)
+  local model, stream, usage, old, new, choices = doc:at("model", "stream",
+    "stream_options.include_usage", "max_tokens", "max_completion_tokens", "n")
+  check_model(model)
   check_messages(doc)
-  call.stream = stream(doc)
-  call.include_usage = call.stream and wants_usage(doc)
-  check_limits(doc)
+  check_stream(stream)
+  check_limits(old, new)
+  check_count(choices, "n", CHOICES_MOST)
+  call.model, call.stream = model, stream == true
+  call.include_usage = stream == true and usage == true
 end
 
 return openai

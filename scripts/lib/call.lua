@@ -1,6 +1,7 @@
 -- What one client asked for: the call that stages and adapters read.
 
 local crypto = require "engine.crypto"
+local new_table = require "table.new"
 local tokens = require "lib.tokens"
 
 local call = {}
@@ -11,6 +12,8 @@ local DECODE = {
     parameters = true, input_schema = true, schema = true, input = true, metadata = true,
   },
 }
+
+local NONE = {} -- never written to
 
 ---@class Call
 ---@field request table      the client's request (meta/engine.lua)
@@ -60,10 +63,20 @@ end
 
 --- A hint that the provider cannot take and the client can do without; named to the client.
 function methods:drop(name)
-  for _, known in ipairs(self.dropped) do
+  local dropped = self.dropped
+  for _, known in ipairs(dropped) do
     if known == name then return end
   end
-  self.dropped[#self.dropped + 1] = name
+  if dropped == NONE then
+    dropped = {}
+    self.dropped = dropped
+  end
+  dropped[#dropped + 1] = name
+end
+
+--- A further try drops its own hints, not the last one's.
+function methods:drop_nothing()
+  self.dropped = NONE
 end
 
 local Call = {}
@@ -81,10 +94,11 @@ end
 --- A call of `request`, not yet read.
 ---@return Call
 function call.new(request, dialect, cfg)
-  return setmetatable({
-    request = request, id = crypto.uuid7(), dialect = dialect, cfg = cfg,
-    started = request.started, attempts = {}, dropped = {}, stream = false,
-  }, Call)
+  local self = new_table(0, 32) -- with room for what the stages add
+  self.request, self.id, self.dialect, self.cfg = request, crypto.uuid7(), dialect, cfg
+  self.started, self.attempts, self.dropped = request.started, {}, NONE
+  self.stream = false
+  return setmetatable(self, Call)
 end
 
 return call

@@ -2,7 +2,10 @@
 
 local metric = require "engine.metric"
 
-local metrics = { add = metric.add, set = metric.set, observe = metric.observe }
+local metrics = {
+  add = metric.add, set = metric.set, observe = metric.observe, counter = metric.counter,
+  gauge = metric.gauge, histogram = metric.histogram,
+}
 
 local LATENCY = { 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120 }
 local FIRST_TOKEN = {
@@ -42,16 +45,14 @@ function metrics.describe()
   end
 end
 
-local MAKE = { counter = metric.counter, gauge = metric.gauge, histogram = metric.histogram }
-
---- A table whose members are handles of one family, made when first asked for; `labels` turns
---- the member's name into labels. Bounded by the configuration, which names all members.
-function metrics.family(kind, name, labels)
+--- A table whose members are made by `make(name)` when first asked for. For handles: bounded by
+--- the configuration, which names all members.
+function metrics.cached(make)
   return setmetatable({}, {
-    __index = function(self, key)
-      local handle = MAKE[kind](name, labels(key))
-      rawset(self, key, handle)
-      return handle
+    __index = function(self, name)
+      local value = make(name)
+      rawset(self, name, value)
+      return value
     end,
   })
 end

@@ -6,6 +6,7 @@
 
 local chat_errors = require "lib.chat_errors"
 local json = require "engine.json"
+local new_table = require "table.new"
 local shared = require "engine.shared"
 local time = require "engine.time"
 local tokens = require "lib.tokens"
@@ -33,36 +34,39 @@ Reply.__index = Reply
 --- An empty reply to `call`, in the words of `writer` (dialects/*_writer.lua).
 ---@return Reply
 function reply.new(call, writer)
-  local self = setmetatable({ call = call, request = call.request, writer = writer }, Reply)
-  self.committed = false
-  self:abandon()
-  return self
+  local self = new_table(0, 32)
+  self.call, self.request, self.writer, self.committed = call, call.request, writer, false
+  self.usage_total, self.seen = {}, 0
+  return setmetatable(self, Reply)
 end
+
+local KEPT = { call = true, request = true, writer = true, committed = true }
 
 --- Forget everything not yet sent, between two attempts.
 function Reply:abandon()
-  self.usage_total = {}
-  self.seen = 0
-  self.held, self.prefix, self.opened, self.passing = nil, nil, nil, nil
-  self.id, self.model, self.finish_reason, self.done = nil, nil, nil, nil
-  self.first_token_at, self.ready, self.estimated = nil, nil, nil
-  self.texts, self.thoughts, self.refusals, self.tool_calls = nil, nil, nil, nil
-  self.blocks = nil
+  for name in pairs(self) do
+    if not KEPT[name] then self[name] = nil end
+  end
+  self.usage_total, self.seen = {}, 0
 end
 
 -- Bytes to the client -----------------------------------------------------------------
 
-local function base_headers(self, content_type)
+local function base_headers(self, content_type, cost)
   local call = self.call
+  local dropped = call.dropped
   local headers = {
     ["content-type"] = content_type,
     ["x-request-id"] = call.id,
     ["x-moongate-request-id"] = call.id,
     ["x-moongate-attempts"] = tostring(#call.attempts),
+    ["x-moongate-deployment"] = call.dep and call.dep.name,
+    ["x-moongate-dropped"] = dropped[1] and table.concat(dropped, ",") or nil,
+    ["x-moongate-cost"] = cost,
   }
-  if call.dep then headers["x-moongate-deployment"] = call.dep.name end
-  if call.dropped[1] then headers["x-moongate-dropped"] = table.concat(call.dropped, ",") end
-  for name, value in pairs(call.provider_headers or {}) do headers[name] = value end
+  if call.provider_headers then
+    for name, value in pairs(call.provider_headers) do headers[name] = value end
+  end
   return headers
 end
 
@@ -304,6 +308,7 @@ local function note_doc(self, doc)
   self.model, self.finish_reason = text_of(model), text_of(reason)
   self.seen = #doc
   self.ready = doc
+  self.first_token_at = time.monotonic()
 end
 
 --- A whole OpenAI answer: a document, or a table. A document goes to a client of that dialect
@@ -320,11 +325,6 @@ function Reply:completion(t)
   if not choice then return end
   say(self, choice.message)
   self:finish(text_of(choice.finish_reason) or "stop")
-end
-
---- An answer in the client's own dialect that nobody could read, passed on as it came.
-function Reply:unread(text)
-  self.ready, self.seen = text, #text
 end
 
 -- Events ------------------------------------------------------------------------------
@@ -410,8 +410,7 @@ local function end_stream(self)
 end
 
 local function end_whole(self)
-  local headers = base_headers(self, "application/json")
-  headers["x-moongate-cost"] = self.cost
+  local headers = base_headers(self, "application/json", self.cost)
   self.request:respond(200, headers, self.ready or self.writer.whole(self))
 end
 

@@ -7,6 +7,7 @@ local json = require "engine.json"
 local observe = require "pipeline.observe"
 local provider_error = require "lib.provider_error"
 local rows = require "pipeline.rows"
+local runtime = require "pipeline.runtime"
 local time = require "engine.time"
 
 local attempt = {}
@@ -38,24 +39,24 @@ end
 
 -- Remembered where neither half depends on the call.
 local function url_of(call, dep)
-  local adapter, known = dep.provider.adapter, call.cfg.runtime.urls
-  if known[dep] then return known[dep] end
+  local adapter, known = dep.provider.adapter, runtime.of(call.cfg, dep)
+  if known.url then return known.url end
   local base, path = dep.provider.base_url or adapter.base_url, adapter.path
   local url = part(base, dep, call):gsub("/+$", "") .. part(path, dep, call)
-  if type(base) ~= "function" and type(path) ~= "function" then known[dep] = url end
+  if type(base) ~= "function" and type(path) ~= "function" then known.url = url end
   return url
 end
 
 local function headers_of(call, dep)
-  local known, provider = call.cfg.runtime.headers, dep.provider
-  if known[dep] then return known[dep] end
+  local known, provider = runtime.of(call.cfg, dep), dep.provider
+  if known.headers then return known.headers end
   local headers = { ["content-type"] = "application/json", ["user-agent"] = "moongate" }
   local own = provider.adapter.headers
   for name, value in pairs(own and pure(dep, call.cfg, own, dep) or {}) do
     headers[name:lower()] = value
   end
   for name, value in pairs(provider.headers or {}) do headers[name:lower()] = value end
-  known[dep] = headers
+  known.headers = headers
   return headers
 end
 
@@ -67,7 +68,7 @@ end
 
 -- The request's deadline covers a stream until its first event only.
 local function timeouts(call, dep)
-  local t, now = dep.timeout, time.monotonic()
+  local t, now = dep.timeout, call.attempts[#call.attempts].began
   local left = call.deadline - now
   if left <= 0 then fault.raise("timeout", "The request's time is up.") end
   if not call.stream then
@@ -209,7 +210,7 @@ local function try(call, dep, reply, record)
   end
   local request = request_of(call, dep)
   intend(call, dep)
-  call.sent_at = call.sent_at or time.monotonic()
+  if #call.attempts == 1 then call.sent_at = time.monotonic() end
   record.sent = true
   local upstream, err = http.open(request)
   if not upstream then
@@ -246,10 +247,14 @@ local function blame(err, dep, cfg)
 end
 
 local function begin(call, dep)
-  local record = { deployment = dep.name, provider = dep.provider.name }
-  call.dep, call.provider_headers = dep, nil
+  local record = {
+    deployment = dep.name, began = time.monotonic(), sent = false, ms = 0, status = nil,
+    kind = nil,
+  }
+  call.dep = dep
   call.attempts[#call.attempts + 1] = record
-  if call.dropped[1] then call.dropped = {} end
+  if call.provider_headers then call.provider_headers = nil end
+  call:drop_nothing()
   return record
 end
 
@@ -257,13 +262,12 @@ end
 function attempt.run(call, dep, reply)
   local cfg = call.cfg
   local record = begin(call, dep)
-  local began = time.monotonic()
   local ok, err = xpcall(try, cfg.caught or fault.of, call, dep, reply, record)
   close(call, reply)
   if not ok then err = blame(err, dep, cfg) end
   -- What breaks after [DONE] breaks nothing.
   if not ok and reply.done and err.kind ~= "cancelled" then ok = true end
-  record.ms = (time.monotonic() - began) * 1000
+  record.ms = (time.monotonic() - record.began) * 1000
   if ok then
     record.status = record.status or 200
     observe.attempt(cfg, dep, record)

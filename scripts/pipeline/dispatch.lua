@@ -30,10 +30,11 @@ local function pick(trail, call)
     local dep = balance.pick(trail, call)
     if not dep then return nil end
     if limits.admit(dep, call) then
+      if not trail.probation then return dep, false end
       local free, probing = cooldown.enter(dep)
       if free then return dep, probing end
     end
-    trail.skipped[dep.name] = true
+    trail:skip(dep)
   end
 end
 
@@ -45,21 +46,26 @@ local function nobody(trail)
   })
 end
 
+local function answered(trail, dep, call, reply)
+  if not stats.wanted(trail.group) then return end
+  local began = call.attempts[#call.attempts].began
+  stats.answered(dep, trail.group, (reply.first_token_at or time.monotonic()) - began)
+end
+
 -- One turn: true, or what went wrong.
 local function try(trail, call, reply)
   local dep, probing = pick(trail, call)
   if not dep then return false, nobody(trail) end
   local hold = limits.enter(dep, trail.group)
-  local began = time.monotonic()
   local ok, err = attempt.run(call, dep, reply)
   if hold then hold:settle() end
   call.served = trail.group
   if ok then
     if probing then cooldown.clear(dep) end
-    stats.answered(dep, trail.group, (reply.first_token_at or time.monotonic()) - began)
+    answered(trail, dep, call, reply)
     return true
   end
-  trail.failed[dep.name] = true
+  trail:fail(dep)
   stats.failed(dep, trail.group)
   cooldown.note(dep, err, trail.group.cooldown, probing)
   return false, err

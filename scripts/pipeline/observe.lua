@@ -6,6 +6,7 @@ local metrics = require "lib.metrics"
 local money = require "lib.money"
 local prices = require "lib.prices"
 local rows = require "pipeline.rows"
+local runtime = require "pipeline.runtime"
 local time = require "engine.time"
 local views = require "lib.views"
 
@@ -13,55 +14,11 @@ local observe = {}
 
 -- Metrics ---------------------------------------------------------------------------------
 
-local function split(key)
-  local out, n = {}, 0
-  for text in key:gmatch("([^\1]*)\1") do
-    n = n + 1
-    out[n] = text
-  end
-  return out
-end
-
-local function labels(...)
-  local names = { ... }
-  return function(key)
-    local out, values = {}, split(key)
-    for i, name in ipairs(names) do out[name] = values[i] end
-    return out
-  end
-end
-
-local function served(kind, name, ...)
-  return metrics.family(kind, "moongate_" .. name, labels(...))
-end
-
---- Handles for the hot path, once a generation.
-function observe.handles()
-  metrics.describe()
-  return {
-    requests = served("counter", "requests_total", "dialect", "group", "model", "outcome"),
-    duration = served("histogram", "request_duration_seconds", "dialect", "group"),
-    overhead = served("histogram", "overhead_seconds", "stage"),
-    ttft = served("histogram", "time_to_first_token_seconds", "group", "provider"),
-    per_token = served("histogram", "time_per_output_token_seconds", "group", "provider"),
-    attempts = served("counter", "upstream_attempts_total", "provider", "deployment", "result"),
-    upstream = served("histogram", "upstream_duration_seconds", "provider", "deployment"),
-    tokens = served("counter", "tokens_total", "group", "provider", "type", "team"),
-    cost = served("counter", "cost_usd_total", "group", "provider", "team"),
-    left = served("gauge", "upstream_ratelimit_remaining", "deployment", "kind"),
-  }
-end
-
-local function label_of(dep)
-  return dep.label or dep.name
-end
-
 --- One try ended.
 function observe.attempt(cfg, dep, record)
-  local handles = cfg.runtime.metrics
-  local who = dep.provider.name .. "\1" .. label_of(dep) .. "\1"
-  handles.attempts[who .. (record.kind or "ok") .. "\1"]:add(1)
-  handles.upstream[who]:observe(record.ms / 1000)
+  local known = runtime.of(cfg, dep)
+  known.attempts[record.kind or "ok"]:add(1)
+  known.duration:observe(record.ms / 1000)
 end
 
 --- The request goes on after a failure: a retry inside its group, or a fallback.
@@ -75,70 +32,60 @@ function observe.moved(from, to, err)
   end
 end
 
--- Names that clients may choose freely are one name here.
-local function model_label(call, cfg)
-  local name = call.model
-  if not name or not call.group then return "_unknown" end
-  if cfg.aliases[name] then return name end
-  local group = cfg.groups[name]
-  if group and not group.pattern then return name end
-  return group and group.pattern or call.group.pattern or "_unknown"
-end
-
 local KINDS = {
-  { "input", "input_tokens" }, { "output", "output_tokens" },
-  { "cache_read", "cache_read_tokens" }, { "cache_write", "cache_write_tokens" },
-  { "reasoning", "reasoning_tokens" },
+  "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
+  "reasoning_tokens",
 }
 
-local function count_tokens(handles, total, who, team)
-  for i = 1, #KINDS do
-    local n = total[KINDS[i][2]]
-    if n and n > 0 then handles.tokens[who .. KINDS[i][1] .. "\1" .. team .. "\1"]:add(n) end
-  end
-end
-
-local function count_speed(handles, call, reply, facts, who)
-  if not facts.ttft then return end
-  handles.ttft[who]:observe(facts.ttft)
+local function count_speed(handles, call, reply, facts)
+  handles.ttft:observe(facts.ttft)
   local output = reply.usage_total.output_tokens
   if call.stream and output and output > 1 then
-    handles.per_token[who]:observe((facts.duration - facts.ttft) / (output - 1))
+    handles.per_token:observe((facts.duration - facts.ttft) / (output - 1))
   end
 end
 
-local function count_limits(handles, call)
-  local name = label_of(call.dep)
+local function count_limits(call)
+  local name = call.dep.label or call.dep.name
   for _, kind in ipairs { "requests", "tokens" } do
     local left = tonumber(call.provider_headers["x-ratelimit-remaining-" .. kind])
-    if left then handles.left[name .. "\1" .. kind .. "\1"]:set(left) end
+    if left then
+      metrics.set("moongate_upstream_ratelimit_remaining",
+        { deployment = name, kind = kind }, left)
+    end
   end
 end
 
-local function count_answer(handles, call, reply, facts, group)
-  local dep = call.dep
-  local who, team = group .. "\1" .. dep.provider.name .. "\1", call.key.tags.team or ""
-  count_tokens(handles, reply.usage_total, who, team)
-  count_speed(handles, call, reply, facts, who)
-  if call.provider_headers then count_limits(handles, call) end
-  if facts.estimated then metrics.add("moongate_usage_estimated_total", nil, 1) end
-  if facts.cost then
-    handles.cost[who .. team .. "\1"]:add(facts.cost)
-  elseif facts.billable then
-    metrics.add("moongate_unpriced_requests_total",
-      { provider = dep.provider.name, model = dep.label and "_unknown" or dep.model }, 1)
+local function count_cost(handles, dep, facts)
+  if facts.cost then return handles.cost:add(facts.cost) end
+  if not facts.billable then return end
+  metrics.add("moongate_unpriced_requests_total", {
+    provider = dep.provider.name, model = dep.label and "_unknown" or dep.model,
+  }, 1)
+end
+
+local function count_answer(call, reply, facts)
+  local handles, total = facts.asked.served[call.dep.provider.name], reply.usage_total
+  for i = 1, #KINDS do
+    local n = total[KINDS[i]]
+    if n and n > 0 then handles[KINDS[i]]:add(n) end
   end
+  if facts.ttft then count_speed(handles, call, reply, facts) end
+  if facts.estimated then metrics.add("moongate_usage_estimated_total", nil, 1) end
+  if call.provider_headers then count_limits(call) end
+  count_cost(handles, call.dep, facts)
 end
 
 local function count(call, reply, cfg, facts)
-  local handles = cfg.runtime.metrics
-  local asked = call.served or call.group
-  local group = asked and (asked.pattern or asked.name) or ""
-  local door = call.dialect .. "\1" .. group .. "\1"
-  handles.requests[door .. model_label(call, cfg) .. "\1" .. facts.outcome .. "\1"]:add(1)
-  handles.duration[door]:observe(facts.duration)
-  if facts.overhead then handles.overhead["before_call\1"]:observe(facts.overhead) end
-  if call.dep then count_answer(handles, call, reply, facts, group) end
+  local asked = facts.asked
+  if not asked then
+    cfg.runtime.unrouted[facts.outcome]:add(1)
+    return
+  end
+  asked.requests[facts.outcome]:add(1)
+  asked.duration:observe(facts.duration)
+  if facts.overhead then cfg.runtime.overhead:observe(facts.overhead) end
+  if call.dep then count_answer(call, reply, facts) end
 end
 
 -- Facts -----------------------------------------------------------------------------------
@@ -175,13 +122,12 @@ local function suspect(call, last)
 end
 
 local function rates_of(call, reply, cfg)
-  local known, dep = cfg.runtime.rates, call.dep
-  local mine = known[dep]
-  if not mine or mine.served ~= reply.model then
-    mine = { served = reply.model, rates = prices.of(dep, reply.model) }
-    known[dep] = mine
+  local known = runtime.of(cfg, call.dep)
+  if not known.priced or known.served ~= reply.model then
+    known.priced, known.served = true, reply.model
+    known.rates = prices.of(call.dep, reply.model)
   end
-  return mine.rates
+  return known.rates
 end
 
 -- Was there an answer, or part of one, that a provider bills?
@@ -206,6 +152,7 @@ end
 local function facts_of(call, reply)
   local now = time.monotonic()
   return {
+    billable = false, cost = nil, dollars = nil, asked = nil, attempts = "[]",
     status = call.fault and call.fault.status or reply.own and reply.own.status or 200,
     outcome = outcome_of(call.fault), duration = now - call.started, estimated = false,
     ttft = reply.first_token_at and reply.first_token_at - call.started or nil,
@@ -247,8 +194,10 @@ end
 --- Record a request, once. A request that reached no deployment's door leaves no usage line.
 function observe.record(call, reply, cfg)
   local facts = facts_of(call, reply)
+  facts.asked = call.group and runtime.asked(call)
   if call.trail then
     bill(call, reply, cfg, facts)
+    facts.attempts = rows.attempts(call)
     write_journal(call, reply, facts)
   end
   count(call, reply, cfg, facts)

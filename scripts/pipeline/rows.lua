@@ -4,6 +4,7 @@
 local journal = require "engine.journal"
 local json = require "engine.json"
 local log = require "engine.log"
+local runtime = require "pipeline.runtime"
 
 local rows = {}
 
@@ -20,65 +21,15 @@ local REQUEST = '"request_id":"%s","dialect":"%s","method":%q,"path":%q,"peer":%
   .. '"outcome":"%s","duration_ms":%f,"client":%q,"key_id":%q,"team":%q,'
   .. '"config_generation":%d%s'
 
-local ANSWERED = REQUEST .. '%s,"attempts":%s,"stream":%b,"ttft_ms":%f,"overhead_us":%d,'
+local ANSWERED = REQUEST .. '%s%s,"attempts":%s,"stream":%b,"ttft_ms":%f,"overhead_us":%d,'
   .. '"tokens":{"in":%d,"out":%d,"cache_read":%d,"cache_write":%d,"reasoning":%d},'
   .. '"cost_usd":%s,"estimated":%b,"finish":%q,"bytes_in":%d,"user":%q'
-
--- Parts that many requests share -------------------------------------------------------------
-
--- Of one deployment's.
-local function deployment(cfg, dep)
-  local known = cfg.runtime.fragments
-  local fragment = known[dep]
-  if not fragment then
-    fragment = {
-      name = text(dep.name),
-      all = ',"deployment":' .. text(dep.name) .. ',"provider":' .. text(dep.provider.name)
-        .. ',"upstream_model":' .. text(dep.model),
-    }
-    known[dep] = fragment
-  end
-  return fragment
-end
-
-local function fragments(call, group)
-  local key = call.key
-  local model = text(call.model:sub(1, 256))
-  return {
-    journal = ',"key":' .. text(key.name) .. ',"tags":' .. text(key.tags) .. ',"dialect":"'
-      .. call.dialect .. '","group":' .. text(group.name) .. ',"model":' .. model,
-    log = ',"group":' .. text(group.name) .. ',"requested_model":' .. model,
-  }
-end
-
-local MOST = 1000 -- names of models remembered a key
-
--- Of one key's for one model that one group served.
-local function asked(call)
-  local group, known = call.served or call.group, call.cfg.runtime.asked
-  local mine = known[call.key]
-  if not mine or mine.count >= MOST then
-    mine = { count = 0, groups = {} }
-    known[call.key] = mine
-  end
-  local of_group = mine.groups[group]
-  if not of_group then
-    of_group = {}
-    mine.groups[group] = of_group
-  end
-  local found = of_group[call.model]
-  if not found then
-    found = fragments(call, group)
-    of_group[call.model], mine.count = found, mine.count + 1
-  end
-  return found
-end
 
 -- Parts of one request -----------------------------------------------------------------------
 
 -- `reason` names what failed; suspected_extra is what an unanswered try may have cost.
-local function one(try, name, reason)
-  local more = try.kind and ',"' .. reason .. '":"' .. try.kind .. '"' or ""
+local function one(try, name)
+  local more = try.kind and ',"reason":"' .. try.kind .. '"' or ""
   if try.suspected then
     more = more .. (',"suspected_extra":{"input":%d}'):format(try.suspected)
   end
@@ -86,13 +37,14 @@ local function one(try, name, reason)
     .. math.floor((try.ms or 0) * 10) / 10 .. more .. "}"
 end
 
-local function attempts(call, reason)
+--- The tries of a request, as JSON.
+function rows.attempts(call)
   local tries = call.attempts
   if #tries == 1 then
-    return "[" .. one(tries[1], deployment(call.cfg, call.dep).name, reason) .. "]"
+    return "[" .. one(tries[1], runtime.of(call.cfg, call.dep).name) .. "]"
   end
   local out = {}
-  for i, try in ipairs(tries) do out[i] = one(try, text(try.deployment), reason) end
+  for i, try in ipairs(tries) do out[i] = one(try, text(try.deployment)) end
   return "[" .. table.concat(out, ",") .. "]"
 end
 
@@ -118,16 +70,16 @@ end
 
 --- Before a call leaves. true | nil, err
 function rows.intend(call, dep)
-  return journal.row(INTENT, call.id, #call.attempts, deployment(call.cfg, dep).all)
+  return journal.row(INTENT, call.id, #call.attempts, runtime.of(call.cfg, dep).fragment)
 end
 
 --- One line for a request that reached dispatch. `facts` is what observe found out.
 --- true | nil, err
 function rows.usage(call, reply, facts)
   local total, dep = reply.usage_total, call.dep
-  return journal.row(USAGE, call.id, asked(call).journal,
-    dep and deployment(call.cfg, dep).all or ',"deployment":null,"provider":null',
-    attempts(call, "kind"), total.input_tokens or 0, total.output_tokens or 0,
+  return journal.row(USAGE, call.id, facts.asked.journal,
+    dep and runtime.of(call.cfg, dep).fragment or ',"deployment":null,"provider":null',
+    facts.attempts, total.input_tokens or 0, total.output_tokens or 0,
     total.cache_read_tokens or 0, total.cache_write_tokens or 0,
     total.cache_write_1h_tokens or 0, total.reasoning_tokens or 0, facts.cost,
     facts.estimated, facts.status, facts.outcome, call.stream, milliseconds(facts.ttft),
@@ -151,8 +103,8 @@ local function answered(level, call, reply, facts)
     err = head(call, facts)
   log.row(level, "request", ANSWERED, id, dialect, method, path, peer, status, outcome, ms,
     client, key, team, generation, err,
-    asked(call).log .. (dep and deployment(call.cfg, dep).all or ""),
-    attempts(call, "reason"), call.stream, milliseconds(facts.ttft),
+    facts.asked.log, dep and runtime.of(call.cfg, dep).fragment or "",
+    facts.attempts, call.stream, milliseconds(facts.ttft),
     facts.overhead and math.floor(facts.overhead * 1e6 + 0.5), total.input_tokens or 0,
     total.output_tokens or 0, total.cache_read_tokens or 0, total.cache_write_tokens or 0,
     total.reasoning_tokens or 0, facts.dollars or "null", facts.estimated,

@@ -1,30 +1,139 @@
--- What one generation remembers between requests. All of it can be lost: it only saves work.
+-- What one generation remembers between requests: texts and metric handles that depend on the
+-- routes only. All of it may be lost; it only saves work.
 
-local observe = require "pipeline.observe"
+local json = require "engine.json"
+local metrics = require "lib.metrics"
 local time = require "engine.time"
 
 local runtime = {}
 
-local function by_deployment()
+local MOST = 1000 -- names of models remembered a key
+local text = json.encode
+
+-- Weak: groups made from wildcards come and go.
+local function by_table()
   return setmetatable({}, { __mode = "k" })
 end
 
 --- For cfg.runtime. is_operator(adapter name): a drop-in file, which runs under the guard.
 function runtime.new(generation, is_operator)
+  metrics.describe()
   return {
-    generation = generation, loaded_at = time.now(), metrics = observe.handles(),
+    generation = generation, loaded_at = time.now(),
     tokens = { count = 0, key = {} },       -- token → key
     concrete = { count = 0, groups = {} },  -- name → group made from a wildcard
-    urls = by_deployment(), headers = by_deployment(), fragments = by_deployment(),
-    rates = by_deployment(), asked = {},
-    operator = setmetatable({}, {
-      __index = function(self, name)
-        local value = is_operator(name)
-        rawset(self, name, value)
-        return value
-      end,
+    deployments = by_table(), asked = {},
+    overhead = metrics.histogram("moongate_overhead_seconds", { stage = "before_call" }),
+    operator = metrics.cached(is_operator),
+    unrouted = metrics.cached(function(outcome)
+      return metrics.counter("moongate_requests_total", {
+        dialect = "openai", group = "", model = "_unknown", outcome = outcome,
+      })
+    end),
+  }
+end
+
+-- Of a deployment -----------------------------------------------------------------------------
+
+local function remember(dep)
+  local label, provider = dep.label or dep.name, dep.provider.name
+  return {
+    name = text(dep.name),
+    fragment = ',"deployment":' .. text(dep.name) .. ',"provider":' .. text(provider)
+      .. ',"upstream_model":' .. text(dep.model),
+    attempts = metrics.cached(function(result)
+      return metrics.counter("moongate_upstream_attempts_total", {
+        provider = provider, deployment = label, result = result,
+      })
+    end),
+    duration = metrics.histogram("moongate_upstream_duration_seconds", {
+      provider = provider, deployment = label,
     }),
   }
+end
+
+--- What is known of a deployment. attempt.lua adds its url and headers, observe.lua its rates.
+function runtime.of(cfg, dep)
+  local known = cfg.runtime.deployments
+  local found = known[dep]
+  if not found then
+    found = remember(dep)
+    known[dep] = found
+  end
+  return found
+end
+
+-- Of a key, a group and a model's name --------------------------------------------------------
+
+-- Names that clients may choose freely are one label.
+local function model_label(call, cfg)
+  local name = call.model
+  if cfg.aliases[name] then return name end
+  local group = cfg.groups[name]
+  if group and not group.pattern then return name end
+  return group and group.pattern or call.group.pattern or "_unknown"
+end
+
+-- Handles for what one provider served.
+local function served(group, team)
+  return metrics.cached(function(provider)
+    local where = { group = group, provider = provider }
+    local function tokens(kind)
+      return metrics.counter("moongate_tokens_total", {
+        group = group, provider = provider, type = kind, team = team,
+      })
+    end
+    return {
+      input_tokens = tokens "input", output_tokens = tokens "output",
+      cache_read_tokens = tokens "cache_read", cache_write_tokens = tokens "cache_write",
+      reasoning_tokens = tokens "reasoning",
+      cost = metrics.counter("moongate_cost_usd_total", {
+        group = group, provider = provider, team = team,
+      }),
+      ttft = metrics.histogram("moongate_time_to_first_token_seconds", where),
+      per_token = metrics.histogram("moongate_time_per_output_token_seconds", where),
+    }
+  end)
+end
+
+local function make(call, group)
+  local key, model = call.key, text(call.model:sub(1, 256))
+  local label, asked = group.pattern or group.name, model_label(call, call.cfg)
+  return {
+    journal = ',"key":' .. text(key.name) .. ',"tags":' .. text(key.tags) .. ',"dialect":"'
+      .. call.dialect .. '","group":' .. text(group.name) .. ',"model":' .. model,
+    log = ',"group":' .. text(group.name) .. ',"requested_model":' .. model,
+    requests = metrics.cached(function(outcome)
+      return metrics.counter("moongate_requests_total", {
+        dialect = call.dialect, group = label, model = asked, outcome = outcome,
+      })
+    end),
+    duration = metrics.histogram("moongate_request_duration_seconds", {
+      dialect = call.dialect, group = label,
+    }),
+    served = served(label, key.tags.team or ""),
+  }
+end
+
+--- What is known of requests of this key for this model that this group serves.
+function runtime.asked(call)
+  local group, known = call.served or call.group, call.cfg.runtime.asked
+  local mine = known[call.key]
+  if not mine or mine.count >= MOST then
+    mine = { count = 0, groups = {} }
+    known[call.key] = mine
+  end
+  local of_group = mine.groups[group]
+  if not of_group then
+    of_group = {}
+    mine.groups[group] = of_group
+  end
+  local found = of_group[call.model]
+  if not found then
+    found = make(call, group)
+    of_group[call.model], mine.count = found, mine.count + 1
+  end
+  return found
 end
 
 return runtime

@@ -89,7 +89,10 @@ local STRATEGIES = {
 
 -- Neither resting nor passed over in this request.
 local function available(trail, dep, now)
-  return not trail.skipped[dep.name] and cooldown.state(dep, now) ~= "resting"
+  if trail.skipped[dep.name] then return false end
+  local state = cooldown.state(dep, now)
+  if state == "probation" then trail.probation = true end
+  return state ~= "resting"
 end
 
 -- Those who have not failed in this request, else those who have.

@@ -26,20 +26,21 @@ local function quantile(name, value)
   shared.set(name, old or value, FORGET)
 end
 
-local function wanted(group)
+--- Does somebody choose by what is known?
+function stats.wanted(group)
   return group.balance == "lowest_latency" or type(group.balance) == "function"
 end
 
 --- An answer began after so many seconds.
 function stats.answered(dep, group, seconds)
-  if not wanted(group) then return end
+  if not stats.wanted(group) then return end
   mean("latency:" .. dep.name, seconds)
   quantile("first_token_p95:" .. dep.name, seconds)
 end
 
 --- A call failed: slower than slow.
 function stats.failed(dep, group)
-  if not wanted(group) then return end
+  if not stats.wanted(group) then return end
   local old = shared.get("latency:" .. dep.name) or 0
   mean("latency:" .. dep.name, math.max(FAILED * old, FAILED_LEAST))
 end

@@ -21,8 +21,11 @@ local ACTIVE, RETRYING = "requests:active", "requests:retrying"
 ---@field group table      where it is
 ---@field failed table     names of deployments that failed in this request
 ---@field skipped table    names of those passed over this turn: a limit, a probe underway
----@field visited table    group names
+---@field visited table?   names of groups it moved to
 ---@field retries integer  further tries in this group
+---@field probation boolean  somebody it looked at is on probation (policy/cooldown.lua)
+
+local NONE = {} -- never written to
 
 local Trail = {}
 Trail.__index = Trail
@@ -30,20 +33,37 @@ Trail.__index = Trail
 --- A request that begins in `group`. Fallbacks are that group's: theirs are not followed.
 function verdict.trail(group)
   return setmetatable({
-    start = group, group = group, failed = {}, skipped = {}, retries = 0,
-    visited = { [group.name] = true },
+    start = group, group = group, failed = NONE, skipped = NONE, retries = 0, visited = nil,
+    probation = false, hold = nil,
   }, Trail)
+end
+
+--- A deployment failed in this request.
+function Trail:fail(dep)
+  if self.failed == NONE then self.failed = {} end
+  self.failed[dep.name] = true
+end
+
+--- A deployment is passed over this turn.
+function Trail:skip(dep)
+  if self.skipped == NONE then self.skipped = {} end
+  self.skipped[dep.name] = true
+end
+
+function Trail:has_been_to(group)
+  return group == self.start or group == self.group
+    or (self.visited ~= nil and self.visited[group.name] ~= nil)
 end
 
 --- On to `group`: another, or the same once more.
 function Trail:move(group)
-  self.skipped = {}
+  self.skipped = NONE
   if group == self.group then
     self.retries = self.retries + 1
     self.hold = self.hold or shared.hold(RETRYING, 1)
     return
   end
-  self.group, self.retries = group, 0
+  self.group, self.retries, self.visited = group, 0, self.visited or {}
   self.visited[group.name] = true
 end
 
@@ -56,7 +76,7 @@ end
 
 local function unvisited(trail, cfg, name)
   local group = name and cfg.groups[name]
-  return group and not trail.visited[group.name] and group or nil
+  return group and not trail:has_been_to(group) and group or nil
 end
 
 -- The fallback for this kind where one is named; `false` there means none at all. Else the

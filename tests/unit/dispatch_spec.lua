@@ -74,7 +74,7 @@ describe("dispatch", function()
     assert.equal("2", request.sent_headers["x-moongate-attempts"])
     local usage = w:usage()
     assert.equal(2, #usage.attempts)
-    assert.equal("server_error", usage.attempts[1].kind)
+    assert.equal("server_error", usage.attempts[1].reason)
     assert.equal(1, w.metrics["moongate_retries_total{reason=server_error}"])
   end)
 
@@ -162,7 +162,7 @@ describe("dispatch", function()
     assert.equal(failure.body, request.answer)
     assert.equal(1, #w.calls)
     assert.same({ "client_error", "bad_request" },
-      { w:usage().outcome, w:usage().attempts[1].kind })
+      { w:usage().outcome, w:usage().attempts[1].reason })
   end)
 
   it("passes 413 and 422 with their status", function()

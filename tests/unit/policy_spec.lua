@@ -135,13 +135,13 @@ describe("policy", function()
       local g = group { dep "a", dep "b", dep "c" }
       local trail = verdict.trail(g)
       w.engine.shared.set("cooldown:a", w.clock + 10)
-      trail.failed.b = true
+      trail:fail { name = "b" }
       for _ = 1, 20 do assert.equal("c", balance.pick(trail, call()).name) end
       assert.is_true(balance.untried(trail))
-      trail.skipped.c = true
+      trail:skip { name = "c" }
       assert.equal("b", balance.pick(trail, call()).name) -- it failed, but it is there
       assert.is_false(balance.untried(trail))
-      trail.skipped.b = true
+      trail:skip { name = "b" }
       assert.is_nil(balance.pick(trail, call()))
     end)
   end)
@@ -237,7 +237,7 @@ describe("policy", function()
         f2 = group({ dep "y" }, { name = "f2" }), long = group({ dep "z" }, { name = "long" }),
       }, hooks = {} }
       trail = verdict.trail(g)
-      trail.failed.a = true
+      trail:fail { name = "a" }
     end)
 
     local function after(kind, more, on)
@@ -266,7 +266,7 @@ describe("policy", function()
     }
     for kind, again in pairs(SAME) do
       it(kind .. (again and " waits for" or " never repeats") .. " the same one", function()
-        trail.failed.b = true
+        trail:fail { name = "b" }
         g.fallback = {}
         local to, seconds = after(kind)
         assert.equal(again and "g" or nil, to)
@@ -275,21 +275,21 @@ describe("policy", function()
     end
 
     it("retries as often as the group allows, then falls back, each once", function()
-      trail.failed.b = true
+      trail:fail { name = "b" }
       local seen = {}
       for i = 1, 6 do
         local to, seconds = verdict.after(trail, fault.new("connect", "x"), call(), cfg)
         if not to then break end
         seen[i] = to.name
         trail:move(to)
-        trail.failed[to.deployments[1].name] = true
+        trail:fail(to.deployments[1])
         assert.is_true(seconds <= 8)
       end
       assert.same({ "g", "g", "f1", "f1", "f1", "f2" }, seen)
     end)
 
     it("goes to the fallback rather than wait for a Retry-After", function()
-      trail.failed.b = true
+      trail:fail { name = "b" }
       assert.same({ "f1", 0 }, { after("rate_limit", { retry_after = 3 }) })
       g.fallback = {}
       assert.same({ "g", 3 }, { after("rate_limit", { retry_after = 3 }) })
@@ -297,7 +297,7 @@ describe("policy", function()
     end)
 
     it("begins no wait that would pass the deadline", function()
-      trail.failed.b = true
+      trail:fail { name = "b" }
       g.fallback = {}
       local soon = { deadline = w.clock + 2 }
       assert.is_nil((after("rate_limit", { retry_after = 3 }, soon)))
@@ -305,7 +305,7 @@ describe("policy", function()
     end)
 
     it("does not wait for somebody who rests longer", function()
-      trail.failed.b = true
+      trail:fail { name = "b" }
       g.fallback = {}
       for _, one in ipairs(g.deployments) do
         w.engine.shared.set("cooldown:" .. one.name, w.clock + 60)
@@ -317,15 +317,15 @@ describe("policy", function()
       g.fallback_by_kind = { context_window = "long", content_policy = false }
       assert.equal("long", (after "context_window"))
       assert.is_nil((after "content_policy"))
-      trail.visited.long = true
+      trail.visited = { long = true }
       assert.equal("f1", (after "context_window"))
       g.fallback_by_kind = { bad_request = "long" }
-      trail.visited.long = nil
+      trail.visited = nil
       assert.equal("long", (after "bad_request"))
     end)
 
     it("doubles the wait, up to a ceiling, with full jitter", function()
-      trail.failed.b = true
+      trail:fail { name = "b" }
       g.fallback, g.retries, g.backoff = {}, 20, 1
       for retries, most in pairs { [0] = 1, [1] = 2, [2] = 4, [3] = 8, [10] = 8 } do
         trail.retries = retries
