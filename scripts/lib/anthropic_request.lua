@@ -203,6 +203,14 @@ local function takes_top_p(value, model, thinking)
   return near_one or model.sampling and not thinking
 end
 
+local OLD_VERSION = "2023-06-01" -- the last whose requests may say how to sample
+
+local function drop_sampling(call)
+  for _, name in ipairs { "temperature", "top_k", "top_p" } do
+    if chat.given(call.body[name]) then call:drop(name) end
+  end
+end
+
 local function sampling(call, model, out)
   local body, thinking = call.body, out.thinking and out.thinking.type ~= "disabled"
   local temperature, top_p = given(body.temperature), given(body.top_p)
@@ -241,7 +249,11 @@ function request.encode(call, dep)
   if out.tools then out.tool_choice = tool_choice(call.body) end
   local config
   out.thinking, config = think(call, model, out)
-  sampling(call, model, out)
+  if (dep.provider.version or OLD_VERSION) > OLD_VERSION then
+    drop_sampling(call)
+  else
+    sampling(call, model, out)
+  end
   local wanted = format(call, dep, model)
   if wanted then
     config = config or {}

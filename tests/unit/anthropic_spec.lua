@@ -11,7 +11,7 @@ local function encode(body, options)
   body.model = body.model or "claude-sonnet-4-5"
   body.messages = body.messages or { { role = "user", content = "hi" } }
   local call = stub.call(json.encode(body))
-  local dep = stub.deployment("anthropic", options.model or body.model, options.dep)
+  local dep = stub.deployment("anthropic", body.model, options.dep, options.provider)
   return json.decode(stub.encoded(call, dep)), call.dropped
 end
 
@@ -63,6 +63,14 @@ describe("anthropic request", function()
     body, dropped = encode { temperature = 1.7 }
     assert.is_nil(body.temperature)
     assert.same({ "temperature" }, dropped)
+  end)
+
+  it("says nothing of sampling in a version that has no words for it", function()
+    local body, dropped = encode({ temperature = 1, top_p = 1 },
+      { provider = { version = "2026-10-21" } })
+    assert.is_nil(body.temperature)
+    assert.is_nil(body.top_p)
+    assert.same({ "temperature", "top_p" }, dropped)
   end)
 
   it("refuses what changes what is asked for, by the field's name", function()
