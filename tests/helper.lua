@@ -33,6 +33,7 @@ function helper.wait_until(check, seconds, what)
     if value then return value end
     socket.sleep(0.005)
   until socket.gettime() > deadline
+  if type(what) == "function" then what = what() end
   error("it never came to be: " .. (what or "what was waited for"), 2)
 end
 
@@ -68,6 +69,7 @@ local function started(gateway)
   if status then
     error(("moongate ended with %d:\n%s"):format(status, gateway:log_text()), 3)
   end
+  if not gateway:log_text():find("moongate %d") then return false end -- its greeting
   local ok, response = pcall(http.request, gateway.port, { path = "/healthz", timeout = 2 })
   return ok and response and response.status == 200
 end
@@ -96,7 +98,8 @@ function helper.gateway(want)
   }
   for _, arg in ipairs(want.args or {}) do args[#args + 1] = (arg:gsub("^@", dir .. "/")) end
   self.process = process.start(args, { stdout = self.log_file, env = self.env })
-  helper.wait_until(function() return started(self) end, 30, "a gateway")
+  helper.wait_until(function() return started(self) end, 30,
+    function() return "a gateway\n" .. self:log_text():sub(-3000) end)
   return self
 end
 
@@ -236,8 +239,11 @@ end
 --- No open request, stream or upstream, and no `error` line in the log but those expected.
 function Gateway:assert_silent()
   if self.process:status() then error("moongate is gone:\n" .. self:log_text(), 2) end
-  helper.wait_until(function() return idle(self) end, 5, "an idle gateway: " ..
-    tostring(self:metric "moongate_requests_in_flight") .. " requests in flight")
+  helper.wait_until(function() return idle(self) end, 5, function()
+    return ("an idle gateway: %s requests, %s streams"):format(
+      tostring(self:metric "moongate_requests_in_flight"),
+      tostring(self:metric "moongate_streams_open"))
+  end)
   if self.loud then return end
   for _, line in ipairs(self:log()) do
     if line.level == "error" then error("an error in the log: " .. cjson.encode(line), 2) end

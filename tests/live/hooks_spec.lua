@@ -16,24 +16,26 @@ local LOOPS = {
   tables = "error(setmetatable({}, { __tostring = function() while true do end end }))",
 }
 
-local function hook(word)
-  local lines = {}
-  for name, code in pairs(LOOPS) do
-    lines[#lines + 1] = ("  if call.model == %q then %s end"):format(name,
-      code:gsub("^return", "local _ =") .. "")
-  end
-  return ("%s\n%s\nend)\n"):format(word, table.concat(lines, "\n"))
-end
+local MODELS = [[
+local mock = provider "mock" {}
+model "good" { mock "mock" }
+model "bad" { mock { "mock", name = "other" } }
+]]
 
-local function models()
-  local out = {}
-  for name in pairs(LOOPS) do out[#out + 1] = ("model %q { mock 'mock' }"):format(name) end
-  return 'local mock = provider "mock" {}\nmodel "good" { mock "mock" }\n'
-    .. table.concat(out, "\n") .. "\n"
+-- A hook that runs `code` for the model "bad".
+local function hook(word, code)
+  return ('%s\n  if call.model == "bad" then %s end\nend)\n'):format(word,
+    (code:gsub("^return", "local _ =")))
 end
 
 describe("a hook", function()
   local gw
+
+  local function start(routes, want)
+    want = want or {}
+    want.routes, want.loud = routes, true
+    gw = helper.gateway(want)
+  end
 
   after_each(function()
     gw:assert_silent()
@@ -42,81 +44,94 @@ describe("a hook", function()
 
   local function good() assert.equal(200, gw:chat(helper.ask "good").status) end
 
-  it("of route that runs wild fails its own request only", function()
-    gw = helper.gateway {
-      routes = models() .. hook "route(function(call)", loud = true, workers = 2,
-    }
-    for name in pairs(LOOPS) do
-      local waiting = gw:chat_open(helper.ask(name))
+  for name, code in pairs(LOOPS) do
+    it("of route that runs wild fails its own request only: " .. name, function()
+      start(MODELS .. hook("route(function(call)", code), { workers = 2 })
+      for _ = 1, 2 do
+        local waiting = gw:chat_open(helper.ask "bad")
+        good()
+        local response = waiting:response()
+        assert.equal(500, response and response.status)
+        assert.equal("script_error", helper.json.decode(response.body).error.code)
+        waiting:close()
+      end
       good()
-      local response = waiting:response()
-      assert.equal(500, response and response.status, name)
-      assert.equal("script_error", helper.json.decode(response.body).error.code)
-      waiting:close()
-      good()
-    end
-  end)
+    end)
 
-  it("of balance that runs wild fails its own request only", function()
-    local groups = {}
-    for name, code in pairs(LOOPS) do
-      groups[#groups + 1] =
-        ("model %q { mock 'mock', balance = function() %s end }"):format(name, code)
-    end
-    gw = helper.gateway { loud = true, routes = 'local mock = provider "mock" {}\n'
-      .. 'model "good" { mock "mock" }\n' .. table.concat(groups, "\n") }
-    for name in pairs(LOOPS) do
-      assert.equal(500, gw:chat(helper.ask(name)).status, name)
+    it("of balance that runs wild fails its own request only: " .. name, function()
+      start(MODELS .. ('model "wild" { mock { "mock", name = "a" }, mock { "mock", name = "b" }'
+        .. ", balance = function() %s end }"):format(code))
+      assert.equal(500, gw:chat(helper.ask "wild").status)
       good()
-    end
-  end)
+    end)
 
-  it("of on_usage that runs wild changes no answer", function()
-    gw = helper.gateway {
-      routes = models() .. hook "on_usage(function(usage, call)", loud = true,
-    }
-    for name in pairs(LOOPS) do
-      assert.equal(200, gw:chat(helper.ask(name)).status, name)
-    end
+    it("of on_usage that runs wild changes no answer: " .. name, function()
+      start(MODELS .. hook("on_usage(function(usage, call)", code))
+      assert.equal(200, gw:chat(helper.ask "bad").status)
+      good()
+    end)
+  end
+
+  it("that fails five times in a minute is switched off, and who needs it fails", function()
+    start(MODELS .. hook("route(function(call)", LOOPS.loop))
+    for _ = 1, 6 do assert.equal(500, gw:chat(helper.ask "bad").status) end
+    assert.equal("script_error", gw:chat(helper.ask "good").json.error.code)
+    gw:reload(MODELS)
     good()
   end)
 
   it("of on_error that runs wild fails its own request only", function()
-    gw = helper.gateway { loud = true, routes = [[
-local down = provider "openai_compatible" { base_url = "http://127.0.0.1:]]
+    start([[
+local down = provider "openai_compatible" { name = "down", base_url = "http://127.0.0.1:]]
       .. helper.free_port() .. [[/v1" }
 model "good" { provider "mock" {} "mock" }
 model "down" { down "m", retries = 0 }
-on_error(function() while true do end end)]] }
+on_error(function() while true do end end)]])
     local response = gw:chat(helper.ask "down")
     assert.is_true(response.status >= 500, response.status)
     good()
   end)
 
-  it("cannot reach files, processes, modules or the compiler", function()
-    local tries = {
-      "io.open('/etc/passwd')", "os.execute('true')", "os.getenv('HOME')", "require('ffi')",
-      "loadstring('return 1')()", "load('return 1')", "dofile('x')", "debug.getinfo(1)",
-      "package.loaded.x", "jit.on()", "getfenv(1)", "setfenv(1, {})", "collectgarbage()",
-      "newproxy(true)", "getmetatable('').__index.x = 1", "string.dump(function() end)",
-      "rawset(string, 'x', 1)", "string.rep = nil", "env.PATH = 1",
-    }
-    local lines = {}
-    for i, code in ipairs(tries) do
-      lines[i] = ("  if call.user == 'u%d' then local _ = %s end"):format(i, code)
-      if code:find " = " then lines[i] = lines[i]:gsub("local _ = ", "") end
-    end
-    gw = helper.gateway { loud = true, routes = 'model "good" { provider "mock" {} "mock" }\n'
-      .. "route(function(call)\n" .. table.concat(lines, "\n") .. "\nend)" }
-    for i, code in ipairs(tries) do
-      local response = gw:chat(helper.ask("good", ('"user":"u%d"'):format(i)))
-      assert.equal(500, response.status, code)
-    end
+  for _, code in ipairs {
+    "io.open('/etc/passwd')", "os.execute('true')", "os.getenv('HOME')", "require('ffi')",
+    "loadstring('return 1')()", "load('return 1')", "dofile('x')", "debug.getinfo(1)",
+    "package.loaded.x", "jit.on()", "getfenv(1)", "setfenv(1, {})", "collectgarbage()",
+    "newproxy(true)", "string.dump(function() end)", "rawset(string, 'x', 1)",
+  } do
+    it("cannot reach " .. code, function()
+      start(MODELS .. hook("route(function(call)", "return " .. code))
+      assert.equal(500, gw:chat(helper.ask "bad").status)
+      good()
+    end)
+  end
+
+  for _, code in ipairs {
+    "getmetatable('').__index.x = 1", "env.PATH = 1", "_G.x = 1", "x = 1",
+  } do
+    it("cannot change " .. code, function()
+      start(MODELS .. hook("route(function(call)", code))
+      assert.equal(500, gw:chat(helper.ask "bad").status)
+      good()
+    end)
+  end
+
+  it("changes nobody else's libraries, nor the call", function()
+    start(MODELS .. [[
+route(function(call)
+  if call.model == "bad" then
+    string.rep, math.floor = nil, nil
+    call.model, call.key.name = "good", "root"
+  end
+  assert(("x"):rep(2) == "xx" and string.rep("x", 2) == "xx" and math.floor(1.5) == 1)
+end)]])
+    local first = gw:chat(helper.ask "bad")
+    assert.is_true(first.status == 500 or first.headers["x-moongate-deployment"] == "other")
     good()
+    for _, line in ipairs(gw:log "request") do assert.equal("anonymous", line.key_id) end
   end)
 
   it("sees what it needs to choose", function()
-    gw = helper.gateway { routes = [[
+    start([[
 local mock = provider "mock" {}
 model "good" { mock "mock" }
 model "long" { mock { "mock", name = "long" } }
@@ -126,13 +141,13 @@ end)
 on_usage(function(usage, call)
   metric("hook_tokens", usage.input_tokens, { model = call.model })
   log.info("seen", { model = call.model })
-end)]] }
+end)]])
     good()
     local response = gw:chat(('{"model":"good","messages":[{"role":"user","content":"%s"}]}')
       :format(("word "):rep(500)))
     assert.equal(200, response.status, response.body)
     assert.equal("long", response.headers["x-moongate-deployment"])
-    assert.is_true(#gw:log "seen" == 2)
+    helper.wait_until(function() return #gw:log "seen" == 2 end, 5, "two log lines")
     assert.is_truthy(gw:admin("GET", "/metrics").body:find "hook_tokens")
   end)
 end)

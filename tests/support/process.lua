@@ -11,6 +11,7 @@ int waitpid(int pid, int *status, int options);
 int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
 int open(const char *path, int flags, ...);
 int dup2(int from, int to);
+int close(int fd);
 int setenv(const char *name, const char *value, int overwrite);
 int unsetenv(const char *name);
 int chdir(const char *path);
@@ -33,14 +34,19 @@ local function argv_of(args)
   return ffi.cast("char *const *", argv), argv
 end
 
+local function redirect(path, flags, to)
+  local fd = C.open(path, flags, ffi.cast("int", 384)) -- 0600
+  C.dup2(fd, to)
+  if fd ~= to then C.close(fd) end
+end
+
 -- Between fork and exec: nothing here may come back.
 local function become(args, options)
   C.prctl(PR_SET_PDEATHSIG, process.KILL, 0, 0, 0)
-  C.dup2(C.open("/dev/null", 0), 0)
-  local mode = ffi.cast("int", 384) -- 0600
-  C.dup2(C.open(options.stdout or "/dev/null", O_WRONLY_CREAT_APPEND, mode), 1)
-  local stderr = options.stderr or options.stdout or "/dev/null"
-  C.dup2(C.open(stderr, O_WRONLY_CREAT_APPEND, mode), 2)
+  redirect("/dev/null", 0, 0)
+  local stdout = options.stdout or "/dev/null"
+  redirect(stdout, O_WRONLY_CREAT_APPEND, 1)
+  redirect(options.stderr or stdout, O_WRONLY_CREAT_APPEND, 2)
   for name, value in pairs(options.env or {}) do
     if value then C.setenv(name, value, 1) else C.unsetenv(name) end
   end

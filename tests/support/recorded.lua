@@ -184,7 +184,9 @@ local GEMINI_FINISH = {
 
 local function gemini_usage(out, usage)
   local function number(name) return null(usage[name]) or 0 end
-  out.prompt = number "promptTokenCount" + number "toolUsePromptTokenCount"
+  if null(usage.promptTokenCount) then
+    out.prompt = number "promptTokenCount" + number "toolUsePromptTokenCount"
+  end
   out.completion = number "candidatesTokenCount" + number "thoughtsTokenCount"
   out.cached = number "cachedContentTokenCount"
 end
