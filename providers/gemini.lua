@@ -13,23 +13,30 @@ local RAW_ARGS = { raw = { args = true } }
 -- Answers ------------------------------------------------------------------------
 
 -- Thoughts are counted apart from what is said, save where the total shows that they are not.
--- Before the end, no number is not zero.
-local function output_tokens(seen, ended)
+local function output_tokens(seen, input)
   local said, thought = seen.candidatesTokenCount, seen.thoughtsTokenCount or 0
-  if not said then return (thought > 0 or ended) and thought or nil end
-  local input = seen.promptTokenCount + (seen.toolUsePromptTokenCount or 0)
+  if not said then return thought > 0 and thought or nil end
   return seen.totalTokenCount == input + said and said or said + thought
 end
 
+-- Counts said so far; did this piece say any?
+local function note(seen, said)
+  local any = false
+  for name, value in pairs(chat.table_or_empty(said)) do
+    if type(value) == "number" then seen[name], any = value, true end
+  end
+  return any
+end
+
+-- Their JSON leaves zeros out: at the end, a count that is missing is one.
 local function usage(body, reply, state)
   local seen = state.usage
-  for name, value in pairs(chat.table_or_empty(body.usageMetadata)) do
-    if type(value) == "number" then seen[name] = value end
-  end
-  if not seen.promptTokenCount then return end
+  if not note(seen, body.usageMetadata) then return end
+  local zero = (state.reason or state.refused) and 0 or nil
+  local input = (seen.promptTokenCount or 0) + (seen.toolUsePromptTokenCount or 0)
   reply:usage {
-    input_tokens = seen.promptTokenCount + (seen.toolUsePromptTokenCount or 0),
-    output_tokens = output_tokens(seen, state.reason or state.refused),
+    input_tokens = (seen.promptTokenCount or zero) and input,
+    output_tokens = output_tokens(seen, input) or zero,
     cache_read_tokens = seen.cachedContentTokenCount or 0,
     reasoning_tokens = seen.thoughtsTokenCount,
   }

@@ -225,10 +225,10 @@ local function gemini_part(answer, part)
 end
 
 local function gemini_usage(answer, usage)
-  if not usage.promptTokenCount then return end
+  if not (usage.promptTokenCount or usage.candidatesTokenCount) then return end
   local thoughts = usage.thoughtsTokenCount or 0
   answer.usage = {
-    input = usage.promptTokenCount + (usage.toolUsePromptTokenCount or 0),
+    input = (usage.promptTokenCount or 0) + (usage.toolUsePromptTokenCount or 0),
     output = (usage.candidatesTokenCount or 0) + thoughts,
     cached = usage.cachedContentTokenCount or 0, reasoning = thoughts,
   }
