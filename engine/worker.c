@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "bundle.h"
 #include "client.h"
@@ -237,6 +238,18 @@ static void set_gauges(struct worker *worker)
     }
 }
 
+/* Nothing is accepted before the first files are loaded: who asks waits in the listener's
+ * queue. The loop must not run meanwhile, for it accepts. */
+static void await_files(struct worker *worker)
+{
+    const struct timespec nap = {.tv_nsec = 500000};
+
+    while (!worker->vm && !atomic_load(&worker->stop_ms)) {
+        take_inbox(worker);
+        if (!worker->vm) nanosleep(&nap, NULL);
+    }
+}
+
 /* Intent lines are on file before calls leave, usage lines before answers end. */
 static void turn(struct worker *worker)
 {
@@ -272,6 +285,7 @@ static bool finished(struct worker *worker)
 
 void worker_run(struct worker *worker)
 {
+    await_files(worker);
     while (!finished(worker)) {
         turn(worker);
     }
