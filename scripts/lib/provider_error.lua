@@ -80,6 +80,7 @@ end
 function provider_error.fault(status, body, kind, more, options)
   local problem = chat_errors.problem(body)
   local usual, again = by_status(status)
+  if kind == "bad_request" then kind = usual end -- a word that goes with any 4xx: status first
   local err = fault.new(kind or usual,
     provider_error.message(kind or usual, problem.message, options.secret), more)
   if not kind or kind == usual then err.again = again or err.again end

@@ -317,6 +317,13 @@ describe("a provider's error", function()
     end)
   end
 
+  it("believes the status before a word that goes with any", function()
+    assert.equal("model_missing", provider_error.fault(404, nil, "bad_request", nil, {}).kind)
+    assert.equal("bad_request", provider_error.fault(400, nil, "bad_request", nil, {}).kind)
+    assert.equal("context_window",
+      provider_error.fault(400, nil, "context_window", nil, {}).kind)
+  end)
+
   it("keeps the client's own status and code where it is about the request", function()
     local body = { error = { message = "too long", code = "context_length_exceeded" } }
     local err = provider_error.fault(400, body, "context_window", nil, {})
