@@ -1,12 +1,13 @@
 -- Every example of the README, run. A `console` block is a conversation: each line that begins
--- with `$ ` is run by a shell, and what follows must be what it prints, where … stands for any
--- text. A `lua` block is a routes.lua that `check` accepts.
+-- with `$ ` is run by a shell, and the lines that follow must be among those it prints, where …
+-- stands for any text. A `lua` block is a routes.lua that `check` accepts.
 
 local helper = require "helper"
 local lfs = require "lfs"
 local process = require "support.process"
 
 local TEXT = process.read "README.md"
+local BINARY = helper.binary:gsub("^[^/]", lfs.currentdir() .. "/%0")
 
 local function blocks(language)
   local list = {}
@@ -17,7 +18,7 @@ end
 -- { command, expected lines } pairs of a console block.
 local function conversation(code)
   local list = {}
-  for line in code:gmatch "[^\n]*" do
+  for line in code:gmatch "(.-)\n" do
     local command = line:match "^%$ (.*)$"
     local last = list[#list]
     if command then
@@ -40,6 +41,7 @@ describe("the README", function()
 
   setup(function()
     dir = process.temp_dir()
+    process.write(dir .. "/routes.lua", process.read "routes.lua")
     gw = helper.gateway { routes = process.read "routes.lua" }
   end)
 
@@ -51,10 +53,10 @@ describe("the README", function()
   local function run(command)
     command = command:gsub("127%.0%.0%.1:4000", "127.0.0.1:" .. gw.port)
       :gsub("127%.0%.0%.1:4001", "127.0.0.1:" .. gw.admin_port)
-      :gsub("build/moongate", lfs.currentdir() .. "/" .. helper.binary)
       :gsub("moongate reload", "moongate reload --admin 127.0.0.1:" .. gw.admin_port)
       :gsub("moongate usage", "moongate usage --data " .. gw.data)
-    return process.run({ "sh", "-c", command }, { env = gw.env })
+      :gsub("build/moongate", BINARY)
+    return process.run({ "sh", "-c", command }, { env = gw.env, cwd = dir })
   end
 
   it("has examples", function()
@@ -78,14 +80,12 @@ describe("the README", function()
         it(("console example %d: %s"):format(i, step.command), function()
           local status, out, err = run(step.command)
           assert.equal(0, status, out .. err)
-          local lines = {}
-          for line in (out .. err):gmatch "[^\r\n]+" do lines[#lines + 1] = line end
-          local at = 1
           for _, expected in ipairs(step.output) do
-            local pattern = as_pattern(expected)
-            while lines[at] and not lines[at]:find(pattern) do at = at + 1 end
-            assert.is_truthy(lines[at], "no line like\n" .. expected .. "\nin\n" .. out .. err)
-            at = at + 1
+            local pattern, found = as_pattern(expected), false
+            for line in (out .. err):gmatch "[^\r\n]+" do
+              found = found or line:find(pattern)
+            end
+            assert.is_truthy(found, "no line like\n" .. expected .. "\nin\n" .. out .. err)
           end
         end)
       end

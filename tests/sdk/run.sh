@@ -11,8 +11,9 @@ failed=0
 mkdir -p "$work"
 
 # Two free ports.
-ports=$(luajit -e 'local s = require "socket" local a, b = s.bind("127.0.0.1", 0), s.bind("127.0.0.1", 0)
-  print(select(2, a:getsockname()), select(2, b:getsockname()))' | tr '\t' ' ')
+ports=$(luajit -e 'local socket = require "socket"
+  local function free() return (select(2, assert(socket.bind("127.0.0.1", 0)):getsockname())) end
+  print(free() .. " " .. free())')
 port=${ports% *}
 data=$(mktemp -d)
 env -u OPENAI_API_KEY -u ANTHROPIC_API_KEY -u GEMINI_API_KEY -u AZURE_API_KEY \

@@ -1,4 +1,6 @@
--- A client in a process of its own: asks without pause and writes down the id of every answer.
+-- A client in a process of its own: asks without pause and writes down the id of every answer,
+-- or what came instead: "refused" (no connection), "status N". A connection that broke in the
+-- middle of a request is neither.
 --
 --     luajit hammer.lua PORT OUT        until it is killed
 
@@ -32,6 +34,7 @@ while true do
     if ok and response and response.status == 200 and not response.cut then
       out:write(response.headers["x-moongate-request-id"], "\n")
     else
+      if ok and response then out:write("status ", response.status, "\n") end
       connection:close()
       connection = nil
     end
