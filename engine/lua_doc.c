@@ -17,6 +17,8 @@ struct doc {
     bool lent;               /* lua_doc_bytes() gave the bytes away; they must stay */
 };
 
+enum { WORTH_A_STEP = 16 << 10 }; /* bytes */
+
 static const char DOC_META = 'd'; /* registry key: its address */
 
 /* ---- life ---------------------------------------------------------------------------------
@@ -64,11 +66,12 @@ static struct doc *push_doc(lua_State *L)
     return doc;
 }
 
-/* The collector does not see bytes outside Lua; without this, dead documents would pile up
- * until the tables around them were worth a collection. */
+/* The collector does not see bytes outside Lua; without this, large dead documents would pile up
+ * until the tables around them were worth a collection. A step begins a collection where none
+ * is due, so small ones, which are most, are left to the usual pace. */
 static void tell_collector(lua_State *L, size_t len)
 {
-    lua_gc(L, LUA_GCSTEP, (int)(len >> 10));
+    if (len >= WORTH_A_STEP) lua_gc(L, LUA_GCSTEP, (int)(len >> 10));
 }
 
 static void drop(struct doc *doc)
