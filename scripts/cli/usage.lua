@@ -65,8 +65,18 @@ end
 local function empty(name)
   return {
     name = name, requests = 0, failed = 0, input = 0, cached = 0, output = 0, nano = 0,
-    unpriced = 0, estimated = 0,
+    unpriced = 0, estimated = 0, extra = 0,
   }
+end
+
+-- Input tokens of tries that were sent and never answered: perhaps billed, in no sum.
+local function suspected(row)
+  local n = 0
+  for _, try in ipairs(type(row.attempts) == "table" and row.attempts or {}) do
+    local extra = type(try) == "table" and try.suspected_extra
+    if type(extra) == "table" then n = n + (tonumber(extra.input) or 0) end
+  end
+  return n
 end
 
 local function add(sum, row)
@@ -76,6 +86,7 @@ local function add(sum, row)
   sum.input = sum.input + (tokens.input or 0)
   sum.cached = sum.cached + (tokens.cache_read or 0)
   sum.output = sum.output + (tokens.output or 0)
+  sum.extra = sum.extra + suspected(row)
   if row.estimated == true then sum.estimated = sum.estimated + 1 end
   if type(row.cost_nano) == "number" then
     sum.nano = sum.nano + row.cost_nano
@@ -199,7 +210,7 @@ end
 
 local ORDER = {
   "name", "requests", "failed", "input_tokens", "cached_tokens", "output_tokens", "spend_nano",
-  "spend_usd", "unpriced", "estimated",
+  "spend_usd", "unpriced", "estimated", "suspected_extra_tokens",
 }
 
 local function as_json(sum)
@@ -207,6 +218,7 @@ local function as_json(sum)
     name = sum.name, requests = sum.requests, failed = sum.failed, input_tokens = sum.input,
     cached_tokens = sum.cached, output_tokens = sum.output, spend_nano = sum.nano,
     spend_usd = money.dollars(sum.nano), unpriced = sum.unpriced, estimated = sum.estimated,
+    suspected_extra_tokens = sum.extra,
   })
 end
 
@@ -237,6 +249,10 @@ local function notes(report)
   if total.estimated > 0 then
     out[#out + 1] = ("%s had to be estimated in tokens."):format(
       table_text.number(total.estimated, "request"))
+  end
+  if total.extra > 0 then
+    out[#out + 1] = ("Calls that were never answered held about %s more input tokens, which a "
+      .. "provider may bill."):format(table_text.count(total.extra))
   end
   if report.unsettled > 0 then
     out[#out + 1] = ("%s unsettled: a call was begun and its end is not written (running now, "

@@ -104,6 +104,16 @@ describe("moongate usage", function()
     assert.is_truthy(printed[2]:find("unknown price", 1, true))
   end)
 
+  it("reports apart what unanswered tries may have cost", function()
+    local tries = { { suspected_extra = { input = 70 } }, { status = 200 } }
+    write("2026-11-20-w0.jsonl", row("a", { attempts = tries }), row "b")
+    local got = report()
+    assert.same({ 70, 2000 }, { got.total.suspected_extra_tokens, got.total.input_tokens })
+    printed = {}
+    run()
+    assert.is_truthy(printed[2]:find("70 more input tokens", 1, true))
+  end)
+
   it("prints a table for people", function()
     write("2026-11-20-w0.jsonl", row "a", row("b", { key = "batch", tokens = { input = 2e6 } }))
     assert.equal(0, run())
