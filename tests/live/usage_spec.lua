@@ -119,6 +119,7 @@ virtual_key "me" { token = env.KEY, tags = { team = "red", service = "search" } 
     up:reply("one", { body = helper.completion "hi" })
     chat("spare")
     gw:chat(helper.ask "none", { key = KEY })
+    helper.wait_until(function() return #gw:log "request" >= 2 end, 5, "two log lines")
     local lines = gw:log "request"
     assert.equal(2, #lines)
     local line = lines[1]
