@@ -43,8 +43,8 @@ static inline void rig_close(struct rig *rig)
 
 static inline void rig_turn(struct rig *rig, int64_t ms)
 {
-    client_turn(rig->client);
     loop_poll(rig->loop, ms);
+    client_turn(rig->client);
 }
 
 static inline void call_ready(void *owner)
@@ -82,6 +82,7 @@ static inline bool call_until(struct rig *rig, struct call *call, enum upstream_
 {
     int64_t end = loop_now_ms(rig->loop) + ms;
 
+    client_turn(rig->client);
     while (upstream_state(call->up) < state && loop_now_ms(rig->loop) < end) {
         rig_turn(rig, 20);
     }

@@ -47,17 +47,17 @@ static inline void peer_send(int fd, const char *text)
 /* One request, head and body. False: the connection ended before. */
 static inline bool peer_read(struct peer *peer, int fd)
 {
-    size_t len = 0;
     char *end = NULL;
 
-    while (!end) {
-        if (len == PEER_HEAD - 1) return false;
-        ssize_t n = recv(fd, peer->head + len, 1, 0);
-        if (n <= 0) return false;
-        len += (size_t)n;
-        peer->head[len] = '\0';
-        if (len >= 4) end = strstr(peer->head + len - 4, "\r\n\r\n");
+    while (!end) { /* look, so that what lies behind the head stays for the next */
+        ssize_t n = recv(fd, peer->head, PEER_HEAD - 1, MSG_PEEK);
+        if (n <= 0 || n == PEER_HEAD - 1) return false;
+        peer->head[n] = '\0';
+        end = strstr(peer->head, "\r\n\r\n");
+        if (!end) usleep(100);
     }
+    end[4] = '\0';
+    if (recv(fd, peer->head, (size_t)(end + 4 - peer->head), 0) <= 0) return false;
     const char *length = strcasestr(peer->head, "\r\ncontent-length:");
     size_t rest = length ? strtoul(length + 17, NULL, 10) : 0;
     static _Thread_local char body[64 * 1024];
@@ -115,7 +115,7 @@ static inline void peer_start(struct peer *peer, bool (*talk)(struct peer *peer,
     memset(peer, 0, sizeof(*peer));
     peer->talk = talk;
     peer->talking = -1;
-    peer->fd = peer_listen(&peer->port, 64);
+    peer->fd = peer_listen(&peer->port, 512);
     if (pthread_create(&peer->thread, NULL, peer_serve, peer) != 0) exit(2);
 }
 

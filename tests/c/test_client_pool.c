@@ -1,0 +1,278 @@
+/* Connections that are used again: dead ones, spoilt ones, and that nothing is sent twice. */
+#include "call.h"
+#include "check.h"
+#include "peer.h"
+
+static struct rig rig;
+static struct peer peer;
+static char url[128];
+
+static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/* One call, to its end. */
+static struct upstream *call_now(struct call *call)
+{
+    struct client_request request = call_to(peer.port, url, sizeof(url));
+
+    if (!call_open(&rig, call, &request)) abort();
+    CHECK(call_until(&rig, call, UPSTREAM_ENDED, 3000));
+    return call->up;
+}
+
+static bool body_is(struct upstream *up, const char *want)
+{
+    const struct buf *bytes = upstream_bytes(up);
+
+    return upstream_state(up) == UPSTREAM_ENDED && bytes->len == strlen(want) &&
+           memcmp(bytes->data, want, bytes->len) == 0;
+}
+
+/* ---- every attempt is seen once (U-13) -------------------------------------------------- */
+
+/* The first request of a connection is answered, the second read whole and then cut off: by a
+ * reset or by an end. */
+static bool die_on_second(struct peer *self, int fd)
+{
+    if (!peer_read(self, fd)) return true;
+    peer_send(fd, ok);
+    if (peer_read(self, fd) && self->connections % 2) peer_reset(fd);
+    return true;
+}
+
+static void test_no_silent_resend(void)
+{
+    enum { CALLS = 1000 };
+    unsigned whole = 0, cut = 0;
+    struct call call;
+
+    peer_start(&peer, die_on_second);
+    for (unsigned i = 0; i < CALLS; i++) {
+        call_now(&call);
+        if (body_is(call.up, "ok")) {
+            whole++;
+        } else if (CHECK(call_failed(&call, "closed", true))) {
+            cut++;
+        }
+        upstream_close(call.up);
+    }
+    CHECK(whole == CALLS / 2 && cut == CALLS / 2);
+    CHECK(peer.hits == CALLS);
+    peer_stop(&peer);
+}
+
+/* ---- connections that ended while nobody used them --------------------------------------- */
+
+static bool one_a_connection(struct peer *self, int fd)
+{
+    if (peer_read(self, fd)) peer_send(fd, ok); /* and no word of closing */
+    if (self->connections % 2) peer_reset(fd);
+    return true;
+}
+
+static void test_dead_connections(void)
+{
+    struct call call;
+    unsigned whole = 0;
+
+    peer_start(&peer, one_a_connection);
+    for (unsigned i = 0; i < 200; i++) {
+        call_now(&call);
+        whole += body_is(call.up, "ok");
+        upstream_close(call.up);
+        rig_idle(&rig, 2); /* the end arrives */
+    }
+    CHECK(whole >= 198); /* an end that overtakes the loop is a failure like any other */
+    CHECK(peer.hits == 200);
+    peer_stop(&peer);
+}
+
+/* ---- a stray answer belongs to nobody (U-18) ----------------------------------------------
+ */
+
+static bool push_stray(struct peer *self, int fd)
+{
+    char own[160];
+
+    while (peer_read(self, fd)) {
+        const char *id = strstr(self->head, "x-id: ");
+        int n = id ? (int)strcspn(id + 6, "\r") : 0;
+        snprintf(own, sizeof(own), "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%.*s", n, n,
+                 id ? id + 6 : "");
+        peer_send(fd, own);
+        usleep(500);
+        peer_send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstray");
+    }
+    return true;
+}
+
+static void test_stray_answers(void)
+{
+    unsigned own = 0, strange = 0;
+
+    peer_start(&peer, push_stray);
+    for (unsigned i = 0; i < 500; i++) {
+        char id[16];
+        struct call call;
+        struct http_header header = {"x-id", id};
+        struct client_request request = call_to(peer.port, url, sizeof(url));
+        snprintf(id, sizeof(id), "%u", i);
+        request.headers = &header;
+        request.header_count = 1;
+        if (!CHECK(call_open(&rig, &call, &request))) break;
+        call_until(&rig, &call, UPSTREAM_ENDED, 3000);
+        own += body_is(call.up, id);
+        strange += upstream_state(call.up) == UPSTREAM_ENDED && !body_is(call.up, id);
+        upstream_close(call.up);
+        rig_idle(&rig, 3);
+    }
+    CHECK(strange == 0 && own >= 490);
+    peer_stop(&peer);
+}
+
+/* ---- more than was announced (U-17) -------------------------------------------------------
+ */
+
+static bool say_too_much(struct peer *self, int fd)
+{
+    while (peer_read(self, fd)) {
+        peer_send(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\n\r\n");
+    }
+    return true;
+}
+
+static void test_longer_than_announced(void)
+{
+    struct call call;
+
+    peer_start(&peer, say_too_much);
+    for (int i = 0; i < 3; i++) {
+        call_now(&call);
+        CHECK(body_is(call.up, "ok"));
+        upstream_close(call.up);
+    }
+    CHECK(peer.connections == 3 && peer.hits == 3);
+    peer_stop(&peer);
+}
+
+/* ---- large requests -----------------------------------------------------------------------
+ */
+
+static void send_large(struct call *call, size_t len, char *body)
+{
+    struct client_request request = call_to(peer.port, url, sizeof(url));
+
+    memset(body, 'x', len);
+    request.body = body;
+    request.body_len = len;
+    CHECK(call_open(&rig, call, &request));
+    CHECK(call_until(&rig, call, UPSTREAM_ENDED, 8000));
+}
+
+static bool serve(struct peer *self, int fd)
+{
+    while (peer_read(self, fd))
+        peer_send(fd, ok);
+    return true;
+}
+
+static bool refuse_early(struct peer *self, int fd)
+{
+    char bytes[4096];
+
+    if (recv(fd, bytes, sizeof(bytes), 0) <= 0) return true;
+    self->hits++;
+    peer_send(fd, "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno");
+    for (int i = 0; i < 100 && recv(fd, bytes, sizeof(bytes), 0) > 0; i++) {
+    }
+    self->saw_end = true;
+    return true;
+}
+
+static void test_large_requests(void)
+{
+    enum { LARGE = 20 << 20 };
+    char *body = malloc(LARGE);
+    struct call call;
+
+    if (!body) abort();
+    peer_start(&peer, serve); /* no second's wait for a 100 (U-59) */
+    int64_t start = loop_now_ms(rig.loop);
+    send_large(&call, 5 << 20, body);
+    CHECK(body_is(call.up, "ok") && peer.body_len == 5 << 20);
+    CHECK(loop_now_ms(rig.loop) - start < 900);
+    upstream_close(call.up);
+    peer_stop(&peer);
+
+    peer_start(&peer, refuse_early); /* U-65 */
+    send_large(&call, LARGE, body);
+    CHECK(upstream_status(call.up) == 413 || call_failed(&call, "closed", true));
+    upstream_close(call.up);
+    peer_stop(&peer);
+    free(body);
+}
+
+/* ---- many at once ---------------------------------------------------------------------------
+ */
+
+static void *serve_one(void *arg)
+{
+    int *fd = arg;
+    struct peer *self = malloc(sizeof(*self));
+
+    if (self && peer_read(self, *fd)) peer_send(*fd, ok);
+    close(*fd);
+    free(self);
+    free(fd);
+    return NULL;
+}
+
+static bool serve_apart(struct peer *self, int fd)
+{
+    pthread_t thread;
+    int *copy = malloc(sizeof(*copy));
+
+    (void)self;
+    if (!copy) return false;
+    *copy = dup(fd);
+    if (pthread_create(&thread, NULL, serve_one, copy) != 0) return false;
+    pthread_detach(thread);
+    return true;
+}
+
+static void test_many_at_once(void)
+{
+    enum { CALLS = 300 }; /* streams: past one multi's share */
+    static struct call calls[CALLS];
+    unsigned whole = 0;
+
+    peer_start(&peer, serve_apart);
+    struct client_request request = call_to(peer.port, url, sizeof(url));
+    request.stream = true;
+    for (size_t i = 0; i < CALLS; i++) {
+        if (!call_open(&rig, &calls[i], &request)) abort();
+    }
+    CHECK(client_active(rig.client) == CALLS);
+    for (size_t i = 0; i < CALLS; i++) {
+        call_until(&rig, &calls[i], UPSTREAM_ENDED, 5000);
+        whole += body_is(calls[i].up, "ok");
+    }
+    CHECK(whole == CALLS);
+    for (size_t i = 0; i < CALLS; i++) {
+        upstream_close(calls[i].up);
+    }
+    CHECK(client_active(rig.client) == 0);
+    peer_stop(&peer);
+}
+
+int main(void)
+{
+    rig_open(&rig);
+    test_no_silent_resend();
+    test_dead_connections();
+    test_stray_answers();
+    test_longer_than_announced();
+    test_large_requests();
+    test_many_at_once();
+    rig_close(&rig);
+    return check_report();
+}
