@@ -35,6 +35,26 @@ static void *allocate(void *ud, void *block, size_t old, size_t now)
     return moved;
 }
 
+/* LuaJIT gives its arena back only while it finds its own allocator in place. This userdata is the
+ * oldest, so it is finalized last: nobody asks for the vm after it. */
+static int l_last(lua_State *L)
+{
+    struct vm *vm = vm_of(L);
+
+    lua_setallocf(L, vm->allocate, vm->allocate_ud);
+    return 0;
+}
+
+static void leave_last(lua_State *L)
+{
+    lua_newuserdata(L, 0); /* last */
+    lua_newtable(L);       /* last meta */
+    lua_pushcfunction(L, l_last);
+    lua_setfield(L, -2, "__gc");
+    lua_setmetatable(L, -2);
+    (void)luaL_ref(L, LUA_REGISTRYINDEX); /* until the state closes */
+}
+
 struct vm *vm_of(lua_State *L)
 {
     void *ud;
@@ -317,6 +337,7 @@ static int build(lua_State *L)
     struct vm *vm = vm_of(L);
     const struct bundle_file *prelude = bundle_find(vm->files, "engine/prelude.lua");
 
+    leave_last(L);
     open_libraries(L, vm->context->cli);
     set_loaders(L, vm->context->cli);
     bound_string_methods(L);
