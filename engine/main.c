@@ -12,6 +12,7 @@
 #include "cli.h"
 #include "cli_http.h"
 #include "embedded.h"
+#include "moment.h"
 #include "moongate.h"
 #include "options.h"
 #include "say.h"
@@ -82,11 +83,12 @@ static void greet(const struct moongate_options *options)
 static void reload(struct moongate *gateway)
 {
     char *error = NULL;
+    char state[64];
 
-    notify("RELOADING=1");
-    if (!moongate_reload(gateway, &error)) {
-        say_error("%s\n", error ? error : "moongate: the reload failed");
-    }
+    (void)snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%lld",
+                   (long long)moment_monotonic_us());
+    notify(state);
+    (void)moongate_reload(gateway, &error); /* why not is in its log */
     free(error);
     notify("READY=1");
 }

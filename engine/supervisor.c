@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "listen.h"
@@ -197,11 +198,33 @@ static void remove_socket_file(const char *address)
     if (strncmp(address, "unix:", 5) == 0) unlink(address + 5);
 }
 
+/* Two descriptors a stream, and the usual limit is 1,024. */
+static void raise_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* where it may not be raised, fewer fit */
+}
+
+/* A socket must not become standard error because somebody closed that. */
+static void fill_standard_places(void)
+{
+    int fd = open("/dev/null", O_RDWR);
+
+    while (fd >= 0 && fd <= 2)
+        fd = dup(fd);
+    if (fd > 2) close(fd);
+}
+
 int supervisor_run(const struct moongate_options *options, supervisor_serve *serve)
 {
     struct supervisor supervisor = {.options = *options, .serve = serve};
     bool admin = strcmp(options->admin, "off") != 0;
 
+    fill_standard_places();
+    raise_limit();
     if (!bind_one(options->listen, &supervisor.options.listen_fd)) return EXIT_BIND;
     if (admin && !bind_one(options->admin, &supervisor.options.admin_fd)) {
         remove_socket_file(options->listen);

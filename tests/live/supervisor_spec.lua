@@ -1,0 +1,149 @@
+-- The parent: signals, restarts, exit codes; what it tells a service manager.
+
+local ffi = require "ffi"
+
+local helper = require "helper"
+local process = require "support.process"
+
+ffi.cdef [[
+int socket(int domain, int type, int protocol);
+int bind(int fd, const void *name, unsigned size);
+long recv(int fd, void *bytes, size_t size, int flags);
+int close(int fd);
+]]
+
+local ROUTES = 'model "mock" { provider "mock" {} "mock" }'
+local AF_UNIX, SOCK_DGRAM, MSG_DONTWAIT = 1, 2, 0x40
+
+-- A datagram socket as a service manager has it: path, next() → text | nil, close().
+local function manager(path)
+  local fd = ffi.C.socket(AF_UNIX, SOCK_DGRAM, 0)
+  local name = ffi.new("char[110]")
+  ffi.cast("uint16_t *", name)[0] = AF_UNIX
+  ffi.copy(name + 2, path)
+  assert(ffi.C.bind(fd, name, 2 + #path + 1) == 0)
+  local bytes = ffi.new "char[512]"
+  return {
+    next = function()
+      local n = tonumber(ffi.C.recv(fd, bytes, 512, MSG_DONTWAIT))
+      return n > 0 and ffi.string(bytes, n) or nil
+    end,
+    close = function() ffi.C.close(fd) end,
+  }
+end
+
+describe("the supervisor", function()
+  local gw
+
+  after_each(function()
+    if gw then gw:stop() end
+    gw = nil
+  end)
+
+  local function generation() return gw:metric "moongate_config_generation" end
+
+  local function gone(pid)
+    return process.read(("/proc/%d/stat"):format(pid)):match "%) (%a)" == nil
+  end
+
+  it("hands HUP on: the files are read again", function()
+    gw = helper.gateway { routes = ROUTES }
+    local child, before = gw:child(), generation()
+    gw.process:kill(process.HUP)
+    helper.wait_until(function() return generation() == before + 1 end, 5, "a reload")
+    assert.equal(child, gw:child())
+  end)
+
+  it("keeps serving when HUP finds a wrong file, and says so once", function()
+    gw = helper.gateway { routes = ROUTES, loud = true }
+    process.write(gw.routes_file, 'modle "x" {}')
+    gw.process:kill(process.HUP)
+    helper.wait_until(function() return #gw:log "reload_refused" == 1 end, 5, "a refusal")
+    assert.equal(200, gw:chat(helper.ask "mock").status)
+    local _, count = gw:log_text():gsub('unknown word', "")
+    assert.equal(1, count)
+  end)
+
+  it("starts a child again that died, within 1 s also when it dies young", function()
+    gw = helper.gateway { routes = ROUTES, loud = true }
+    for _ = 1, 3 do
+      local pid = gw:child()
+      ffi.C.kill(pid, process.KILL)
+      local from = helper.now()
+      local response = gw:chat(helper.ask "mock") -- never refused: it waits for the next child
+      assert.equal(200, response.status)
+      assert.is_true(helper.now() - from < 1)
+      assert.is_not.equal(pid, gw:child())
+    end
+    local _, count = gw:log_text():gsub("ended by signal 9 %(SIGKILL%); starting again", "")
+    assert.equal(3, count)
+  end)
+
+  it("is not outlived by its child", function()
+    local one = helper.gateway { routes = ROUTES }
+    local child = one:child()
+    one.process:kill(process.KILL)
+    helper.wait_until(function() return gone(child) end, 5, "the child's end")
+    one.process:wait(5)
+    helper.remove_tree(one.dir)
+  end)
+
+  it("stops at once when asked twice", function()
+    local up = helper.upstream()
+    up:script("one", "halt\n")
+    local one = helper.gateway { routes = helper.routes(up, { "one" }) }
+    local connection = one:chat_open(helper.ask "one")
+    helper.wait_until(function() return one:metric "moongate_requests_in_flight" >= 1 end, 5,
+      "a request in flight")
+    one.process:kill(process.TERM)
+    assert.is_nil(one.process:wait(0.3))
+    one.process:kill(process.TERM)
+    assert.equal(0, one.process:wait(2))
+    connection:close()
+    helper.remove_tree(one.dir)
+    up:stop()
+  end)
+
+  it("does not try again what can only fail again", function()
+    gw = helper.gateway { routes = ROUTES }
+    local status, out, err = gw:run { "serve", "--routes", gw.routes_file, "--data", gw.data,
+      "--listen", "127.0.0.1:" .. helper.free_port(), "--admin", "off" }
+    assert.equal(1, status) -- the data folder is taken
+    assert.is_truthy((out .. err):find(gw.data, 1, true), out .. err)
+  end)
+
+  it("listens on unix sockets too, and removes them", function()
+    local dir = process.temp_dir()
+    local path = dir .. "/admin.sock"
+    gw = helper.gateway { routes = ROUTES }
+    local child = process.start({ helper.binary, "serve", "--routes", gw.routes_file, "--data",
+      dir .. "/data", "--listen", "127.0.0.1:" .. helper.free_port(), "--admin",
+      "unix:" .. path }, { stdout = dir .. "/log" })
+    helper.wait_until(function()
+      return process.run { helper.binary, "reload", "--wait", "--admin", "unix:" .. path } == 0
+    end, 10, "a reload over a unix socket")
+    assert.equal(0, child:stop())
+    assert.is_nil(require("lfs").attributes(path))
+    helper.remove_tree(dir)
+  end)
+
+  it("tells a service manager when it is ready, reloading and stopping", function()
+    local dir = process.temp_dir()
+    local listener = manager(dir .. "/notify")
+    local said = {}
+    local function hears(word)
+      helper.wait_until(function()
+        for text in listener.next do said[#said + 1] = text end
+        return table.concat(said, "\n"):find(word, 1, true) ~= nil
+      end, 5, word)
+    end
+    local one = helper.gateway { routes = ROUTES, env = { NOTIFY_SOCKET = dir .. "/notify" } }
+    hears "READY=1"
+    one.process:kill(process.HUP)
+    hears "RELOADING=1\nMONOTONIC_USEC="
+    one:stop()
+    hears "STOPPING=1"
+    listener.close()
+    helper.remove_tree(dir)
+  end)
+end)
