@@ -23,7 +23,7 @@ int datadir_lock(const char *dir, char **error)
     char path[4096];
 
     if (mkdir(dir, 0750) != 0 && errno != EEXIST) return complain(error, dir, strerror(errno));
-    snprintf(path, sizeof(path), "%s/lock", dir);
+    (void)snprintf(path, sizeof(path), "%s/lock", dir);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (fd < 0) return complain(error, path, strerror(errno));
     if (flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;

@@ -29,19 +29,19 @@ static int run(lua_State *L)
     return 1;
 }
 
-static int run_in(struct vm *vm, const struct cli_call *call)
+static int run_in(struct vm *vm, struct cli_call *call)
 {
     lua_pushcfunction(vm->L, run);
-    lua_pushlightuserdata(vm->L, (void *)(uintptr_t)call);
+    lua_pushlightuserdata(vm->L, call);
     if (lua_pcall(vm->L, 1, 1, 0) != 0) {
         const char *message = lua_tostring(vm->L, -1);
-        fprintf(stderr, "moongate %s: %s\n", call->verb, message ? message : "failed");
+        (void)fprintf(stderr, "moongate %s: %s\n", call->verb, message ? message : "failed");
         return EXIT_FAILURE;
     }
     return lua_isnumber(vm->L, -1) ? (int)lua_tointeger(vm->L, -1) : EXIT_SUCCESS;
 }
 
-int lua_cli_run(const struct cli_call *call)
+int lua_cli_run(struct cli_call *call)
 {
     struct bundle_paths paths = {call->routes, call->providers_dir, call->scripts_dir};
     struct lua_context context = {.cli = true, .loopback = true};
@@ -50,7 +50,7 @@ int lua_cli_run(const struct cli_call *call)
 
     struct bundle *files = bundle_read(&paths, 1, &error);
     if (!files) {
-        fprintf(stderr, "moongate %s: %s\n", call->verb, error ? error : "out of memory");
+        (void)fprintf(stderr, "moongate %s: %s\n", call->verb, error ? error : "out of memory");
         free(error);
         return EXIT_CONFIG;
     }

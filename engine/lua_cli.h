@@ -12,6 +12,6 @@ struct cli_call {
 };
 
 /* The exit code (OPERATOR.md 1.4). */
-int lua_cli_run(const struct cli_call *call);
+int lua_cli_run(struct cli_call *call);
 
 #endif

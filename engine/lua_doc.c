@@ -66,9 +66,9 @@ static struct doc *push_doc(lua_State *L)
     return doc;
 }
 
-/* The collector does not see bytes outside Lua; without this, large dead documents would pile up
- * until the tables around them were worth a collection. A step begins a collection where none
- * is due, so small ones, which are most, are left to the usual pace. */
+/* The collector does not see bytes outside Lua; without this, large dead documents would pile
+ * up until the tables around them were worth a collection. A step begins a collection where
+ * none is due, so small ones, which are most, are left to the usual pace. */
 static void tell_collector(lua_State *L, size_t len)
 {
     if (len >= WORTH_A_STEP) lua_gc(L, LUA_GCSTEP, (int)(len >> 10));

@@ -69,11 +69,10 @@ static int push_event(lua_State *L, struct upstream_box *box, const struct sse_e
 static enum sse_result find_event(struct upstream_box *box, struct sse_event *event)
 {
     struct buf *bytes = upstream_bytes(box->up);
-    enum sse_result found;
 
     for (;;) {
         bool ended = upstream_state(box->up) == UPSTREAM_ENDED;
-        found = sse_next(&box->sse, bytes->data, bytes->len, ended, event);
+        enum sse_result found = sse_next(&box->sse, bytes->data, bytes->len, ended, event);
         if (found != SSE_EVENT || event->has_data) return found;
         upstream_consume(box->up, event->size); /* a name without data is no event */
     }
@@ -127,10 +126,10 @@ static int l_next_bytes(lua_State *L)
 {
     struct upstream_box *box = lua_upstream_live(L);
     struct buf *bytes = upstream_bytes(box->up);
-    size_t size = bytes->len < PIECE ? bytes->len : PIECE;
 
-    if (size == 0) return not_yet(L, box);
+    if (bytes->len == 0) return not_yet(L, box);
     if (turn_is_over(box)) return others_first(L);
+    size_t size = bytes->len < PIECE ? bytes->len : PIECE;
     lua_pushlstring(L, bytes->data, size);
     upstream_consume(box->up, size);
     upstream_progress(box->up);
@@ -157,11 +156,13 @@ static void read_marks(lua_State *L, int index, struct marks *marks)
     }
 }
 
-static bool followed_by_null(const char *at, const char *end)
+static bool followed_by_null(const char *at, size_t left)
 {
-    while (at < end && *at == ' ')
+    while (left && *at == ' ') {
         at++;
-    return end - at >= 4 && memcmp(at, "null", 4) == 0;
+        left--;
+    }
+    return left >= 4 && memcmp(at, "null", 4) == 0;
 }
 
 static bool holds_mark(const char *data, size_t len, const struct marks *marks)
@@ -172,7 +173,7 @@ static bool holds_mark(const char *data, size_t len, const struct marks *marks)
         const char *at = data;
         while ((at = memmem(at, (size_t)(end - at), marks->text[i], marks->len[i]))) {
             at += marks->len[i];
-            if (!followed_by_null(at, end)) return true;
+            if (!followed_by_null(at, (size_t)(end - at))) return true;
         }
     }
     return false;

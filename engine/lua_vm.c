@@ -35,8 +35,8 @@ static void *allocate(void *ud, void *block, size_t old, size_t now)
     return moved;
 }
 
-/* LuaJIT gives its arena back only while it finds its own allocator in place. This userdata is the
- * oldest, so it is finalized last: nobody asks for the vm after it. */
+/* LuaJIT gives its arena back only while it finds its own allocator in place. This userdata is
+ * the oldest, so it is finalized last: nobody asks for the vm after it. */
 static int l_last(lua_State *L)
 {
     struct vm *vm = vm_of(L);
@@ -409,13 +409,13 @@ static char *reasons(lua_State *L)
             lua_getfield(L, -2, "line");    /* errors one file line */
             lua_getfield(L, -3, "message"); /* errors one file line message */
             const char *file = lua_tostring(L, -3), *message = lua_tostring(L, -1);
-            fprintf(out, "%s%s:%d: %s", i > 1 ? "\n" : "", file ? file : "?",
-                    (int)lua_tointeger(L, -2), message ? message : "?");
+            (void)fprintf(out, "%s%s:%d: %s", i > 1 ? "\n" : "", file ? file : "?",
+                          (int)lua_tointeger(L, -2), message ? message : "?");
             lua_pop(L, 4);
         }
     } else {
         const char *message = lua_tostring(L, -1);
-        fputs(message ? message : "the scripts failed to load", out);
+        (void)fputs(message ? message : "the scripts failed to load", out);
     }
     if (fclose(out) != 0) {
         free(text);

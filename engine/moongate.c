@@ -136,6 +136,10 @@ static bool load_files(struct moongate *gateway, char **error)
         .scripts_dir = gateway->options.scripts_dir,
     };
     unsigned generation = gateway->status.generation + 1;
+    if (gateway->stopping) {
+        *error = strdup("the gateway is stopping");
+        return false;
+    }
     struct bundle *files = bundle_read(&paths, generation, error);
     struct vm_trial trial = {
         .gateway = gateway,
@@ -157,8 +161,7 @@ bool moongate_reload(struct moongate *gateway, char **error)
 {
     *error = NULL;
     pthread_mutex_lock(&gateway->reloading);
-    bool fine = !gateway->stopping && load_files(gateway, error);
-    if (gateway->stopping) *error = strdup("the gateway is stopping");
+    bool fine = load_files(gateway, error);
     pthread_mutex_unlock(&gateway->reloading);
     if (fine) {
         log_event(gateway->log, LOG_INFO, "reload", "generation %u serves",
@@ -271,7 +274,7 @@ static void give_up(struct moongate *gateway, unsigned worker)
 static void *watchdog_run(void *argument)
 {
     struct moongate *gateway = argument;
-    struct timespec look = {.tv_nsec = LOOK_MS * 1000000};
+    struct timespec look = {.tv_nsec = LOOK_MS * 1000000L};
 
     while (!atomic_load(&gateway->closing)) {
         nanosleep(&look, NULL);

@@ -28,7 +28,7 @@ static bool add_folder_of(struct watch *watch, const char *file)
     watch->name = strdup(slash ? slash + 1 : file);
     if (!slash) return watch->name && add(watch, ".");
     int len = (int)(slash - file) + (slash == file);
-    snprintf(folder, sizeof(folder), "%.*s", len, file);
+    (void)snprintf(folder, sizeof(folder), "%.*s", len, file);
     return watch->name && add(watch, folder);
 }
 

@@ -95,7 +95,7 @@ static void open_gauges(struct worker *worker)
     char index[16];
     struct metric_label label = {"state", index};
 
-    snprintf(index, sizeof(index), "%u", worker->options.index);
+    (void)snprintf(index, sizeof(index), "%u", worker->options.index);
     worker->in_flight_gauge =
         metrics_series(metrics, "moongate_requests_in_flight", METRIC_GAUGE, NULL, 0);
     worker->connections_gauge =

@@ -31,7 +31,7 @@ flags="-std=c11 -D_GNU_SOURCE -Iengine $(pkg-config --cflags libmicrohttpd libcu
 
 tidy() {
   # shellcheck disable=SC2086 # a list of flags
-  printf '%s\n' engine/*.c engine/tools/*.c | xargs -P 2 -n 4 sh -c \
+  printf '%s\n' engine/*.c engine/tools/*.c | xargs -P 2 -n 1 sh -c \
     'clang-tidy --quiet "$@" -- '"$flags"' 2>/dev/null' tidy
 }
 
