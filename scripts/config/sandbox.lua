@@ -24,15 +24,24 @@ local function pick(from, names)
   return out
 end
 
--- Copies: what a file does to its own tables stays in that file.
+-- A view that cannot be changed: what one request's hook did would meet the next one's.
+local function fixed(name, members)
+  return setmetatable({}, {
+    __index = members, __metatable = false,
+    __newindex = function(_, member)
+      error(("%s.%s cannot be changed"):format(name, tostring(member)), 2)
+    end,
+  })
+end
+
 local function library(safe_string)
-  local out = pick(_G, FUNCTIONS)
-  out.table = pick(table, TABLE)
-  out.string = pick(safe_string or string, STRING)
-  out.math = {}
+  local out, numbers = pick(_G, FUNCTIONS), {}
   for name, value in pairs(math) do
-    if not NOT_MATH[name] then out.math[name] = value end
+    if not NOT_MATH[name] then numbers[name] = value end
   end
+  out.table = fixed("table", pick(table, TABLE))
+  out.string = fixed("string", pick(safe_string or string, STRING))
+  out.math = fixed("math", numbers)
   return out
 end
 
