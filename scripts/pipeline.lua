@@ -24,7 +24,7 @@ end
 function pipeline.serve(request, cfg)
   local call, reply = ingress.open(request, cfg)
   local ok, err = xpcall(steps, cfg.caught or fault.of, call, reply, cfg)
-  call.fault = not ok and fault.of(err) or nil
+  call.fault = not ok and fault.of(err)
   if call.hold then call.hold:settle() end      -- never waits
   observe.record(call, reply, cfg)              -- journal, log, metrics, once; never waits
   reply:close(call.fault)                       -- the last bytes, or the error: after the

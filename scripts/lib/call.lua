@@ -18,6 +18,8 @@ local NONE = {} -- never written to
 ---@class Call
 ---@field request table      the client's request (meta/engine.lua)
 ---@field id string          uuid7; x-moongate-request-id
+---@field method string
+---@field path string
 ---@field dialect string     "openai"
 ---@field cfg table
 ---@field key table          the virtual key
@@ -97,7 +99,10 @@ function call.new(request, dialect, cfg)
   local self = new_table(0, 32) -- with room for what the stages add
   self.request, self.id, self.dialect, self.cfg = request, crypto.uuid7(), dialect, cfg
   self.started, self.attempts, self.dropped = request.started, {}, NONE
-  self.stream = false
+  self.method, self.path = request.method, request.path
+  -- What may never be set is false, not absent: an absent member is looked for in `lazy`.
+  self.stream, self.quiet, self.fault, self.hold, self.trail = false, false, false, false, false
+  self.served, self.upstream, self.provider_headers, self.sent_at = false, false, false, false
   return setmetatable(self, Call)
 end
 

@@ -18,6 +18,7 @@ local reply = {}
 local MARKS = { '"usage":', '"finish_reason":', '"error":', "[DONE]" }
 local HELD_MOST = 16 -- events without substance; then the head leaves all the same
 local TOKEN_BYTES = 4
+local NOTHING = {} -- counts before anybody counted; never written to
 
 ---@class Reply
 ---@field committed boolean       bytes to the client have begun
@@ -36,7 +37,7 @@ Reply.__index = Reply
 function reply.new(call, writer)
   local self = new_table(0, 32)
   self.call, self.request, self.writer, self.committed = call, call.request, writer, false
-  self.usage_total, self.seen = {}, 0
+  self.usage_total, self.seen = NOTHING, 0
   return setmetatable(self, Reply)
 end
 
@@ -47,7 +48,7 @@ function Reply:abandon()
   for name in pairs(self) do
     if not KEPT[name] then self[name] = nil end
   end
-  self.usage_total, self.seen = {}, 0
+  self.usage_total, self.seen = NOTHING, 0
 end
 
 -- Bytes to the client -----------------------------------------------------------------
@@ -211,6 +212,7 @@ end
 
 --- Tokens, in any number of pieces; the last word on each kind stands.
 function Reply:usage(counts)
+  if self.usage_total == NOTHING then self.usage_total = new_table(0, 8) end
   usage.merge(self.usage_total, counts)
 end
 
@@ -303,7 +305,7 @@ end
 -- The few members that accounting needs; nobody decodes the rest.
 local function note_doc(self, doc)
   local counts = usage.from_doc(doc)
-  if counts then self:usage(counts) end
+  if counts then self.usage_total = usage.safe(counts) end
   local model, reason = doc:at("model", "choices.0.finish_reason")
   self.model, self.finish_reason = text_of(model), text_of(reason)
   self.seen = #doc
@@ -369,9 +371,10 @@ function Reply:estimate(call)
   local total = self.usage_total
   if total.input_tokens and total.output_tokens then return end
   self.estimated = true
-  total.input_tokens = total.input_tokens or call.input_tokens
-  total.output_tokens = total.output_tokens
-    or tokens.of_bytes(self.seen)
+  self:usage {
+    input_tokens = total.input_tokens or call.input_tokens,
+    output_tokens = total.output_tokens or tokens.of_bytes(self.seen),
+  }
 end
 
 -- The end -----------------------------------------------------------------------------

@@ -33,6 +33,17 @@ function usage.merge(total, piece)
   return total
 end
 
+--- The counts of one piece made safe, in place: for a table that nobody else holds.
+function usage.safe(piece)
+  for i = 1, #FIELDS do
+    local value = piece[FIELDS[i]]
+    if value ~= nil and not (value >= 0 and value <= MOST and value % 1 == 0) then
+      return usage.merge({}, piece)
+    end
+  end
+  return piece
+end
+
 local function known(value)
   if type(value) == "number" then return value end
   if type(value) == "string" or type(value) == "table" then return -1 end -- clamped and flagged

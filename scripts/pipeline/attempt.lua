@@ -108,10 +108,7 @@ end
 -- Answers that are none -------------------------------------------------------------------
 
 local function look_at_limits(upstream, call)
-  if not (upstream:header("x-ratelimit-limit-requests")
-    or upstream:header("x-ratelimit-remaining-tokens")) then
-    return
-  end
+  if not upstream:header("x-ratelimit-limit-requests") then return end
   local passed = {}
   for _, name in ipairs(LIMITS) do passed[name] = upstream:header(name) end
   call.provider_headers = passed
@@ -192,7 +189,6 @@ end
 
 local function read(upstream, call, dep, reply)
   local adapter = dep.provider.adapter
-  if upstream.status == 204 then nothing("status 204") end
   if not call.stream or is_whole(upstream, adapter) then
     read_whole(upstream, call, dep, reply)
   else
@@ -218,11 +214,11 @@ local function try(call, dep, reply, record)
     error(fault.of(err), 0)
   end
   call.upstream = upstream
-  record.status = upstream.status
+  local status = upstream.status
+  record.status = status
   look_at_limits(upstream, call)
-  if record.status < 200 or record.status >= 300 then
-    error(refused(upstream, call, dep, reply), 0)
-  end
+  if status < 200 or status >= 300 then error(refused(upstream, call, dep, reply), 0) end
+  if status == 204 then nothing("status 204") end
   read(upstream, call, dep, reply)
 end
 
@@ -231,7 +227,7 @@ end
 local function close(call, reply)
   local upstream = call.upstream
   if not upstream then return end
-  call.upstream = nil
+  call.upstream = false
   if call.stream then reply:relayed(upstream.passed) end
   upstream:close()
 end
@@ -248,12 +244,12 @@ end
 
 local function begin(call, dep)
   local record = {
-    deployment = dep.name, began = time.monotonic(), sent = false, ms = 0, status = nil,
+    dep = dep, began = time.monotonic(), sent = false, ms = 0, status = nil,
     kind = nil,
   }
   call.dep = dep
   call.attempts[#call.attempts + 1] = record
-  if call.provider_headers then call.provider_headers = nil end
+  call.provider_headers = false
   call:drop_nothing()
   return record
 end

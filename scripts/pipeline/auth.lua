@@ -23,12 +23,13 @@ local function check_single(request, name)
 end
 
 -- One token, from whichever header; two that differ are nobody's to choose between.
-local function credential(request)
+local function credential(request, bearers)
   local value = request:header("authorization")
   local token
   if value then
     check_single(request, "authorization")
-    token = bearer(value)
+    token = bearers[value]
+    if token == nil then token = bearer(value) end
   end
   for i = 1, #OTHERS do
     local other = request:header(OTHERS[i])
@@ -40,7 +41,7 @@ local function credential(request)
       token = other
     end
   end
-  return token
+  return token, value
 end
 
 local function misplaced(request)
@@ -59,29 +60,38 @@ local function refuse()
   fault.raise("invalid_api_key", "The API key is not valid.")
 end
 
+-- Remember who a token belongs to, so that it is taken apart and hashed once.
+local function remember(cfg, value, token, key)
+  local known = cfg.runtime.tokens
+  if known.count >= REMEMBERED_MOST then
+    known = { count = 0, keys = {}, bearers = {} }
+    cfg.runtime.tokens = known
+  end
+  known.count = known.count + 1
+  known.keys[token] = key
+  if value then known.bearers[value] = token end
+end
+
 -- Only the digest meets the table, so its timing tells nothing about a token.
 local function look_up(token, cfg)
   if #token > TOKEN_MOST or token:find("[^\33-\126]") then refuse() end
   local key = cfg.keys.by_hash[crypto.sha256(token)]
   if not key then refuse() end
-  local known = cfg.runtime.tokens
-  if known.count >= REMEMBERED_MOST then
-    known = { count = 0, key = {} }
-    cfg.runtime.tokens = known
-  end
-  known.count = known.count + 1
-  known.key[token] = key
   return key
 end
 
 --- The virtual key behind a request.
 function auth.check(call, cfg, endpoint)
   if cfg.open or endpoint.public then return NOBODY end
-  local request = call.request
-  local token = credential(request)
-  if token == nil then refuse_missing(request) end
+  local known = cfg.runtime.tokens
+  local token, value = credential(call.request, known.bearers)
+  if token == nil then refuse_missing(call.request) end
   if not token then refuse() end
-  local key = cfg.runtime.tokens.key[token] or look_up(token, cfg)
+  local key = known.keys[token]
+  if not key then
+    key = look_up(token, cfg)
+    remember(cfg, value, token, key)
+  end
   if key.expires_at and key.expires_at <= time.now() then
     fault.raise("key_expired", "This API key has expired.")
   end

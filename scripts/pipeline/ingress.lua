@@ -35,8 +35,7 @@ end
 
 --- What the request's path and method ask for.
 function ingress.endpoint(call)
-  local request = call.request
-  local path, method = request.path, request.method
+  local path, method = call.path, call.method
   local endpoint = ENDPOINTS[path]
   if not endpoint then
     call.model_id = one_model(path)
@@ -46,7 +45,7 @@ function ingress.endpoint(call)
     fault.raise("unknown_url", "There is nothing at this address. Chat completions are at "
       .. "/v1/chat/completions, models at /v1/models.")
   end
-  call.quiet = endpoint.quiet
+  if endpoint.quiet then call.quiet = true end
   if method == "HEAD" then method = "GET" end
   if method ~= endpoint.method then
     fault.raise("method_not_allowed", "This address takes " .. endpoint.allow .. " only.",

@@ -8,6 +8,7 @@ local prices = require "lib.prices"
 local rows = require "pipeline.rows"
 local runtime = require "pipeline.runtime"
 local time = require "engine.time"
+local tokens = require "lib.tokens"
 local views = require "lib.views"
 
 local observe = {}
@@ -102,10 +103,9 @@ end
 -- was seen. After a break the count so far may be a stale one.
 local function estimate(call, reply, facts)
   if not call.fault then return reply:estimate(call) end
-  local said = reply.usage_total.output_tokens
-  reply.usage_total.output_tokens = nil
+  local seen = tokens.of_bytes(reply.seen)
+  reply:usage { output_tokens = math.max(seen, reply.usage_total.output_tokens or 0) }
   reply:estimate(call)
-  reply.usage_total.output_tokens = math.max(said or 0, reply.usage_total.output_tokens)
   facts.estimated = true
 end
 
@@ -152,7 +152,7 @@ end
 local function facts_of(call, reply)
   local now = time.monotonic()
   return {
-    billable = false, cost = nil, dollars = nil, asked = nil, attempts = "[]",
+    billable = false, cost = nil, dollars = nil, asked = nil,
     status = call.fault and call.fault.status or reply.own and reply.own.status or 200,
     outcome = outcome_of(call.fault), duration = now - call.started, estimated = false,
     ttft = reply.first_token_at and reply.first_token_at - call.started or nil,
@@ -194,10 +194,9 @@ end
 --- Record a request, once. A request that reached no deployment's door leaves no usage line.
 function observe.record(call, reply, cfg)
   local facts = facts_of(call, reply)
-  facts.asked = call.group and runtime.asked(call)
+  facts.asked = call.group and runtime.asked(call) or nil
   if call.trail then
     bill(call, reply, cfg, facts)
-    facts.attempts = rows.attempts(call)
     write_journal(call, reply, facts)
   end
   count(call, reply, cfg, facts)

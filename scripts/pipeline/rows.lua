@@ -10,42 +10,54 @@ local rows = {}
 
 local text = json.encode
 
+-- Formats (meta/engine.lua, log.row). TRIED is all tries but the last one's milliseconds.
+local TRIED, UNTRIED = '"attempts":%s%f%s', '"attempts":[]'
+
 local INTENT = '{"type":"intent","id":"%s","attempt":%d%s,"ts":%t}'
 
-local USAGE = '{"type":"usage","id":"%s","ts":%t%s%s,"attempts":%s,"tokens":{"input":%d,'
-  .. '"output":%d,"cache_read":%d,"cache_write":%d,"cache_write_1h":%d,"reasoning":%d},'
-  .. '"cost_nano":%d,"estimated":%b,"status":%d,"outcome":"%s","stream":%b,"ttft_ms":%f,'
-  .. '"duration_ms":%f,"generation":%d,"finish":%q,"error":%q%s}'
+local SPENT = ',"tokens":{"input":%d,"output":%d,"cache_read":%d,"cache_write":%d,'
+  .. '"cache_write_1h":%d,"reasoning":%d},"cost_nano":%d,"estimated":%b,"status":%d,'
+  .. '"outcome":"%s","stream":%b,"ttft_ms":%f,"duration_ms":%f,"generation":%d,"finish":%q,'
+  .. '"error":%q%s}'
+local WHO = '{"type":"usage","id":"%s","ts":%t%s%s,'
+local USAGE, USAGE_UNTRIED = WHO .. TRIED .. SPENT, WHO .. UNTRIED .. SPENT
 
-local REQUEST = '"request_id":"%s","dialect":"%s","method":%q,"path":%q,"peer":%q,"status":%d,'
-  .. '"outcome":"%s","duration_ms":%f,"client":%q,"key_id":%q,"team":%q,'
-  .. '"config_generation":%d%s'
+local ABOUT = '"dialect":"%s","method":%q,"path":%q,"peer":%q,"status":%d,"outcome":"%s",'
+  .. '"duration_ms":%f,"client":%q,"key_id":%q,"team":%q,"config_generation":%d%s'
+local ANSWER = ',"stream":%b,"ttft_ms":%f,"overhead_us":%d,"tokens":{"in":%d,"out":%d,'
+  .. '"cache_read":%d,"cache_write":%d,"reasoning":%d},"cost_usd":%s,"estimated":%b,'
+  .. '"finish":%q,"bytes_in":%d,"user":%q,'
+local ID = '"request_id":"%s"'
+local REFUSED = ID .. "," .. ABOUT
+local REQUEST, REQUEST_UNTRIED =
+  ID .. "%s%s," .. TRIED .. ANSWER .. ABOUT, ID .. "%s%s," .. UNTRIED .. ANSWER .. ABOUT
 
-local ANSWERED = REQUEST .. '%s%s,"attempts":%s,"stream":%b,"ttft_ms":%f,"overhead_us":%d,'
-  .. '"tokens":{"in":%d,"out":%d,"cache_read":%d,"cache_write":%d,"reasoning":%d},'
-  .. '"cost_usd":%s,"estimated":%b,"finish":%q,"bytes_in":%d,"user":%q'
+-- Parts --------------------------------------------------------------------------------------
 
--- Parts of one request -----------------------------------------------------------------------
-
--- `reason` names what failed; suspected_extra is what an unanswered try may have cost.
-local function one(try, name)
-  local more = try.kind and ',"reason":"' .. try.kind .. '"' or ""
+-- What follows the milliseconds of a try: what failed, and what it may have cost all the same.
+local function ending(try)
+  if not try.kind then return "}" end
+  local extra = ""
   if try.suspected then
-    more = more .. (',"suspected_extra":{"input":%d}'):format(try.suspected)
+    extra = (',"suspected_extra":{"input":%d}'):format(try.suspected)
   end
-  return '{"deployment":' .. name .. ',"status":' .. (try.status or "null") .. ',"ms":'
-    .. math.floor((try.ms or 0) * 10) / 10 .. more .. "}"
+  return ',"reason":"' .. try.kind .. '"' .. extra .. "}"
 end
 
---- The tries of a request, as JSON.
-function rows.attempts(call)
-  local tries = call.attempts
-  if #tries == 1 then
-    return "[" .. one(tries[1], runtime.of(call.cfg, call.dep).name) .. "]"
+-- The tries of a request: text, milliseconds of the last, text. Nothing where there is none.
+local function tries(call)
+  local list, cfg = call.attempts, call.cfg
+  local n = #list
+  if n == 0 then return nil end
+  local head = "["
+  for i = 1, n - 1 do
+    local try = list[i]
+    head = head .. runtime.of(cfg, try.dep).tried[try.status or "null"]
+      .. ("%.1f"):format(try.ms) .. ending(try) .. ","
   end
-  local out = {}
-  for i, try in ipairs(tries) do out[i] = one(try, text(try.deployment)) end
-  return "[" .. table.concat(out, ",") .. "]"
+  local last = list[n]
+  local begin = runtime.of(cfg, last.dep).tried[last.status or "null"]
+  return n == 1 and "[" .. begin or head .. begin, last.ms, ending(last) .. "]"
 end
 
 local PROBLEM = { "kind", "code", "message", "detail", "upstream_status", "trace" }
@@ -66,6 +78,41 @@ local function milliseconds(seconds)
   return seconds and seconds * 1000
 end
 
+local function fragment(call)
+  return call.dep and runtime.of(call.cfg, call.dep).fragment
+    or ',"deployment":null,"provider":null,"upstream_model":null'
+end
+
+-- The values of SPENT.
+local function spent(call, reply, facts)
+  local total = reply.usage_total
+  return total.input_tokens or 0, total.output_tokens or 0, total.cache_read_tokens or 0,
+    total.cache_write_tokens or 0, total.cache_write_1h_tokens or 0,
+    total.reasoning_tokens or 0, facts.cost, facts.estimated, facts.status, facts.outcome,
+    call.stream, milliseconds(facts.ttft), milliseconds(facts.duration),
+    call.cfg.runtime.generation, reply.finish_reason, call.fault and call.fault.code or nil,
+    total.odd and ',"odd_usage":true' or ""
+end
+
+-- The values of ABOUT.
+local function about(call, facts)
+  local request, key = call.request, call.key
+  return call.dialect, short(call.method, 16), short(call.path, 80), request.peer,
+    facts.status, facts.outcome, milliseconds(facts.duration),
+    short(request:header("user-agent"), 80), key and key.name, key and key.tags.team,
+    call.cfg.runtime.generation, problem(call.fault)
+end
+
+-- The values of ANSWER and ABOUT.
+local function answer(call, reply, facts)
+  local total = reply.usage_total
+  return call.stream, milliseconds(facts.ttft),
+    facts.overhead and math.floor(facts.overhead * 1e6 + 0.5), total.input_tokens or 0,
+    total.output_tokens or 0, total.cache_read_tokens or 0, total.cache_write_tokens or 0,
+    total.reasoning_tokens or 0, facts.dollars or "null", facts.estimated,
+    reply.finish_reason, #call.doc, short(call.user, 64), about(call, facts)
+end
+
 -- The lines ----------------------------------------------------------------------------------
 
 --- Before a call leaves. true | nil, err
@@ -76,45 +123,27 @@ end
 --- One line for a request that reached dispatch. `facts` is what observe found out.
 --- true | nil, err
 function rows.usage(call, reply, facts)
-  local total, dep = reply.usage_total, call.dep
-  return journal.row(USAGE, call.id, facts.asked.journal,
-    dep and runtime.of(call.cfg, dep).fragment or ',"deployment":null,"provider":null',
-    facts.attempts, total.input_tokens or 0, total.output_tokens or 0,
-    total.cache_read_tokens or 0, total.cache_write_tokens or 0,
-    total.cache_write_1h_tokens or 0, total.reasoning_tokens or 0, facts.cost,
-    facts.estimated, facts.status, facts.outcome, call.stream, milliseconds(facts.ttft),
-    milliseconds(facts.duration), call.cfg.runtime.generation, reply.finish_reason,
-    call.fault and call.fault.code, total.odd and ',"odd_usage":true' or "")
-end
-
--- What every request's line begins with.
-local function head(call, facts)
-  local request, key = call.request, call.key
-  return call.id, call.dialect, short(request.method, 16), short(request.path, 80),
-    request.peer, facts.status, facts.outcome, milliseconds(facts.duration),
-    short(request:header("user-agent"), 80), key and key.name, key and key.tags.team,
-    call.cfg.runtime.generation, problem(call.fault)
-end
-
--- The log line of a request for which a model group was chosen.
-local function answered(level, call, reply, facts)
-  local total, dep = reply.usage_total, call.dep
-  local id, dialect, method, path, peer, status, outcome, ms, client, key, team, generation,
-    err = head(call, facts)
-  log.row(level, "request", ANSWERED, id, dialect, method, path, peer, status, outcome, ms,
-    client, key, team, generation, err,
-    facts.asked.log, dep and runtime.of(call.cfg, dep).fragment or "",
-    facts.attempts, call.stream, milliseconds(facts.ttft),
-    facts.overhead and math.floor(facts.overhead * 1e6 + 0.5), total.input_tokens or 0,
-    total.output_tokens or 0, total.cache_read_tokens or 0, total.cache_write_tokens or 0,
-    total.reasoning_tokens or 0, facts.dollars or "null", facts.estimated,
-    reply.finish_reason, #call.doc, short(call.user, 64))
+  local head, ms, tail = tries(call)
+  if not head then
+    return journal.row(USAGE_UNTRIED, call.id, facts.asked.journal, fragment(call),
+      spent(call, reply, facts))
+  end
+  return journal.row(USAGE, call.id, facts.asked.journal, fragment(call), head, ms, tail,
+    spent(call, reply, facts))
 end
 
 --- The one log line of a request.
 function rows.log(level, call, reply, facts)
-  if call.group then return answered(level, call, reply, facts) end
-  log.row(level, "request", REQUEST, head(call, facts))
+  if not call.group then
+    return log.row(level, "request", REFUSED, call.id, about(call, facts))
+  end
+  local head, ms, tail = tries(call)
+  if not head then
+    return log.row(level, "request", REQUEST_UNTRIED, call.id, facts.asked.log, fragment(call),
+      answer(call, reply, facts))
+  end
+  log.row(level, "request", REQUEST, call.id, facts.asked.log, fragment(call), head, ms, tail,
+    answer(call, reply, facts))
 end
 
 return rows

@@ -20,8 +20,8 @@ function runtime.new(generation, is_operator)
   metrics.describe()
   return {
     generation = generation, loaded_at = time.now(),
-    tokens = { count = 0, key = {} },       -- token → key
-    concrete = { count = 0, groups = {} },  -- name → group made from a wildcard
+    tokens = { count = 0, keys = {}, bearers = {} }, -- token → key, header → token
+    concrete = { count = 0, groups = {} },           -- name → group made from a wildcard
     deployments = by_table(), asked = {},
     overhead = metrics.histogram("moongate_overhead_seconds", { stage = "before_call" }),
     operator = metrics.cached(is_operator),
@@ -38,7 +38,9 @@ end
 local function remember(dep)
   local label, provider = dep.label or dep.name, dep.provider.name
   return {
-    name = text(dep.name),
+    tried = metrics.cached(function(status)
+      return '{"deployment":' .. text(dep.name) .. ',"status":' .. status .. ',"ms":'
+    end),
     fragment = ',"deployment":' .. text(dep.name) .. ',"provider":' .. text(provider)
       .. ',"upstream_model":' .. text(dep.model),
     attempts = metrics.cached(function(result)
