@@ -68,6 +68,7 @@ static void test_methods(void)
         CHECK(strncmp(peer.head, methods[i], strlen(methods[i])) == 0);
         CHECK(peer.body_len == request.body_len);
         CHECK(strcasestr(peer.head, "content-type") == NULL);
+        peer.looked++;
         upstream_close(call.up);
     }
     CHECK(peer.connections == 1);
