@@ -13,6 +13,7 @@
 #include "lua_context.h"
 #include "lua_engine.h"
 #include "lua_guard.h"
+#include "lua_memory.h"
 #include "lua_safe.h"
 #include "lua_task.h"
 
@@ -20,40 +21,7 @@ enum {
     CEILING = 128 << 20,
     LOAD_CEILING = 64 << 20,
     MAX_SECRET_FILE = 64 << 10,
-    GC_PAUSE = 400, /* per cent: a state is a megabyte, its collection a fifth of Lua's time */
 };
-
-/* ---- memory: LuaJIT's own allocator, counted and capped ---- */
-
-static void *allocate(void *ud, void *block, size_t old, size_t now)
-{
-    struct vm *vm = ud;
-
-    if (now > old && vm->used + (now - old) > vm->ceiling) return NULL;
-    void *moved = vm->allocate(vm->allocate_ud, block, old, now);
-    if (moved || now == 0) vm->used += now - old; /* wraps where it shrinks: modulo 2^64 */
-    return moved;
-}
-
-/* LuaJIT gives its arena back only while it finds its own allocator in place. This userdata is
- * the oldest, so it is finalized last: nobody asks for the vm after it. */
-static int l_last(lua_State *L)
-{
-    struct vm *vm = vm_of(L);
-
-    lua_setallocf(L, vm->allocate, vm->allocate_ud);
-    return 0;
-}
-
-static void leave_last(lua_State *L)
-{
-    lua_newuserdata(L, 0); /* last */
-    lua_newtable(L);       /* last meta */
-    lua_pushcfunction(L, l_last);
-    lua_setfield(L, -2, "__gc");
-    lua_setmetatable(L, -2);
-    (void)luaL_ref(L, LUA_REGISTRYINDEX); /* until the state closes */
-}
 
 struct vm *vm_of(lua_State *L)
 {
@@ -337,7 +305,7 @@ static int build(lua_State *L)
     struct vm *vm = vm_of(L);
     const struct bundle_file *prelude = bundle_find(vm->files, "engine/prelude.lua");
 
-    leave_last(L);
+    vm_memory_begin(L);
     open_libraries(L, vm->context->cli);
     set_loaders(L, vm->context->cli);
     bound_string_methods(L);
@@ -359,6 +327,7 @@ static int build(lua_State *L)
 
 static void vm_free(struct vm *vm)
 {
+    vm->retired = true;
     tasks_free_idle(vm);
     if (vm->L) lua_close(vm->L);
     bundle_drop(vm->files);
@@ -379,9 +348,7 @@ struct vm *vm_open(struct lua_context *context, struct bundle *files)
         vm_free(vm);
         return NULL;
     }
-    vm->allocate = lua_getallocf(vm->L, &vm->allocate_ud);
-    vm->used = (size_t)lua_gc(vm->L, LUA_GCCOUNT, 0) * 1024;
-    lua_setallocf(vm->L, allocate, vm);
+    vm_memory_count(vm);
     lua_pushcfunction(vm->L, build);
     if (lua_pcall(vm->L, 0, 0, 0) != 0) {
         if (context->log)
@@ -456,7 +423,6 @@ struct vm *vm_load(struct lua_context *context, struct bundle *files, char **err
     }
     vm->serve_ref = luaL_ref(vm->L, LUA_REGISTRYINDEX);
     lua_gc(vm->L, LUA_GCCOLLECT, 0);
-    lua_gc(vm->L, LUA_GCSETPAUSE, GC_PAUSE);
     return vm;
 }
 

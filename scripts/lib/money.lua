@@ -25,11 +25,14 @@ function money.nano(amount)
   return nano < EXACT and nano or nil
 end
 
---- Integer nano-dollars → exact decimal dollars: 13000000 → "0.013", 5e9 → "5".
+--- Integer nano-dollars → exact decimal dollars: 13000000 → "0.013", 5e9 → "5". Once a request,
+--- so by arithmetic alone.
 function money.dollars(nano)
   local whole = math.floor(nano / 1e9)
-  local part = ("%09.0f"):format(nano - whole * 1e9):gsub("0+$", "")
-  return ("%.0f"):format(whole) .. (part ~= "" and "." .. part or "")
+  local part, unit = nano - whole * 1e9, 1e9
+  if part == 0 then return tostring(whole) end
+  while part % 10 == 0 do part, unit = part / 10, unit / 10 end
+  return whole .. "." .. string.sub(tostring(unit + part), 2)
 end
 
 --- A price in dollars per million tokens (numbers or decimal text) → the same in integer

@@ -1,0 +1,15 @@
+/* A state's memory: LuaJIT's own allocator, counted and capped, and the pace of its collector.
+ */
+#ifndef MOONGATE_LUA_MEMORY_H
+#define MOONGATE_LUA_MEMORY_H
+
+#include <lua.h>
+
+struct vm;
+
+/* Count from here on, and refuse what passes vm->ceiling. Before anything is opened. */
+void vm_memory_count(struct vm *vm);
+/* Set the pace, and see to the end. The first thing in a new state; may raise. */
+void vm_memory_begin(lua_State *L);
+
+#endif
