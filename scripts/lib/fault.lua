@@ -141,8 +141,10 @@ end
 ---@return Fault
 function fault.of(err)
   if getmetatable(err) == Fault then return err end
-  if type(err) == "table" then return from_engine(err) end
-  return fault.new("internal", nil, { detail = tostring(err) })
+  if type(err) == "string" then return fault.new("internal", nil, { detail = err }) end
+  -- Only a plain table is asked what it holds: another may run code to answer.
+  if type(err) == "table" and getmetatable(err) == nil then return from_engine(err) end
+  return fault.new("internal", nil, { detail = "raised a " .. type(err) })
 end
 
 --- Is this a name routes.lua may use (`fallback = { context_window = … }`)?

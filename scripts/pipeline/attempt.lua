@@ -21,15 +21,21 @@ local LIMITS = {
 
 -- The request -----------------------------------------------------------------------------
 
--- Drop-in adapters are an operator's code: their pure functions run under the guard.
+local function results(ok, ...)
+  if not ok then error((...), 0) end
+  return ...
+end
+
+-- Drop-in adapters are an operator's code: their pure functions run under the guard …
 local function pure(dep, cfg, fn, ...)
   if not cfg.runtime.operator[dep.provider.adapter_name] then return fn(...) end
-  local ok, result = guard.call(fn, ...)
-  if ok then return result end
-  if type(result) == "table" and result.kind then error(fault.of(result), 0) end
-  fault.raise("script_error", nil, {
-    detail = ("adapter %s: %s"):format(dep.provider.adapter_name, tostring(result)),
-  })
+  return results(guard.call(fn, ...))
+end
+
+-- … and those that wait under one for each stretch between two waits.
+local function waiting(dep, cfg, fn, ...)
+  if not cfg.runtime.operator[dep.provider.adapter_name] then return fn(...) end
+  return guard.run(fn, ...)
 end
 
 local function part(value, dep, call)
@@ -156,12 +162,12 @@ end
 -- Answers ---------------------------------------------------------------------------------
 
 -- A whole answer that is no JSON object: a stream nobody asked for, or nothing of use.
-local function unreadable(err, upstream, dep, reply)
+local function unreadable(err, upstream, call, dep, reply)
   local text = err.text
   if not text then error(fault.of(err), 0) end
   if text:find("^[%s]*$") then nothing("an empty body") end
   if text:find("^data:") or text:find("^event:") or text:find("^:") then
-    return dep.provider.adapter.stream(upstream, reply)
+    return waiting(dep, call.cfg, dep.provider.adapter.stream, upstream, reply)
   end
   local failed = fault.of(err)
   failed.detail = provider_error.clean(text, dep.provider.api_key)
@@ -172,13 +178,13 @@ local function read_whole(upstream, call, dep, reply)
   local adapter = dep.provider.adapter
   if adapter.dialect == "openai" then
     local doc, err = upstream:document()
-    if not doc then return unreadable(err, upstream, dep, reply) end
-    return pure(dep, call.cfg, adapter.decode, doc, reply)
+    if not doc then return unreadable(err, upstream, call, dep, reply) end
+    return waiting(dep, call.cfg, adapter.decode, doc, reply)
   end
   local body, err = upstream:json(TEXT)
-  if body == nil then return unreadable(err, upstream, dep, reply) end
+  if body == nil then return unreadable(err, upstream, call, dep, reply) end
   if type(body) ~= "table" then fault.raise("invalid_response") end
-  return pure(dep, call.cfg, adapter.decode, body, reply)
+  waiting(dep, call.cfg, adapter.decode, body, reply)
 end
 
 -- Some answer a stream's request with a whole answer.
@@ -192,8 +198,12 @@ local function read(upstream, call, dep, reply)
   if not call.stream or is_whole(upstream, adapter) then
     read_whole(upstream, call, dep, reply)
   else
-    adapter.stream(upstream, reply)
+    waiting(dep, call.cfg, adapter.stream, upstream, reply)
   end
+end
+
+-- Something has to be said, and a stream's end with it.
+local function check(call, reply)
   if reply:is_empty() then nothing("nothing was said") end
   if call.stream and not reply:is_whole() then fault.raise("truncated") end
 end
@@ -202,7 +212,8 @@ local function try(call, dep, reply, record)
   local adapter = dep.provider.adapter
   if adapter.answer then
     intend(call, dep)
-    return adapter.answer(call, dep, reply)
+    waiting(dep, call.cfg, adapter.answer, call, dep, reply)
+    return check(call, reply)
   end
   local request = request_of(call, dep)
   intend(call, dep)
@@ -220,6 +231,7 @@ local function try(call, dep, reply, record)
   if status < 200 or status >= 300 then error(refused(upstream, call, dep, reply), 0) end
   if status == 204 then nothing("status 204") end
   read(upstream, call, dep, reply)
+  check(call, reply)
 end
 
 -- One try ---------------------------------------------------------------------------------
@@ -236,7 +248,9 @@ end
 local function blame(err, dep, cfg)
   err = fault.of(err)
   if err.kind == "internal" and cfg.runtime.operator[dep.provider.adapter_name] then
-    err = fault.new("script_error", nil, { detail = err.detail })
+    err = fault.new("script_error", nil, {
+      detail = ("adapter %s: %s"):format(dep.provider.adapter_name, err.detail),
+    })
   end
   err.message = provider_error.clean(err.message, dep.provider.api_key)
   return err
