@@ -1,5 +1,6 @@
 #include "lua_request.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -129,7 +130,10 @@ static int l_take_document(lua_State *L)
 
     if (refused) return refused;
     if (lua_doc_push(L, bytes, &error)) return 1;
-    push_refusal(L, 400, json_code_name(error.code), error.message); /* nil err */
+    char why[JSON_ERROR_SPACE], message[JSON_ERROR_SPACE + 64];
+    json_explain(&error, why);
+    (void)snprintf(message, sizeof(message), "The request body cannot be read: %s.", why);
+    push_refusal(L, 400, json_code_name(error.code), message); /* nil err */
     if (error.param[0]) {
         lua_pushstring(L, error.param);
         lua_setfield(L, -2, "param");

@@ -80,6 +80,18 @@ virtual_key "only-one" { token = env.KEY_ONE, models = { "one" } }
 
   it("A-01: empty body", function() refused("", 400, "invalid_json") end)
 
+  it("says in a sentence what is wrong with the body, and where", function()
+    for body, why in pairs {
+      ['{"model":"one"'] = "invalid JSON at byte 14: ends too early",
+      ['{"a":1,"a":2}'] = '"a" stands in the object twice',
+      ["[]"] = "a JSON object was expected",
+      ['{"a":"\255"}'] = "not UTF-8 at byte 6",
+    } do
+      local message = ask(body).json.error.message
+      assert.equal("The request body cannot be read: " .. why .. ".", message)
+    end
+  end)
+
   it("A-02: truncated at every byte", function()
     for i = 1, #GOOD - 1 do refused(GOOD:sub(1, i), 400, "invalid_json") end
   end)
