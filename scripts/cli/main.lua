@@ -9,10 +9,10 @@ local about = vm.options()
 local function read(path)
   if about.built_in and path == about.routes then return vm.source("routes.lua") end
   local file, why = io.open(path, "rb")
-  if not file then return nil, why end
-  local text = file:read("*a")
+  if not file then return nil, (why:gsub("^.*: ", "")) end -- the path is said by who asks
+  local text, why_not = file:read("*a")
   file:close()
-  return text
+  return text, why_not
 end
 
 local host = { routes = about.routes }

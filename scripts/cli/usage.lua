@@ -243,8 +243,8 @@ end
 local function notes(report)
   local out, total = {}, report.total
   if total.unpriced > 0 then
-    out[#out + 1] = ("%s of unknown price are not in the sum (?)."):format(
-      table_text.number(total.unpriced, "request"))
+    out[#out + 1] = ("%s of unknown price %s not in the sum (?)."):format(
+      table_text.number(total.unpriced, "request"), total.unpriced == 1 and "is" or "are")
   end
   if total.estimated > 0 then
     out[#out + 1] = ("%s had to be estimated in tokens."):format(
@@ -319,10 +319,12 @@ return function(list, host)
   if not parsed then return code end
   local by, since = parsed.by or "key", nil
   local name_of = grouper(by)
-  if not name_of then return usage_error(host, "--by does not know " .. by) end
+  if not name_of then return usage_error(host, ("--by %s: %s"):format(by, VERB.flags.by)) end
   if parsed.since then
     since = since_of(parsed.since, (host.now or os.time)())
-    if not since then return usage_error(host, "--since does not know " .. parsed.since) end
+    if not since then
+      return usage_error(host, ("--since %s: 30m, 24h, 7d or a date"):format(parsed.since))
+    end
   end
   return run(host, parsed, by, since, name_of)
 end

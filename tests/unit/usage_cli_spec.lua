@@ -101,7 +101,7 @@ describe("moongate usage", function()
     printed = {}
     assert.equal(0, run())
     assert.is_truthy(printed[1]:find("$0 + ?", 1, true))
-    assert.is_truthy(printed[2]:find("unknown price", 1, true))
+    assert.equal("1 request of unknown price is not in the sum (?).", printed[2])
   end)
 
   it("reports apart what unanswered tries may have cost", function()
@@ -124,6 +124,7 @@ describe("moongate usage", function()
 
   it("says what it does not understand", function()
     assert.equal(2, run("--by", "colour"))
+    assert.is_truthy(complaints[1]:find("--by colour: key|model|", 1, true))
     assert.equal(2, run("--since", "yesterday"))
     assert.equal(1, run("--data", dir .. "/nowhere"))
     assert.is_truthy(complaints[#complaints]:find("no journal", 1, true))
