@@ -21,10 +21,17 @@ env -u OPENAI_API_KEY -u ANTHROPIC_API_KEY -u GEMINI_API_KEY -u AZURE_API_KEY \
   --data "$data" >"$work/log" 2>&1 &
 pid=$!
 trap 'kill $pid 2>/dev/null; wait $pid 2>/dev/null; rm -rf "$data"' EXIT
+up=
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-  curl -fsS -o /dev/null "http://127.0.0.1:$port/healthz" 2>/dev/null && break
+  curl -fsS -o /dev/null "http://127.0.0.1:$port/healthz" 2>/dev/null && up=yes && break
   sleep 0.1
 done
+if [ -z "$up" ]; then
+  echo "the gateway did not start:"
+  cat "$work/log"
+  echo "0 passed, 1 failed"
+  exit 1
+fi
 
 # tally NAME COMMAND...: adds what its last line counts.
 tally() {
