@@ -27,7 +27,9 @@ local NEUTRAL = {
 local OURS = { messages = true, model = true, stream = true, stream_options = true }
 
 local function is_empty(value)
-  return type(value) == "table" and not json.is_raw(value) and next(value) == nil
+  if type(value) ~= "table" then return false end
+  if json.is_raw(value) then return json.text(value):find("^%s*[%[{]%s*[%]}]%s*$") ~= nil end
+  return next(value) == nil
 end
 
 local function is_text_only(value)
