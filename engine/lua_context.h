@@ -18,6 +18,7 @@ struct metrics;
 struct moongate;
 struct shared;
 struct task;
+struct upstream_box;
 
 /* All pointers borrowed; outlive every state that uses them. Any of them may be NULL in a state
  * that only checks a file (lua_context_of() itself is never NULL in moongate's own states). */
@@ -37,8 +38,9 @@ struct lua_context {
     struct task *ready_first, *ready_last; /* tasks to resume, in order */
     struct task *tasks;                    /* all of them, linked */
     size_t task_count;
-    struct job_box *jobs; /* reloads that tasks wait for */
-    struct guard *guard;  /* owned by the worker; what the watchdog looks at */
+    struct upstream_box *relays; /* something came for them; see lua_relay.h */
+    struct job_box *jobs;        /* reloads that tasks wait for */
+    struct guard *guard;         /* owned by the worker; what the watchdog looks at */
 };
 
 struct lua_context *lua_context_of(lua_State *L);

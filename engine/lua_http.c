@@ -13,6 +13,7 @@
 #include "lua_engine.h"
 #include "lua_headers.h"
 #include "lua_json.h"
+#include "lua_relay.h"
 #include "lua_task.h"
 #include "lua_upstream.h"
 #include "server.h"
@@ -28,6 +29,7 @@ static const char UPSTREAM[] = "moongate.upstream";
 static void box_close(struct upstream_box *box)
 {
     if (!box->up) return;
+    lua_relay_forget(box);
     upstream_close(box->up);
     box->up = NULL;
     sse_free(&box->sse);
@@ -42,7 +44,11 @@ static void on_ready(void *owner)
 {
     struct upstream_box *box = owner;
 
-    task_ready(box->task);
+    if (box->relay.client) {
+        lua_relay_note(box);
+    } else {
+        task_ready(box->task);
+    }
 }
 
 static struct upstream_box *box_at(lua_State *L)
@@ -147,12 +153,13 @@ static int l_start(lua_State *L)
 
     struct upstream_box *box = box_new(L); /* req url method headers body box */
     box->task = task_current(L);
+    box->context = lua_context_of(L);
     if (!box->task) return luaL_error(L, "no call can be made while files load");
     lua_pushvalue(L, 5);
     box->body_ref = luaL_ref(L, LUA_REGISTRYINDEX);
     sse_init(&box->sse, MAX_EVENT);
     want.owner = box;
-    box->up = client_open(lua_context_of(L)->client, &want);
+    box->up = client_open(box->context->client, &want);
     if (!box->up) {
         lua_pushnil(L);
         lua_upstream_failure(L, "invalid",

@@ -9,20 +9,17 @@
 #include "client.h"
 #include "json.h"
 #include "lua_json.h"
-#include "lua_request.h"
-#include "server.h"
+#include "lua_relay.h"
 
 enum {
-    MAX_LINE = 4 << 20,  /* MATRICES.md T13, of JSON lines as of events */
-    EVENTS_A_TURN = 64,  /* then others get their turn */
-    CROWDED = 256 << 10, /* bytes on their way to a reader */
-    MAX_MARKS = 8,
+    MAX_LINE = 4 << 20, /* MATRICES.md T13, of JSON lines as of events */
+    EVENTS_A_TURN = 64, /* then others get their turn */
     PIECE = 64 << 10,
 };
 
 /* ---- read: false means not yet, nil the end ---- */
 
-static int not_yet(lua_State *L, struct upstream_box *box)
+int lua_stream_not_yet(lua_State *L, struct upstream_box *box)
 {
     box->turn = 0;
     if (upstream_state(box->up) >= UPSTREAM_ENDED) return 0;
@@ -54,7 +51,7 @@ static void push_data(lua_State *L, const char *data, size_t len)
     lua_pushlstring(L, data, len);
 }
 
-static int push_event(lua_State *L, struct upstream_box *box, const struct sse_event *event)
+int lua_stream_push_event(lua_State *L, struct upstream_box *box, const struct sse_event *event)
 {
     struct buf *bytes = upstream_bytes(box->up);
 
@@ -66,7 +63,7 @@ static int push_event(lua_State *L, struct upstream_box *box, const struct sse_e
     return 3;
 }
 
-static enum sse_result find_event(struct upstream_box *box, struct sse_event *event)
+enum sse_result lua_stream_find_event(struct upstream_box *box, struct sse_event *event)
 {
     struct buf *bytes = upstream_bytes(box->up);
 
@@ -78,7 +75,7 @@ static enum sse_result find_event(struct upstream_box *box, struct sse_event *ev
     }
 }
 
-static int fail_event(lua_State *L, enum sse_result found)
+int lua_stream_fail(lua_State *L, enum sse_result found)
 {
     if (found == SSE_NO_MEMORY) return luaL_error(L, "out of memory");
     lua_upstream_failure(L, "too_large", "an event of the stream is larger than 4 MiB", true);
@@ -92,10 +89,10 @@ static int l_next_event(lua_State *L)
     struct sse_event event;
 
     if (turn_is_over(box)) return others_first(L);
-    enum sse_result found = find_event(box, &event);
-    if (found == SSE_MORE) return not_yet(L, box);
-    if (found != SSE_EVENT) return fail_event(L, found);
-    return push_event(L, box, &event);
+    enum sse_result found = lua_stream_find_event(box, &event);
+    if (found == SSE_MORE) return lua_stream_not_yet(L, box);
+    if (found != SSE_EVENT) return lua_stream_fail(L, found);
+    return lua_stream_push_event(L, box, &event);
 }
 
 /* data, bytes | false | nil = next_line() */
@@ -108,8 +105,8 @@ static int l_next_line(lua_State *L)
     const char *end = bytes->len ? memchr(bytes->data, '\n', bytes->len) : NULL;
     size_t size = end ? (size_t)(end - bytes->data) + 1 : bytes->len;
     if (!end && (upstream_state(box->up) != UPSTREAM_ENDED || size == 0)) {
-        if (bytes->len > MAX_LINE) return fail_event(L, SSE_TOO_LONG);
-        return not_yet(L, box);
+        if (bytes->len > MAX_LINE) return lua_stream_fail(L, SSE_TOO_LONG);
+        return lua_stream_not_yet(L, box);
     }
     size_t len = end ? size - 1 : size;
     while (len && (bytes->data[len - 1] == '\r' || bytes->data[len - 1] == ' '))
@@ -127,7 +124,7 @@ static int l_next_bytes(lua_State *L)
     struct upstream_box *box = lua_upstream_live(L);
     struct buf *bytes = upstream_bytes(box->up);
 
-    if (bytes->len == 0) return not_yet(L, box);
+    if (bytes->len == 0) return lua_stream_not_yet(L, box);
     if (turn_is_over(box)) return others_first(L);
     size_t size = bytes->len < PIECE ? bytes->len : PIECE;
     lua_pushlstring(L, bytes->data, size);
@@ -136,104 +133,13 @@ static int l_next_bytes(lua_State *L)
     return 1;
 }
 
-/* ---- relay ---- */
-
-struct marks {
-    const char *text[MAX_MARKS];
-    size_t len[MAX_MARKS];
-    size_t n;
-};
-
-static void read_marks(lua_State *L, int index, struct marks *marks)
-{
-    luaL_checktype(L, index, LUA_TTABLE);
-    marks->n = lua_objlen(L, index);
-    if (marks->n > MAX_MARKS) luaL_error(L, "more than %d marks", MAX_MARKS);
-    for (size_t i = 0; i < marks->n; i++) {
-        lua_rawgeti(L, index, (int)i + 1);
-        marks->text[i] = luaL_checklstring(L, -1, &marks->len[i]);
-        lua_pop(L, 1); /* the table keeps it */
-    }
-}
-
-static bool followed_by_null(const char *at, size_t left)
-{
-    while (left && *at == ' ') {
-        at++;
-        left--;
-    }
-    return left >= 4 && memcmp(at, "null", 4) == 0;
-}
-
-static bool holds_mark(const char *data, size_t len, const struct marks *marks)
-{
-    const char *end = data + len;
-
-    for (size_t i = 0; i < marks->n; i++) {
-        const char *at = data;
-        while ((at = memmem(at, (size_t)(end - at), marks->text[i], marks->len[i]))) {
-            at += marks->len[i];
-            if (!followed_by_null(at, (size_t)(end - at))) return true;
-        }
-    }
-    return false;
-}
-
-/* Pass what was scanned and holds no mark. */
-static void pass(struct upstream_box *box, struct request *client, size_t size, size_t events)
-{
-    if (size == 0) return;
-    /* A reader that is gone loses them; its task hears of that at the next wait. */
-    if (request_send(client, upstream_bytes(box->up)->data, size)) {
-        box->passed_events += (lua_Number)events;
-        box->passed_bytes += (lua_Number)size;
-    }
-    upstream_consume(box->up, size);
-}
-
-/* name, data, bytes | false | nil = next_marked(client, marks)
- *
- * All whole events in the buffer that hold no mark leave as one chunk, byte for byte. */
-static int l_next_marked(lua_State *L)
-{
-    struct upstream_box *box = lua_upstream_live(L);
-    struct request *client = lua_request_at(L, 2);
-    struct buf *bytes = upstream_bytes(box->up);
-    struct marks marks;
-    struct sse_event event;
-    size_t size = 0, events = 0;
-    enum sse_result found = SSE_MORE;
-
-    if (!client) return luaL_error(L, "the request is over");
-    read_marks(L, 3, &marks);
-    if (!request_is_gone(client) && request_unsent(client) > CROWDED) {
-        lua_pushboolean(L, 0);
-        return 1;
-    }
-    bool ended = upstream_state(box->up) == UPSTREAM_ENDED;
-    while (size < bytes->len || ended) {
-        found = sse_next(&box->sse, bytes->data + size, bytes->len - size, ended, &event);
-        if (found != SSE_EVENT || holds_mark(event.data, event.data_len, &marks)) break;
-        size += event.size;
-        events++;
-        found = SSE_MORE;
-    }
-    pass(box, client, size, events);
-    if (events) upstream_progress(box->up);
-    if (found == SSE_EVENT) { /* it stands at the front now, but for a joined one's data */
-        if (find_event(box, &event) == SSE_EVENT) return push_event(L, box, &event);
-    }
-    if (found == SSE_TOO_LONG || found == SSE_NO_MEMORY) return fail_event(L, found);
-    return not_yet(L, box);
-}
-
 void lua_stream_open(lua_State *L)
 {
     static const luaL_Reg methods[] = {
         {"next_event", l_next_event},
         {"next_line", l_next_line},
         {"next_bytes", l_next_bytes},
-        {"next_marked", l_next_marked},
+        {"next_marked", lua_relay_next_marked},
         {NULL, NULL},
     };
 

@@ -14,6 +14,7 @@
 #include "lua_admin.h"
 #include "lua_context.h"
 #include "lua_guard.h"
+#include "lua_relay.h"
 #include "lua_task.h"
 #include "lua_vm.h"
 #include "metrics.h"
@@ -203,9 +204,14 @@ static void take_inbox(struct worker *worker)
     worker->options.on_loaded(worker->options.gateway, vm != NULL);
 }
 
+static bool is_due(const struct worker *worker)
+{
+    return worker->context.ready_first || worker->context.relays;
+}
+
 static int64_t wait_ms(const struct worker *worker)
 {
-    int64_t wait = worker->context.ready_first ? 0 : server_timeout_ms(worker->public);
+    int64_t wait = is_due(worker) ? 0 : server_timeout_ms(worker->public);
     int64_t other = worker->admin ? server_timeout_ms(worker->admin) : -1;
 
     if (other >= 0 && (wait < 0 || other < wait)) wait = other;
@@ -256,6 +262,7 @@ static void turn(struct worker *worker)
     loop_poll(worker->context.loop, wait_ms(worker));
     take_inbox(worker);
     lua_jobs_look(&worker->context);
+    lua_relays_run(&worker->context);
     run_scripts(worker);
     journal_flush(worker->context.journal);
     client_turn(worker->context.client);
