@@ -90,8 +90,8 @@ local function add(sum, row)
   if row.estimated == true then sum.estimated = sum.estimated + 1 end
   if type(row.cost_nano) == "number" then
     sum.nano = sum.nano + row.cost_nano
-  elseif row.outcome == "ok" then
-    sum.unpriced = sum.unpriced + 1
+  elseif row.outcome == "ok" or (tokens.input or 0) + (tokens.output or 0) > 0 then
+    sum.unpriced = sum.unpriced + 1 -- a call that a provider bills, whole or in part
   end
 end
 

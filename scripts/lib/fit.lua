@@ -27,9 +27,8 @@ local NEUTRAL = {
 local OURS = { messages = true, model = true, stream = true, stream_options = true }
 
 local function is_empty(value)
-  if type(value) ~= "table" then return false end
-  if json.is_raw(value) then return json.text(value):find("^%s*[%[{]%s*[%]}]%s*$") ~= nil end
-  return next(value) == nil
+  if json.is_raw(value) then return json.text(value):find("^[%[{]%s*[%]}]$") ~= nil end
+  return type(value) == "table" and next(value) == nil
 end
 
 local function is_text_only(value)

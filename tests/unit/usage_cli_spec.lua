@@ -104,6 +104,14 @@ describe("moongate usage", function()
     assert.equal("1 request of unknown price is not in the sum (?).", printed[2])
   end)
 
+  it("counts what was cut off, at a price nobody knows, as unknown, not as free", function()
+    local cut = { outcome = "cancelled", cost_nano = cjson.null, estimated = true }
+    local refused = { outcome = "upstream_error", cost_nano = cjson.null }
+    refused.tokens = { input = 0, output = 0, cache_read = 0 }
+    write("2026-11-20-w0.jsonl", row("a", cut), row("b", refused))
+    assert.equal(1, report().total.unpriced)
+  end)
+
   it("reports apart what unanswered tries may have cost", function()
     local tries = { { suspected_extra = { input = 70 } }, { status = 200 } }
     write("2026-11-20-w0.jsonl", row("a", { attempts = tries }), row "b")
