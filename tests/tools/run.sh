@@ -14,6 +14,7 @@ export MOONGATE_TRAFFIC="${MOONGATE_TRAFFIC:-../shared/traffic}"
 passed=0
 failed=0
 logs=$(mktemp -d)
+mkdir -p build
 trap 'rm -rf "$logs"' EXIT
 trap 'exit 130' INT TERM
 
@@ -84,5 +85,5 @@ suite_lint() { counted lint sh tests/tools/lint.sh; }
 
 [ $# -gt 0 ] || set -- build c unit live sdk lint
 for name in "$@"; do "suite_$name"; done
-echo "$passed passed, $failed failed"
+echo "$passed passed, $failed failed" | tee build/verdict
 [ "$failed" = 0 ]
