@@ -94,19 +94,23 @@ fmt-check:
 
 ### asan       unit and live tests under the address and undefined-behaviour sanitizers
 asan:
+	@sh tests/tools/deps.sh build test clang
 	@$(MAKE) --no-print-directory VARIANT=asan unit live
 
 ### tsan       unit and live tests under the thread sanitizer
 tsan:
+	@sh tests/tools/deps.sh build test clang
 	@$(MAKE) --no-print-directory VARIANT=tsan unit live
 
 ### fuzz       libFuzzer on every parser, T seconds each (default 60); crashes are kept
 fuzz:
+	@sh tests/tools/deps.sh build clang
 	@$(MAKE) --no-print-directory VARIANT=fuzz fuzzers
 	@sh tests/tools/fuzz.sh $(or $(T),60) $(BUILD)/fuzz/tests
 
 ### coverage   clang source coverage of unit and live tests; prints files below 80 %
 coverage:
+	@sh tests/tools/deps.sh build test clang
 	@$(MAKE) --no-print-directory VARIANT=coverage all check-tools
 	@sh tests/tools/coverage.sh
 

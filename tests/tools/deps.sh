@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that the named purposes need, and only those that are missing.
 #
-#     deps.sh [build] [test] [lint] [bench]
+#     deps.sh [build] [test] [lint] [clang] [bench]
 #
 # Never fatal: what could not be installed is named, and who needs it fails or skips by itself.
 set -u
@@ -11,7 +11,8 @@ wanted() {
     build) echo gcc libc6-dev make pkg-config libmicrohttpd-dev libcurl4-openssl-dev \
       libluajit-5.1-dev libssl-dev ca-certificates curl ;;
     test) echo luajit lua-busted lua-cjson lua-socket lua-filesystem nodejs npm python3 python3-venv ;;
-    lint) echo lua-check clang clang-tidy clang-format cppcheck ;;
+    lint) echo lua-check clang clang-tidy clang-format cppcheck git ;;
+    clang) echo clang libclang-rt-14-dev llvm-14 ;; # sanitizers, fuzzers, coverage
     bench) echo nginx luajit lua-socket ;;
   esac
 }
@@ -23,6 +24,7 @@ program() {
     nodejs) echo node ;;
     python3) echo python3 ;;
     nginx) echo nginx ;;
+    git) echo git ;;
   esac
 }
 

@@ -2,11 +2,9 @@
 # Formatting: `fmt.sh write` mends it, `fmt.sh check` says what it would mend.
 set -u
 
-c_files=$(git ls-files --cached --others --exclude-standard -- 'engine/*.[ch]' 'tests/*.[ch]')
-lua_files=$(git ls-files --cached --others --exclude-standard -- '*.lua')
-existing() { for file in "$@"; do [ -e "$file" ] && echo "$file"; done; }
-# shellcheck disable=SC2086 # lists of files
-c_files=$(existing $c_files) lua_files=$(existing $lua_files)
+command -v clang-format >/dev/null 2>&1 || { echo "clang-format is missing"; exit 1; }
+c_files=$(find engine tests -name '*.[ch]')
+lua_files=$(find engine scripts providers tests routes.lua -name '*.lua')
 
 if [ "${1:-check}" = write ]; then
   # shellcheck disable=SC2086
