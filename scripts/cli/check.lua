@@ -5,12 +5,13 @@ local args = require "cli.args"
 local VERB = {
   flags = { json = true, routes = "FILE" }, most = 1,
   usage = [[
-moongate check [FILE] [--json]
+moongate check [FILE] [--providers DIR] [--json]
 
 Reads a routes file as the gateway would and prints what is wrong with it, one line each:
 file:line: what. FILE is routes.lua where none is named.
 
-  --json   errors and warnings as JSON, for editors
+  --providers DIR   adapters of your own, as `moongate serve` takes them
+  --json            errors and warnings as JSON, for editors
 
 Exit code: 0 the file is valid, 3 it is not.]],
 }

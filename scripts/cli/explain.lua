@@ -8,15 +8,16 @@ local nearest = require "lib.nearest"
 local VERB = {
   flags = { json = true, routes = "FILE", key = "NAME", tokens = "N" }, most = 1,
   usage = [[
-moongate explain MODEL [--routes FILE] [--key NAME] [--tokens N] [--json]
+moongate explain MODEL [--routes FILE] [--key NAME] [--tokens N] [--providers DIR] [--json]
 
 Says where a request for MODEL goes: its alias, the deployments and their shares, what
 follows a failure. Nothing is sent.
 
-  --routes FILE   the routes file (routes.lua)
-  --key NAME      with this virtual key
-  --tokens N      with a prompt of about N tokens: what it costs at most
-  --json          the same as JSON
+  --routes FILE     the routes file (routes.lua)
+  --key NAME        with this virtual key
+  --tokens N        with a prompt of about N tokens: what it costs at most
+  --providers DIR   adapters of your own, as `moongate serve` takes them
+  --json            the same as JSON
 
 Exit code: 0 it is served, 1 there is no such model or key, 3 the routes file is not valid.]],
 }
@@ -29,7 +30,8 @@ end
 
 local function invalid(host, errors)
   for _, entry in ipairs(errors) do
-    host.complain(("%s:%d: %s"):format(entry.file, entry.line, entry.message))
+    local place = entry.line > 0 and ("%s:%d"):format(entry.file, entry.line) or entry.file
+    host.complain(("%s: %s"):format(place, entry.message))
   end
   return 3
 end

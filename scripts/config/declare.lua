@@ -57,8 +57,9 @@ local function adapter_of(session, at, name)
       return nil
     end
   end
-  session.report:error(at.line, ('unknown provider "%s"%s'):format(
-    name, nearest.hint(name, names)))
+  local hint = nearest.hint(name, names)
+  if hint == "" then hint = "; adapters of your own are found with --providers DIR" end
+  session.report:error(at.line, ('unknown provider "%s"%s'):format(name, hint))
   return nil
 end
 

@@ -85,6 +85,23 @@ virtualkey "me" {}
     end
   end)
 
+  it("checks and explains a file with adapters of one's own", function()
+    write 'model "in" { provider "mine" { base_url = "http://127.0.0.1:9" } "m" }'
+    process.write(dir .. "/mine.lua", 'return require("lib.chat").adapter { path = "/x",\n'
+      .. "encode = print, decode = print, stream = print }")
+    for _, words in ipairs { { "check" }, { "explain", "in" } } do
+      local status, out = run(unpack(words))
+      assert.equal(3, status, out)
+      assert.is_truthy(out:find("--providers DIR", 1, true), out)
+      words[#words + 1], words[#words + 2] = "--providers", "."
+      status, out = run(unpack(words))
+      assert.equal(0, status, out)
+      assert.is_truthy(select(2, run(words[1], "--help")):find("--providers DIR", 1, true))
+    end
+    assert.is_truthy(select(2, run("explain", "in", "--routes", "none.lua"))
+      :find("^none.lua: cannot be read"))
+  end)
+
   it("says in JSON what check found", function()
     write 'model "a" { oops }'
     local status, _, out = run("check", "--json")

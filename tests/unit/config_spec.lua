@@ -179,6 +179,9 @@ describe("providers", function()
     assert.same({ '1: unknown provider "opnai"; did you mean "openai"?' },
       errors_of 'local o = provider "opnai" {}\nmodel "a" { o "x" }')
     assert.same(
+      { '1: unknown provider "inhouse"; adapters of your own are found with --providers DIR' },
+      errors_of 'local o = provider "inhouse" {}\nmodel "a" { o "x" }')
+    assert.same(
       { '1: provider "openai": its adapter does not load: providers/openai.lua:3: no' },
       errors_of('local o = provider "openai" {}\nmodel "a" { o "x" }', ENV, {
         adapter = function() return nil, "providers/openai.lua:3: no" end,
