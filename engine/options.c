@@ -1,10 +1,12 @@
 #include "options.h"
-#include "say.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "listen.h"
+#include "say.h"
 
 enum { MAX_WORKERS = 256, MAX_WORD = 32 };
 
@@ -109,13 +111,23 @@ bool options_address(const char *text)
     return colon && colon != text && read_port(colon + 1);
 }
 
-static bool read_address(const char *flag, const char *value, bool admin, const char **address)
+static bool read_listen(const char *value, const char **address)
 {
     *address = value;
-    if (options_address(value) || (admin && strcmp(value, "off") == 0)) return true;
-    return complain(flag, value,
-                    admin ? "an address is HOST:PORT, unix:PATH or off"
-                          : "an address is HOST:PORT or unix:PATH");
+    return options_address(value) ||
+           complain("listen", value, "an address is HOST:PORT or unix:PATH");
+}
+
+/* Without a token, so for this machine only. */
+static bool read_admin(const char *value, const char **address)
+{
+    *address = value;
+    if (strcmp(value, "off") == 0) return true;
+    if (!options_address(value)) {
+        return complain("admin", value, "an address is HOST:PORT, unix:PATH or off");
+    }
+    return listen_is_loopback(value) ||
+           complain("admin", value, "for this machine only: 127.0.0.1:PORT, unix:PATH or off");
 }
 
 static bool read_workers(const char *value, unsigned *workers)
@@ -145,8 +157,8 @@ static bool read_flag(int flag, const char *value, struct moongate_options *opti
 {
     switch (flag) {
     case FLAG_ROUTES: options->routes = value; return true;
-    case FLAG_LISTEN: return read_address("listen", value, false, &options->listen);
-    case FLAG_ADMIN: return read_address("admin", value, true, &options->admin);
+    case FLAG_LISTEN: return read_listen(value, &options->listen);
+    case FLAG_ADMIN: return read_admin(value, &options->admin);
     case FLAG_DATA: options->data_dir = value; return true;
     case FLAG_WORKERS: return read_workers(value, &options->workers);
     case FLAG_PROVIDERS: options->providers_dir = value; return true;

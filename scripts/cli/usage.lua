@@ -79,6 +79,11 @@ local function suspected(row)
   return n
 end
 
+-- Was it answered, whole or in part, so that a provider bills it?
+local function is_billed(row, tokens)
+  return row.outcome == "ok" or (tokens.input or 0) + (tokens.output or 0) > 0
+end
+
 local function add(sum, row)
   local tokens = type(row.tokens) == "table" and row.tokens or {}
   sum.requests = sum.requests + 1
@@ -90,8 +95,8 @@ local function add(sum, row)
   if row.estimated == true then sum.estimated = sum.estimated + 1 end
   if type(row.cost_nano) == "number" then
     sum.nano = sum.nano + row.cost_nano
-  elseif row.outcome == "ok" or (tokens.input or 0) + (tokens.output or 0) > 0 then
-    sum.unpriced = sum.unpriced + 1 -- a call that a provider bills, whole or in part
+  elseif is_billed(row, tokens) then
+    sum.unpriced = sum.unpriced + 1
   end
 end
 

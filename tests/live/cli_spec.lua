@@ -40,7 +40,8 @@ describe("the command line", function()
 
   for _, args in ipairs {
     { "nonsense" }, { "serve", "--nonsense" }, { "serve", "--workers", "many" },
-    { "serve", "--listen", "here" }, { "usage", "--by", "phase" }, { "explain" }, {},
+    { "serve", "--listen", "here" }, { "serve", "--admin", "0.0.0.0:0" },
+    { "usage", "--by", "phase" }, { "explain" }, {},
   } do
     it("ends with 2 when used wrongly: " .. table.concat(args, " "), function()
       local status, out = run(unpack(args))
