@@ -167,6 +167,25 @@ function chat.bearer(dep)
   return { authorization = key and "Bearer " .. key or nil }
 end
 
+local function check_message(message, at)
+  if type(message) ~= "table" then
+    fault.raise("invalid_type", "A message is an object.", { param = at })
+  end
+  if type(message.role) ~= "string" then
+    fault.raise("invalid_type", "A message has a role.", { param = at .. ".role" })
+  end
+end
+
+-- Who translates reads every message: what is none is the client's mistake, not the adapter's.
+local function reading_messages(encode)
+  return function(call, dep)
+    for i, message in ipairs(call.body.messages) do
+      check_message(message, ("messages[%d]"):format(i - 1))
+    end
+    return encode(call, dep)
+  end
+end
+
 local Adapter = {}
 Adapter.__index = Adapter
 
@@ -180,6 +199,7 @@ function chat.adapter(t)
   local adapter = {}
   for name, value in pairs(DEFAULTS) do adapter[name] = value end
   for name, value in pairs(t) do adapter[name] = value end
+  if t.encode and t.encode ~= chat.encode then adapter.encode = reading_messages(t.encode) end
   if adapter.decode == chat.decode and not adapter.answer then adapter.dialect = "openai" end
   return setmetatable(adapter, Adapter)
 end

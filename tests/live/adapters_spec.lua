@@ -109,6 +109,20 @@ model "large" { acme "acme-large-rc1" }]]):format(up:url "acme"))
     assert.equal(64, #seen.headers["x-acme-mac"])
   end)
 
+  it("is not asked about messages that are none: the client hears which", function()
+    acme()
+    for junk, param in pairs {
+      ["null"] = "messages[0]", ["1"] = "messages[0]", ['"hello"'] = "messages[0]",
+      ["{}"] = "messages[0].role", ['{"role":[],"content":"x"}'] = "messages[0].role",
+    } do
+      local response = gw:chat(('{"model":"large","messages":[%s]}'):format(junk))
+      assert.equal(400, response.status, response.body)
+      assert.equal("invalid_type", response.json.error.code)
+      assert.equal(param, response.json.error.param)
+    end
+    assert.is_nil(up:last "acme")
+  end)
+
   it("streams from JSON lines", function()
     acme()
     up:reply("acme", {
