@@ -9,6 +9,7 @@ enum {
     KEEP_BYTES = 64 * 1024, /* of a spare's buffers */
     KEEP_WHOLE = 1024,      /* connections */
     RUNS_AT_ONCE = 8,       /* of one multi, before others get their turn */
+    FIXED_HEADERS = 0x080200,
 };
 
 /* ---- queues ----------------------------------------------------------------------------- */
@@ -192,6 +193,21 @@ static void upstream_free(struct upstream *upstream)
     free(upstream);
 }
 
+/* Up to 8.1 libcurl remembers the last header of a handle's answer beyond its life, and writes
+ * there when the next answer begins with a folded line (its issue 11101): a provider could
+ * bring all down. A handle costs half a microsecond. */
+static bool renew(struct upstream *upstream)
+{
+    if (curl_version_info(CURLVERSION_NOW)->version_num >= FIXED_HEADERS) return true;
+    curl_easy_cleanup(upstream->easy);
+    upstream->easy = curl_easy_init();
+    buf_clear(&upstream->url);
+    upstream->method = NULL;
+    upstream->connect_ms = 0;
+    upstream->resolving = false;
+    return upstream->easy && client_set_constants(upstream);
+}
+
 static struct upstream *upstream_new(struct client *client)
 {
     struct upstream *upstream = calloc(1, sizeof(*upstream));
@@ -224,7 +240,7 @@ static void keep_spare(struct upstream *upstream)
 {
     struct client *client = upstream->client;
 
-    if (client->spares >= SPARES) {
+    if (client->spares >= SPARES || !renew(upstream)) {
         upstream_free(upstream);
         return;
     }

@@ -266,6 +266,7 @@ static void test_bad_heads(void)
     static const char *const bad[] = {
         "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
         "HTTP/1.1 200 OK\r\nX: a\r\n folded\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\n folded onto nothing\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nX: a\rb\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nX: a%b\r\nContent-Length: 0\r\n\r\n",
         "HTTP/1.1 200 OK\r\n: a\r\nContent-Length: 0\r\n\r\n",
