@@ -129,7 +129,7 @@ watch: all
 
 ### hooks      installs a pre-commit hook: formatting, luacheck on what changed, unit tests
 hooks:
-	@install -m 755 tests/tools/pre-commit "$$(git rev-parse --git-path hooks)/pre-commit"
+	@install -D -m 755 tests/tools/pre-commit "$$(git rev-parse --git-path hooks)/pre-commit"
 	@echo "installed; 'git commit --no-verify' skips it"
 
 ### clean      removes build/
