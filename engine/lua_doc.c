@@ -279,26 +279,48 @@ static bool first_element(const char *text, const struct json_member *in,
     return true;
 }
 
-/* Follow one path from the top. False: there is nothing. */
-static bool follow(const struct doc *doc, const char *path, struct json_member *at)
+/* One step down a path: the member or first element called `name` of what `at` is. */
+static bool step(const char *text, const char *name, size_t len, struct json_member *at)
 {
+    struct json_member in = *at;
+
+    if (in.type != JSON_ARRAY) return json_find(text, &in, name, len, at);
+    return len == 1 && *name == '0' && first_element(text, &in, at);
+}
+
+/* What the paths of one call begin with is found once. */
+struct beginning {
+    const char *path; /* borrowed; NULL: none yet */
+    size_t len;
+    bool found;
+    struct json_member at;
+};
+
+/* Follow a path from the top, or from where the last one left its last step. False: there is
+ * nothing. */
+static bool follow(const struct doc *doc, const char *path, struct beginning *beginning,
+                   struct json_member *at)
+{
+    const char *last = strrchr(path, '.');
+    size_t len = last ? (size_t)(last - path) : 0;
+
+    if (len && beginning->len == len && memcmp(beginning->path, path, len) == 0) {
+        *at = beginning->at;
+        return beginning->found && step(doc->bytes, last + 1, strlen(last + 1), at);
+    }
     const char *dot = strchrnul(path, '.');
     const struct json_member *top =
         json_index_find(&doc->index, doc->bytes, path, (size_t)(dot - path));
-
-    if (!top) return false;
-    *at = *top;
-    while (*dot) {
-        struct json_member in = *at;
+    bool found = top != NULL;
+    if (found) *at = *top;
+    while (found && dot != last && *dot) {
         const char *name = dot + 1;
         dot = strchrnul(name, '.');
-        size_t len = (size_t)(dot - name);
-        bool found = in.type == JSON_ARRAY
-                         ? len == 1 && *name == '0' && first_element(doc->bytes, &in, at)
-                         : json_find(doc->bytes, &in, name, len, at);
-        if (!found) return false;
+        found = step(doc->bytes, name, (size_t)(dot - name), at);
     }
-    return true;
+    if (!last) return found;
+    *beginning = (struct beginning){path, len, found, *at};
+    return found && step(doc->bytes, last + 1, strlen(last + 1), at);
 }
 
 /* Scalars without a reader: that is what paths are asked for. */
@@ -322,11 +344,12 @@ static int doc_at(lua_State *L)
 {
     struct doc *doc = check_indexed(L);
     int paths = lua_gettop(L);
-    struct json_member at;
+    struct beginning beginning = {0};
+    struct json_member at = {0};
 
     luaL_checkstack(L, paths, "too many paths");
     for (int i = 2; i <= paths; i++) {
-        if (follow(doc, luaL_checkstring(L, i), &at)) {
+        if (follow(doc, luaL_checkstring(L, i), &beginning, &at)) {
             push_at(L, doc->bytes, &at);
         } else {
             lua_pushnil(L);

@@ -22,6 +22,7 @@
 enum {
     MAX_EVENT = 4 << 20,   /* MATRICES.md T13 */
     MAX_ANSWER = 64 << 20, /* MATRICES.md 3.4 */
+    SHOWN = 200,           /* bytes of an answer that is no JSON */
 };
 
 static const char UPSTREAM[] = "moongate.upstream";
@@ -219,14 +220,12 @@ static int l_take_document(lua_State *L)
 {
     struct buf *bytes = upstream_bytes(lua_upstream_live(L)->up);
     struct json_error error;
-    size_t shown = bytes->len < 200 ? bytes->len : 200;
 
-    /* Kept before the document takes the bytes: what it was instead, for the log. */
-    lua_pushlstring(L, bytes->data ? bytes->data : "", shown); /* … text */
     if (lua_doc_push_answer(L, bytes, &error)) return 1;
-    lua_pushnil(L);                                          /* … text nil */
-    lua_upstream_failure(L, "invalid", error.message, true); /* … text nil err */
-    lua_pushvalue(L, -3);
+    /* The bytes are still here: what came instead, for the log. */
+    lua_pushnil(L);
+    lua_upstream_failure(L, "invalid", error.message, true); /* nil err */
+    lua_pushlstring(L, bytes->data ? bytes->data : "", bytes->len < SHOWN ? bytes->len : SHOWN);
     lua_setfield(L, -2, "text");
     return 2;
 }

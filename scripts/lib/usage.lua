@@ -78,10 +78,12 @@ end
 --- The same, read from a whole answer without decoding it; nil where it has none.
 function usage.from_doc(doc)
   if doc:type("usage") ~= "object" then return nil end
-  local input, output, total, read, hit, cached, write, reasoning = doc:at(
+  -- Those with one beginning side by side: it is looked for once.
+  local input, output, total, hit, cached, read, write, reasoning = doc:at(
     "usage.prompt_tokens", "usage.completion_tokens", "usage.total_tokens",
-    "usage.prompt_tokens_details.cached_tokens", "usage.prompt_cache_hit_tokens",
-    "usage.cached_tokens", "usage.prompt_tokens_details.cache_write_tokens",
+    "usage.prompt_cache_hit_tokens", "usage.cached_tokens",
+    "usage.prompt_tokens_details.cached_tokens",
+    "usage.prompt_tokens_details.cache_write_tokens",
     "usage.completion_tokens_details.reasoning_tokens")
   return shape(known(input), known(output), total, known(read) or known(hit) or known(cached),
     known(write), known(reasoning))
