@@ -35,6 +35,7 @@ local NONE = {} -- never written to
 ---@field body table         lazily decoded
 ---@field input_tokens integer  lazily estimated
 ---@field user string?
+---@field session string|false  as the client's headers name it
 
 local methods, lazy = {}, {}
 
@@ -51,10 +52,14 @@ function lazy.user(self)
   return type(user) == "string" and user or nil
 end
 
+function lazy.session(self)
+  local request = self.request
+  return request:header("x-session-id") or request:header("session-id") or false
+end
+
 -- Sticky: the same key and user (or session) fall on the same side of a percentage.
 function lazy.bucket(self)
-  local session = self.request:header("x-session-id") or self.request:header("session-id")
-  local text = self.key.name .. "\0" .. (self.user or session or self.id)
+  local text = self.key.name .. "\0" .. (self.user or self.session or self.id)
   return tonumber(crypto.sha256(text):sub(1, 8), 16) % 100
 end
 

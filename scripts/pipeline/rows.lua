@@ -26,7 +26,7 @@ local ABOUT = '"dialect":"%s","method":%q,"path":%q,"peer":%q,"status":%d,"outco
   .. '"duration_ms":%f,"client":%q,"key_id":%q,"team":%q,"config_generation":%d%s'
 local ANSWER = ',"stream":%b,"ttft_ms":%f,"overhead_us":%d,"tokens":{"in":%d,"out":%d,'
   .. '"cache_read":%d,"cache_write":%d,"reasoning":%d},"cost_usd":%s,"estimated":%b,'
-  .. '"finish":%q,"bytes_in":%d,"user":%q,'
+  .. '"finish":%q,"bytes_in":%d,"user":%q,"session":%q,"trace_id":%q,'
 local ID = '"request_id":"%s"'
 local REFUSED = ID .. "," .. ABOUT
 local REQUEST, REQUEST_UNTRIED =
@@ -103,6 +103,12 @@ local function about(call, facts)
     call.cfg.runtime.generation, problem(call.fault)
 end
 
+-- The trace that the client's call is part of: W3C's traceparent, version-id-parent-flags.
+local function trace_id(request)
+  local value = request:header("traceparent")
+  return value and value:match("^%x%x%-(%x+)%-%x+%-%x%x$")
+end
+
 -- The values of ANSWER and ABOUT.
 local function answer(call, reply, facts)
   local total = reply.usage_total
@@ -110,7 +116,8 @@ local function answer(call, reply, facts)
     facts.overhead and math.floor(facts.overhead * 1e6 + 0.5), total.input_tokens or 0,
     total.output_tokens or 0, total.cache_read_tokens or 0, total.cache_write_tokens or 0,
     total.reasoning_tokens or 0, facts.dollars or "null", facts.estimated,
-    reply.finish_reason, #call.doc, short(call.user, 64), about(call, facts)
+    reply.finish_reason, #call.doc, short(call.user, 64), short(call.session, 64) or nil,
+    trace_id(call.request), about(call, facts)
 end
 
 -- The lines ----------------------------------------------------------------------------------

@@ -130,6 +130,25 @@ virtual_key "me" { token = env.KEY, tags = { team = "red", service = "search" } 
     assert.equal(404, lines[2].status)
   end)
 
+  it("logs who asked, as far as the client says, and nothing else of its headers", function()
+    up:reply("one", { body = helper.completion "hi" })
+    local trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    gw:chat(helper.ask("one", '"user":"u-1"'), { key = KEY, headers = {
+      ["x-session-id"] = "s-1", traceparent = "00-" .. trace .. "-00f067aa0ba902b7-01",
+      ["user-agent"] = "probe/1.0", ["x-other"] = "not-to-be-seen",
+    } })
+    gw:chat(helper.ask "one", { key = KEY, headers = { traceparent = "nonsense" } })
+    helper.wait_until(function() return #gw:log "request" >= 2 end, 5, "two log lines")
+    local lines = gw:log "request"
+    local line = lines[1]
+    assert.same({ "u-1", "s-1", trace, "probe/1.0" },
+      { line.user, line.session, line.trace_id, line.client })
+    assert.is_truthy(line.request_id and line.bytes_in > 0 and line.key_id and line.peer)
+    local null = helper.json.null
+    assert.same({ null, null, null }, { lines[2].user, lines[2].session, lines[2].trace_id })
+    assert.is_falsy(gw:log_text():find("not-to-be-seen", 1, true))
+  end)
+
   for _, by in ipairs { "key", "model", "provider", "deployment", "day", "tag:team" } do
     it("sums by " .. by, function()
       up:reply("one", { body = helper.completion "hi" })
