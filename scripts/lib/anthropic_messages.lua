@@ -1,9 +1,8 @@
 -- A chat conversation as Anthropic's messages: turns that alternate, blocks in them.
 
 local chat = require "lib.chat"
+local conversation = require "lib.conversation"
 local crypto = require "engine.crypto"
-local fault = require "lib.fault"
-local fit = require "lib.fit"
 local json = require "engine.json"
 
 local messages = {}
@@ -14,10 +13,6 @@ local SOURCE = { "type", "media_type", "data", "url" }
 local function text_block(text, cache_control)
   if not chat.given(cache_control) then cache_control = nil end
   return json.object(TEXT, { type = "text", text = text, cache_control = cache_control })
-end
-
-local function broken(param, message)
-  fault.raise("invalid_type", message, { param = param })
 end
 
 -- Content ------------------------------------------------------------------------
@@ -71,31 +66,11 @@ local BLOCKS = {
   file = document,
 }
 
-local function block(part, at, where)
-  if type(part) ~= "table" then broken(at, "A part of a message's content is an object.") end
-  local make = BLOCKS[part.type]
-  local made = make and make(part)
-  if made then
-    if part.type ~= "text" and chat.given(part.cache_control) then
-      made.cache_control = part.cache_control
-    end
-    return made
+-- Any block may be the last one of a cached beginning.
+local function keep_mark(part, made)
+  if part.type ~= "text" and chat.given(part.cache_control) then
+    made.cache_control = part.cache_control
   end
-  fit.refuse(where.call, where.dep, at, ("does not take this %s content.")
-    :format(type(part.type) == "string" and part.type or "kind of"))
-end
-
---- The blocks of a content: empty texts are left out, since they are refused.
-local function blocks(content, at, where)
-  if type(content) == "string" then return content ~= "" and { text_block(content) } or {} end
-  if not chat.given(content) then return {} end
-  if type(content) ~= "table" then broken(at, "Content is text or a list of parts.") end
-  local out = {}
-  for i, part in ipairs(content) do
-    local made = block(part, ("%s[%d]"):format(at, i - 1), where)
-    if made and made.text ~= "" then out[#out + 1] = made end
-  end
-  return out
 end
 
 -- Thought ------------------------------------------------------------------------
@@ -133,29 +108,17 @@ local function tool_id(id)
   return (tostring(id):gsub("[^%w_%-]", "_"))
 end
 
-local function input(arguments, at)
-  if not chat.given(arguments) or arguments == "" then return json.raw("{}") end
-  if type(arguments) ~= "string" or not json.index(arguments) then
-    fault.raise("invalid_value", "A tool call's arguments are the text of a JSON object.",
-      { param = at })
-  end
-  return json.raw(arguments)
-end
-
-local function tool_use(call, at, where)
-  local f = type(call) == "table" and call["function"]
-  if type(f) ~= "table" then
-    return fit.refuse(where.call, where.dep, at, "takes calls of functions only.")
-  end
+local function tool_use(call)
   return json.object({ "type", "id", "name", "input" }, {
-    type = "tool_use", id = tool_id(call.id), name = f.name,
-    input = input(f.arguments, at .. ".function.arguments"),
+    type = "tool_use", id = tool_id(call.id), name = call.name, input = call.arguments,
   })
 end
 
 local function tool_result(message, at, where)
   local content = message.content
-  if type(content) ~= "string" then content = json.array(blocks(content, at, where)) end
+  if type(content) ~= "string" then
+    content = json.array(conversation.parts(content, at, where))
+  end
   return json.object({ "type", "tool_use_id", "content" }, {
     type = "tool_result", tool_use_id = tool_id(message.tool_call_id), content = content,
     cache_control = chat.given(message.cache_control) and message.cache_control or nil,
@@ -187,27 +150,36 @@ end
 
 local function assistant(message, at, where)
   local out = thoughts(message)
-  for _, made in ipairs(blocks(message.content, at .. ".content", where)) do
+  for _, made in ipairs(conversation.parts(message.content, at .. ".content", where)) do
     out[#out + 1] = made
   end
   if #out == 0 and type(message.refusal) == "string" and message.refusal ~= "" then
     out[1] = text_block(message.refusal)
   end
-  for i, call in ipairs(chat.table_or_empty(message.tool_calls)) do
-    out[#out + 1] = tool_use(call, ("%s.tool_calls[%d]"):format(at, i - 1), where)
+  for _, call in ipairs(conversation.tool_calls(message, at, where)) do
+    out[#out + 1] = tool_use(call)
   end
   return out
 end
 
+local function mark_last(made, cache_control)
+  if chat.given(cache_control) and #made > 0 then made[#made].cache_control = cache_control end
+end
+
 local ROLES = {
-  assistant = function(turns, message, at, where)
-    push(turns, "assistant", assistant(message, at, where))
+  system = function(message, at, where)
+    local made = conversation.parts(message.content, at .. ".content", where)
+    mark_last(made, message.cache_control)
+    for _, value in ipairs(made) do where.system[#where.system + 1] = value end
   end,
-  user = function(turns, message, at, where)
-    push(turns, "user", blocks(message.content, at .. ".content", where))
+  assistant = function(message, at, where)
+    push(where.turns, "assistant", assistant(message, at, where))
   end,
-  tool = function(turns, message, at, where)
-    push(turns, "user", { tool_result(message, at .. ".content", where) })
+  user = function(message, at, where)
+    push(where.turns, "user", conversation.parts(message.content, at .. ".content", where))
+  end,
+  tool = function(message, at, where)
+    push(where.turns, "user", { tool_result(message, at .. ".content", where) })
   end,
 }
 
@@ -232,33 +204,19 @@ local function trim_prefill(turns)
   if #last.content == 0 then turns[#turns] = nil end
 end
 
-local function mark_last(made, cache_control)
-  if chat.given(cache_control) and #made > 0 then made[#made].cache_control = cache_control end
-end
-
 --- system prompt | nil, turns
 function messages.encode(call, dep)
-  local system, turns = {}, json.array {}
-  local where = { call = call, dep = dep }
-  for i, message in ipairs(call.body.messages) do
-    local at = ("messages[%d]"):format(i - 1)
-    if type(message) ~= "table" then broken(at, "A message is an object.") end
-    if message.role == "system" or message.role == "developer" then
-      local made = blocks(message.content, at .. ".content", where)
-      mark_last(made, message.cache_control)
-      for _, value in ipairs(made) do system[#system + 1] = value end
-    elseif ROLES[message.role] then
-      ROLES[message.role](turns, message, at, where)
-    else
-      fit.refuse(call, dep, at .. ".role", "does not take messages of this role.")
-    end
+  local where = {
+    call = call, dep = dep, makers = BLOCKS, text = text_block, finish = keep_mark,
+    system = {}, turns = json.array {},
+  }
+  conversation.walk(where, ROLES)
+  trim_prefill(where.turns)
+  if #where.turns == 0 then -- something has to be said by a user
+    push(where.turns, "user", where.system)
+    where.system = {}
   end
-  trim_prefill(turns)
-  if #turns == 0 then -- something has to be said by a user
-    push(turns, "user", system)
-    system = {}
-  end
-  return system_prompt(system), turns
+  return system_prompt(where.system), where.turns
 end
 
 return messages

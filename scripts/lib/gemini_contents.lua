@@ -1,9 +1,9 @@
 -- A chat conversation as Gemini's contents: two roles that alternate, parts in them.
 
 local chat = require "lib.chat"
+local conversation = require "lib.conversation"
 local crypto = require "engine.crypto"
 local fault = require "lib.fault"
-local fit = require "lib.fit"
 local json = require "engine.json"
 
 local contents = {}
@@ -66,41 +66,7 @@ local PARTS = {
   end,
 }
 
-local function part_of(part, at, where)
-  if type(part) ~= "table" then
-    fault.raise("invalid_type", "A part of a message's content is an object.", { param = at })
-  end
-  local make = PARTS[part.type]
-  local made = make and make(part)
-  if made then return made end
-  fit.refuse(where.call, where.dep, at, ("does not take this %s content.")
-    :format(type(part.type) == "string" and part.type or "kind of"))
-end
-
-local function parts_of(content, at, where)
-  if type(content) == "string" then return content ~= "" and { text_part(content) } or {} end
-  if not chat.given(content) then return {} end
-  if type(content) ~= "table" then
-    fault.raise("invalid_type", "Content is text or a list of parts.", { param = at })
-  end
-  local out = {}
-  for i, part in ipairs(content) do
-    local made = part_of(part, ("%s[%d]"):format(at, i - 1), where)
-    if made and made.text ~= "" then out[#out + 1] = made end
-  end
-  return out
-end
-
 -- Tools --------------------------------------------------------------------------
-
-local function arguments_of(text, at)
-  if not chat.given(text) or text == "" then return json.raw("{}") end
-  if type(text) ~= "string" or not json.index(text) then
-    fault.raise("invalid_value", "A tool call's arguments are the text of a JSON object.",
-      { param = at })
-  end
-  return json.raw(text)
-end
 
 local function signature_of(call)
   local google = chat.table_or_empty(chat.table_or_empty(call.extra_content).google)
@@ -108,18 +74,13 @@ local function signature_of(call)
   return type(signature) == "string" and signature or nil
 end
 
-local function function_call(call, at, where)
-  local f = type(call) == "table" and call["function"]
-  if type(f) ~= "table" then
-    return fit.refuse(where.call, where.dep, at, "takes calls of functions only.")
-  end
-  where.names[call.id or ""] = f.name
+local function function_call(call, where)
+  where.names[call.id or ""] = call.name
   return json.object({ "functionCall", "thoughtSignature" }, {
     functionCall = json.object({ "id", "name", "args" }, {
-      id = where.model.ids and call.id or nil, name = f.name,
-      args = arguments_of(f.arguments, at .. ".function.arguments"),
+      id = where.model.ids and call.id or nil, name = call.name, args = call.arguments,
     }),
-    thoughtSignature = signature_of(call),
+    thoughtSignature = signature_of(call.source),
   })
 end
 
@@ -142,7 +103,7 @@ local function function_response(message, at, where)
       response = response_of(chat.text(message.content)),
     }),
   } }
-  for _, part in ipairs(parts_of(message.content, at .. ".content", where)) do
+  for _, part in ipairs(conversation.parts(message.content, at .. ".content", where)) do
     if not part.text then out[#out + 1] = part end -- a picture beside the result
   end
   return out
@@ -161,10 +122,10 @@ local function push(turns, role, parts)
 end
 
 local function assistant(message, at, where)
-  local out = parts_of(message.content, at .. ".content", where)
-  for i, call in ipairs(chat.table_or_empty(message.tool_calls)) do
-    local made = function_call(call, ("%s.tool_calls[%d]"):format(at, i - 1), where)
-    if made and i == 1 and where.model.signatures and not made.thoughtSignature then
+  local out = conversation.parts(message.content, at .. ".content", where)
+  for i, call in ipairs(conversation.tool_calls(message, at, where)) do
+    local made = function_call(call, where)
+    if i == 1 and where.model.signatures and not made.thoughtSignature then
       made.thoughtSignature = NO_SIGNATURE
     end
     out[#out + 1] = made
@@ -173,14 +134,19 @@ local function assistant(message, at, where)
 end
 
 local ROLES = {
-  assistant = function(turns, message, at, where)
-    push(turns, "model", assistant(message, at, where))
+  system = function(message, at, where)
+    for _, part in ipairs(conversation.parts(message.content, at .. ".content", where)) do
+      where.system[#where.system + 1] = part
+    end
   end,
-  user = function(turns, message, at, where)
-    push(turns, "user", parts_of(message.content, at .. ".content", where))
+  assistant = function(message, at, where)
+    push(where.turns, "model", assistant(message, at, where))
   end,
-  tool = function(turns, message, at, where)
-    push(turns, "user", function_response(message, at, where))
+  user = function(message, at, where)
+    push(where.turns, "user", conversation.parts(message.content, at .. ".content", where))
+  end,
+  tool = function(message, at, where)
+    push(where.turns, "user", function_response(message, at, where))
   end,
 }
 
@@ -200,24 +166,12 @@ end
 
 --- parts of the system instruction, contents
 function contents.encode(call, dep, model)
-  local system, turns = json.array {}, json.array {}
-  local where = { call = call, dep = dep, model = model, names = {} }
-  for i, message in ipairs(call.body.messages) do
-    local at = ("messages[%d]"):format(i - 1)
-    if type(message) ~= "table" then
-      fault.raise("invalid_type", "A message is an object.", { param = at })
-    end
-    if message.role == "system" or message.role == "developer" then
-      for _, part in ipairs(parts_of(message.content, at .. ".content", where)) do
-        system[#system + 1] = part
-      end
-    elseif ROLES[message.role] then
-      ROLES[message.role](turns, message, at, where)
-    else
-      fit.refuse(call, dep, at .. ".role", "does not take messages of this role.")
-    end
-  end
-  return system, turns
+  local where = {
+    call = call, dep = dep, model = model, makers = PARTS, text = text_part, names = {},
+    system = json.array {}, turns = json.array {},
+  }
+  conversation.walk(where, ROLES)
+  return where.system, where.turns
 end
 
 return contents
