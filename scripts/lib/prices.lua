@@ -104,8 +104,18 @@ function prices.limits(dep)
   return found and found.max_input, output
 end
 
+-- "gemini-pro-latest" is listed itself: its provider's newest, not a "gemini-pro" that is gone.
+local function is_newest(model)
+  if not model:find("%-latest$") then return false end
+  for _, models in pairs(SECTIONS) do
+    if models[model] then return true end
+  end
+  return false
+end
+
 --- Since when a model is switched off at its provider, or nil.
 function prices.retired(model)
+  if is_newest(model) then return nil end
   return find(list.retired, model)
 end
 

@@ -120,9 +120,13 @@ describe("the shipped routes.lua", function()
   end)
 
   it("says where an old name leads", function()
-    local _, warnings = load("routes.lua", { ANTHROPIC_API_KEY = "x" })
-    assert.same({ '31: model "claude-3-opus": the model of this name was switched off on '
-      .. "2026-05-01; anthropic/claude-opus-4-5 answers in its place" }, warnings)
+    local _, warnings = load("routes.lua", { ANTHROPIC_API_KEY = "x", GEMINI_API_KEY = "x" })
+    assert.same({
+      '31: model "claude-3-opus": the model of this name was switched off on '
+        .. "2026-05-01; anthropic/claude-opus-4-5 answers in its place",
+      '38: model "gemini-pro": the model of this name was switched off on '
+        .. "2025-02-15; gemini/gemini-pro-latest answers in its place",
+    }, warnings)
   end)
 
   it("is the first thing people read, so it is short", function()

@@ -69,7 +69,9 @@ describe("a look-up", function()
 
   it("knows what is switched off", function()
     assert.equal("2026-05-01", prices.retired "claude-3-opus-20240229")
+    assert.equal("2025-10-28", prices.retired "claude-3-5-sonnet-latest")
     assert.is_nil(prices.retired "claude-opus-4-5")
+    assert.is_nil(prices.retired "gemini-pro-latest")
   end)
 end)
 
