@@ -435,6 +435,7 @@ struct moongate *moongate_start(const struct moongate_options *options, char **e
         log_event(gateway->log, LOG_ERROR, "restart", "the gateway was started again: %s",
                   options->crashed);
     }
+    log_flush(gateway->log);
     return gateway;
 
 fail:;
