@@ -220,4 +220,22 @@ model "unfinished" { own "unfinished", retries = 0 }]]
     assert.is_truthy(response.body:find '"upstream_truncated"', response.body)
     assert.is_falsy(response.body:find "%[DONE%]")
   end)
+
+  it("that is none never becomes live", function()
+    start 'model "m" { provider "own" {} "x" }'
+    assert.equal(200, gw:chat(helper.ask "m").status)
+    for text, why in pairs {
+      ["oops("] = "does not load: .*own%.lua:1: ", ["return 5"] = "it returns no adapter",
+      ["return {}"] = "it has no encode", ["while true do end"] = "own%.lua:1: ran longer",
+      ["return require('lib.chat').adapter { headers = 5 }"] = "its headers is a number",
+      ["return require('lib.chat').adapter { path = {} }"] = "its path is a table",
+    } do
+      process.write(gw.dir .. "/adapters/own.lua", text)
+      local status, out, err =
+        gw:run { "reload", "--wait", "--admin", "127.0.0.1:" .. gw.admin_port }
+      assert.equal(6, status, text .. out .. err)
+      assert.is_truthy(err:find(why), err)
+    end
+    assert.equal(200, gw:chat(helper.ask "m").status)
+  end)
 end)
