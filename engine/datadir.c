@@ -13,7 +13,7 @@ static int complain(char **error, const char *path, const char *why)
 {
     int saved = errno;
 
-    if (asprintf(error, "%s: %s", path, why) < 0) *error = NULL;
+    if (asprintf(error, "data folder %s: %s", path, why) < 0) *error = NULL;
     errno = saved;
     return -1;
 }
@@ -29,5 +29,5 @@ int datadir_lock(const char *dir, char **error)
     if (flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
     close(fd);
     errno = EBUSY;
-    return complain(error, dir, "another moongate uses this data directory");
+    return complain(error, dir, "another moongate uses it");
 }

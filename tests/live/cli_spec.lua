@@ -126,6 +126,15 @@ virtual_key "me" { token = env.SEARCH_KEY, rpm = 5, budget = "$5/day" }]]
     assert.is_truthy(out:find("rpm", 1, true), out)
   end)
 
+  it("ends with 1 and names the data folder when it cannot be used", function()
+    write 'model "mock" { provider "mock" {} "mock" }'
+    process.write(dir .. "/taken", "")
+    local status, out = run("serve", "--listen", "127.0.0.1:0", "--admin", "off", "--data",
+      "taken")
+    assert.equal(1, status, out)
+    assert.is_truthy(out:find("data folder taken/lock: Not a directory", 1, true), out)
+  end)
+
   it("ends with 4 when the address is taken", function()
     local socket = require "socket"
     local server = assert(socket.bind("127.0.0.1", 0))
