@@ -16,7 +16,10 @@ static void *allocate(void *ud, void *block, size_t old, size_t now)
 {
     struct vm *vm = ud;
 
-    if (now > old && vm->used + (now - old) > vm->ceiling) return NULL;
+    if (now > old && vm->used + (now - old) > vm->ceiling) {
+        vm->starved = true;
+        return NULL;
+    }
     void *moved = vm->allocate(vm->allocate_ud, block, old, now);
     if (moved || now == 0) vm->used += now - old; /* wraps where it shrinks: modulo 2^64 */
     return moved;
@@ -75,4 +78,22 @@ void vm_memory_begin(lua_State *L)
     (void)luaL_ref(L, LUA_REGISTRYINDEX); /* until the state closes */
     push_finalized(L, l_collected);
     lua_pop(L, 1);
+}
+
+/* ---- when memory was refused ---- */
+
+static int collect(lua_State *L)
+{
+    lua_gc(L, LUA_GCCOLLECT, 0);
+    return 0;
+}
+
+void vm_collect(struct vm *vm)
+{
+    size_t ceiling = vm->ceiling;
+
+    vm->ceiling = SIZE_MAX / 2; /* finalizers, and the call itself, take a little */
+    if (lua_cpcall(vm->L, collect, NULL) != 0) lua_pop(vm->L, 1);
+    vm->ceiling = ceiling;
+    vm->starved = false;
 }

@@ -7,6 +7,7 @@
 
 #include "log.h"
 #include "lua_context.h"
+#include "lua_memory.h"
 #include "lua_request.h"
 #include "lua_vm.h"
 #include "server.h"
@@ -105,12 +106,13 @@ static struct task *task_new(struct vm *vm)
     }
     task = calloc(1, sizeof(*task));
     if (!task) return NULL;
-    if (lua_cpcall(vm->L, new_thread, task) != 0) {
+    for (int tries = 0; tries < 2; tries++) {
+        if (lua_cpcall(vm->L, new_thread, task) == 0) return task;
         lua_pop(vm->L, 1);
-        free(task);
-        return NULL;
+        vm_collect(vm);
     }
-    return task;
+    free(task);
+    return NULL;
 }
 
 static void task_free(struct task *task)
@@ -244,9 +246,11 @@ static void task_resume(struct task *task)
     if (status == 0) status = lua_resume(task->co, 1);
     vm->running = NULL;
 
-    if (status == LUA_YIELD) return;
-    if (status != 0) report(task);
-    task_end(task, status == 0);
+    bool closes = status != LUA_YIELD && vm->retired && vm->tasks == 1;
+    bool starved = vm->starved && !closes;
+    if (status != LUA_YIELD && status != 0) report(task);
+    if (status != LUA_YIELD) task_end(task, status == 0);
+    if (starved) vm_collect(vm);
 }
 
 void tasks_run(struct lua_context *context)
