@@ -27,15 +27,16 @@ local function note(seen, said)
   seen.thinking = tonumber(details.thinking_tokens) or seen.thinking
 end
 
--- What is counted apart there is one number here: input_tokens includes cached ones.
+-- What is counted apart there is one number here: input_tokens includes cached ones, and
+-- cache_write_tokens those written for an hour (lib/usage.lua).
 local function usage(seen, said)
   note(seen, said)
-  local read, written = seen.cache_read_input_tokens or 0, seen.cache_creation_input_tokens or 0
-  local long = seen.long or 0
+  local read, long = seen.cache_read_input_tokens or 0, seen.long or 0
+  local written = math.max(seen.cache_creation_input_tokens or 0, long)
   return {
     input_tokens = seen.input_tokens and seen.input_tokens + read + written,
     output_tokens = seen.output_tokens, cache_read_tokens = read,
-    cache_write_tokens = math.max(written - long, 0), cache_write_1h_tokens = long,
+    cache_write_tokens = written, cache_write_1h_tokens = long,
     reasoning_tokens = seen.thinking,
   }
 end

@@ -95,6 +95,47 @@ virtual_key "me" { token = env.KEY, tags = { team = "red", service = "search" } 
     assert.equal(0.00002, gw:metric("moongate_cost_usd_total", { group = "one" }))
   end)
 
+  -- 100 fresh, 250,000 read, 400 written for minutes, 600 for an hour; above 200k:
+  -- $6, $0.60, $7.50, $12, and $22.50 for 10 written.
+  it("costs what each kind of token does, above the threshold, whoever counts how", function()
+    local spare = helper.gateway { routes = ([[
+local anthropic = provider "anthropic" { api_key = "k", base_url = %q }
+local openai = provider "openai" { api_key = "k", base_url = %q }
+local gemini = provider "gemini" { api_key = "k", base_url = %q }
+model "a" { anthropic "claude-sonnet-4-5" }
+model "o" { openai "gpt-5" }
+model "g" { gemini "gemini-2.5-pro" }]]):format(up:url "a", up:url "o", up:url "g") }
+    up:reply("a", { body = '{"id":"m","type":"message","role":"assistant",'
+      .. '"model":"claude-sonnet-4-5-20250929","content":[{"type":"text","text":"x"}],'
+      .. '"stop_reason":"end_turn","usage":{"input_tokens":100,"output_tokens":10,'
+      .. '"cache_read_input_tokens":250000,"cache_creation_input_tokens":1000,'
+      .. '"cache_creation":{"ephemeral_5m_input_tokens":400,'
+      .. '"ephemeral_1h_input_tokens":600}}}' })
+    up:reply("o", { body = '{"id":"x","object":"chat.completion","model":"gpt-5-2025-08-07",'
+      .. '"choices":[{"index":0,"message":{"role":"assistant","content":"x"},'
+      .. '"finish_reason":"stop"}],"usage":{"prompt_tokens":1000,"completion_tokens":100,'
+      .. '"total_tokens":1100,"prompt_tokens_details":{"cached_tokens":600},'
+      .. '"completion_tokens_details":{"reasoning_tokens":64}}}' })
+    up:reply("g", { body = '{"candidates":[{"content":{"role":"model","parts":[{"text":"x"}]},'
+      .. '"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":250000,'
+      .. '"candidatesTokenCount":10,"thoughtsTokenCount":90,"cachedContentTokenCount":1000,'
+      .. '"totalTokenCount":250100}}' })
+    for model, dollars in pairs { a = "0.161025", o = "0.001575", g = "0.62425" } do
+      local response = spare:chat(helper.ask(model))
+      assert.equal(200, response.status, response.body)
+      assert.equal(dollars, response.headers["x-moongate-cost"], model)
+    end
+    for _, line in ipairs(spare:journal()) do
+      if line.type == "usage" and line.model == "a" then
+        assert.equal(161025000, line.cost_nano)
+        assert.same({ 251100, 250000, 1000, 600 }, { line.tokens.input, line.tokens.cache_read,
+          line.tokens.cache_write, line.tokens.cache_write_1h })
+      end
+    end
+    spare:assert_silent()
+    spare:stop()
+  end)
+
   it("counts a stream that the client did not ask usage of", function()
     up:reply("one", { stream = "whole", body = helper.stream("a", "b") })
     assert.equal(200, chat("one", '"stream":true').status)

@@ -229,7 +229,7 @@ describe("anthropic answer", function()
     for i, event in ipairs(events) do bytes[i] = "data: " .. event .. "\n\n" end
     require("providers.anthropic").stream(stub.upstream(table.concat(bytes)), reply)
     assert.same({
-      input_tokens = 21, output_tokens = 8, cache_read_tokens = 7, cache_write_tokens = 5,
+      input_tokens = 21, output_tokens = 8, cache_read_tokens = 7, cache_write_tokens = 9,
       cache_write_1h_tokens = 4,
     }, reply.usage_total)
   end)
