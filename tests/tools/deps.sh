@@ -13,7 +13,7 @@ wanted() {
     test) echo luajit lua-busted lua-cjson lua-socket lua-filesystem nodejs npm python3 python3-venv ;;
     lint) echo lua-check clang clang-tidy clang-format cppcheck git ;;
     clang) echo clang libclang-rt-14-dev llvm-14 ;; # sanitizers, fuzzers, coverage
-    bench) echo nginx luajit lua-socket ;;
+    bench) echo nginx luajit lua-socket lua-cjson lua-filesystem ;;
   esac
 }
 
