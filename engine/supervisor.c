@@ -232,6 +232,7 @@ int supervisor_run(const struct moongate_options *options, supervisor_serve *ser
     }
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGUSR1, SIG_IGN); /* "reopen the logs": they go to standard error */
+    (void)signal(SIGUSR2, SIG_IGN); /* nothing yet, and no reason to end */
     sigemptyset(&supervisor.signals);
     sigaddset(&supervisor.signals, SIGCHLD);
     sigaddset(&supervisor.signals, SIGHUP);

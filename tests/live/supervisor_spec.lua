@@ -13,6 +13,7 @@ int close(int fd);
 ]]
 
 local ROUTES = 'model "mock" { provider "mock" {} "mock" }'
+local USR1, USR2 = 10, 12
 local AF_UNIX, SOCK_DGRAM, MSG_DONTWAIT = 1, 2, 0x40
 
 -- A datagram socket as a service manager has it: path, next() → text | nil, close().
@@ -52,6 +53,18 @@ describe("the supervisor", function()
     gw.process:kill(process.HUP)
     helper.wait_until(function() return generation() == before + 1 end, 5, "a reload")
     assert.equal(child, gw:child())
+  end)
+
+  it("is not ended by signals that mean something to other servers", function()
+    gw = helper.gateway { routes = ROUTES }
+    local child = gw:child()
+    for _, signal in ipairs { USR1, USR2 } do
+      gw.process:kill(signal)
+      ffi.C.kill(child, signal)
+    end
+    assert.equal(200, gw:request({ path = "/healthz" }).status)
+    assert.equal(child, gw:child())
+    assert.is_nil(gw.process:status())
   end)
 
   it("keeps serving when HUP finds a wrong file, and says so once", function()
