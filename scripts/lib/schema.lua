@@ -1,10 +1,12 @@
 -- JSON Schema: a value that fits one, and the dialect of it that older Gemini models read.
 
+local fault = require "lib.fault"
 local json = require "engine.json"
 
 local schema = {}
 
-local MAX_DEPTH = 16 -- schemas may point at themselves
+local MAX_DEPTH = 16   -- schemas may point at themselves …
+local MAX_SIZE = 10000 -- … and ask for much: values, and bytes by the dozen
 
 --- A schema as a table, keys in their order: what came as raw text, or a table already.
 function schema.read(value)
@@ -27,35 +29,47 @@ end
 
 local example -- of any schema; the makers below call it for what is inside
 
-local function object(s, root, depth)
+-- `whole` is the schema that is asked for: its `root`, and the `room` that is left.
+local function take(whole, n)
+  whole.room = whole.room - n
+  if whole.room >= 0 then return end
+  fault.raise("invalid_value", "An example of this schema would be too large.")
+end
+
+local function finite(value)
+  return type(value) == "number" and math.abs(value) < math.huge and value or nil
+end
+
+local function object(s, whole, depth)
   local names, out = {}, {}
   local properties = type(s.properties) == "table" and s.properties or {}
   for _, name in ipairs(type(s.required) == "table" and s.required or {}) do
     names[#names + 1] = name
-    out[name] = example(properties[name] or {}, root, depth + 1)
+    out[name] = example(properties[name] or {}, whole, depth + 1)
   end
   return json.object(names, out)
 end
 
-local function array(s, root, depth)
+local function array(s, whole, depth)
   local out = json.array {}
-  for i = 1, tonumber(s.minItems) or 0 do
-    out[i] = example(type(s.items) == "table" and s.items or {}, root, depth + 1)
+  for i = 1, finite(s.minItems) or 0 do
+    out[i] = example(type(s.items) == "table" and s.items or {}, whole, depth + 1)
   end
   return out
 end
 
-local function text(s)
+local function text(s, whole)
   local out = "text"
-  local least, most = tonumber(s.minLength) or 0, tonumber(s.maxLength)
+  local least, most = math.max(finite(s.minLength) or 0, 0), finite(s.maxLength)
+  take(whole, least / 12)
   if #out < least then out = out .. ("."):rep(least - #out) end
   return most and out:sub(1, most) or out
 end
 
 local function number(s)
-  local least = tonumber(s.minimum)
-    or tonumber(s.exclusiveMinimum) and tonumber(s.exclusiveMinimum) + 1
-  local most = tonumber(s.maximum)
+  local least = finite(s.minimum)
+    or finite(s.exclusiveMinimum) and s.exclusiveMinimum + 1
+  local most = finite(s.maximum)
   return least or most and math.min(most, 0) or 0
 end
 
@@ -79,19 +93,20 @@ local function chosen(s)
   return nil
 end
 
-function example(s, root, depth)
+function example(s, whole, depth)
+  take(whole, 1)
   if type(s) ~= "table" or depth > MAX_DEPTH then return json.null end
-  local other = resolve(root, s["$ref"]) or not s.type and chosen(s)
-  if other then return example(other, root, depth + 1) end
+  local other = resolve(whole.root, s["$ref"]) or not s.type and chosen(s)
+  if other then return example(other, whole, depth + 1) end
   if s.const ~= nil then return s.const end
   if type(s.enum) == "table" and s.enum[1] ~= nil then return s.enum[1] end
-  return (MAKERS[kind_of(s)] or text)(s, root, depth)
+  return (MAKERS[kind_of(s)] or text)(s, whole, depth)
 end
 
 --- The smallest value that fits the schema: required members only, in the order required.
 function schema.example(value)
   local root = schema.read(value)
-  return example(root, root, 0)
+  return example(root, { root = root, room = MAX_SIZE }, 0)
 end
 
 -- The subset that older Gemini models read ---------------------------------------------

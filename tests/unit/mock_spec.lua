@@ -110,4 +110,23 @@ describe("mock", function()
     for _, line in ipairs(lines) do text[#text + 1] = line:match("^text (.*)$") end
     assert.equal('{"a":0,"list":[true,true],"kind":"k"}', table.concat(text))
   end)
+
+  it("makes no example without end", function()
+    local function wants(text)
+      return select(2, say("x", {
+        response_format = { type = "json_schema", json_schema = { schema = json.raw(text) } },
+      }))
+    end
+    for _, text in ipairs {
+      '{"type":"array","minItems":1000000000}', '{"type":"string","minLength":1000000000}',
+      '{"type":"array","minItems":200,"items":{"type":"array","minItems":200}}',
+      '{"type":"array","minItems":3,"items":{"$ref":"#"}}',
+      '{"required":["a","b","c","d"],"type":"object","properties":{"a":{"$ref":"#"},'
+        .. '"b":{"$ref":"#"},"c":{"$ref":"#"},"d":{"$ref":"#"}}}',
+    } do
+      assert.equal("invalid_value", (wants(text) or {}).kind, text)
+    end
+    assert.is_nil(wants '{"type":"number","minimum":1e999}')
+    assert.is_nil(wants '{"type":"array","minItems":100}')
+  end)
 end)
