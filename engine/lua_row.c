@@ -22,7 +22,7 @@ static void put_integer(lua_State *L, struct buf *out, double value)
     char digits[24];
     char *at = digits + sizeof(digits);
 
-    if (!(fabs(value) < 9007199254740993.0)) luaL_error(L, "%%d: not an exact integer");
+    if (!(fabs(value) <= 9007199254740992.0)) luaL_error(L, "%%d: not an exact integer");
     uint64_t rest = (uint64_t)fabs(value);
     do {
         *--at = (char)('0' + rest % 10);

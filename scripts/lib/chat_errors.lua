@@ -147,11 +147,17 @@ function chat_errors.classify(status, body)
   return nil
 end
 
+-- A number that may be a status: what else stands there is no news.
+local function status_in(code)
+  local status = tonumber(code)
+  return status and status >= 400 and status <= 599 and status % 1 == 0 and status or nil
+end
+
 --- Raise the error that came inside a 200: its words decide, then the number some put in
 --- `code`.
 function chat_errors.raise(body)
   local problem = chat_errors.problem(body)
-  local status = tonumber(problem.code)
+  local status = status_in(problem.code)
   local kind, more = chat_errors.classify(200, body)
   if not kind or kind == "bad_request" and status then
     kind = status and chat_errors.by_status(status) or "server_error"

@@ -79,6 +79,8 @@ local ENGINE = {
 }
 
 local MESSAGES = {
+  truncated = "The provider's answer ended too early.",
+  invalid_response = "The provider's answer could not be understood.",
   internal = "The gateway made a mistake. It is in the log under this request's id.",
   script_error = "A script of this gateway failed. It is in the log under this request's id.",
   cancelled = "The client hung up.",

@@ -7,6 +7,8 @@ local fault = require "lib.fault"
 local provider_error = {}
 
 local MESSAGE_MOST = 1000 -- bytes of a provider's message that reach a client
+local CODE_MOST = 64      -- … and of its code: a longer one is none
+local RETRY_MOST = 60     -- seconds of a Retry-After that are believed
 
 local BY_STATUS = {
   [400] = "bad_request", [413] = "bad_request", [422] = "bad_request",
@@ -27,12 +29,15 @@ end
 --- The text without a secret that it may quote.
 function provider_error.without(text, secret)
   if type(secret) ~= "string" or #secret < 8 then return text end
+  local out, at = {}, 1
   local from, to = text:find(secret, 1, true)
   while from do
-    text = text:sub(1, from - 1) .. "***" .. text:sub(to + 1)
-    from, to = text:find(secret, from + 3, true)
+    out[#out + 1] = text:sub(at, from - 1)
+    at = to + 1
+    from, to = text:find(secret, at, true)
   end
-  return text
+  out[#out + 1] = text:sub(at)
+  return table.concat(out, "***")
 end
 
 --- Text of others, fit for a client: no markup, no control bytes, nothing like a key.
@@ -71,7 +76,9 @@ local PASSED = { bad_request = true, context_window = true, content_policy = tru
 local function pass_on(err, status, problem)
   if not PASSED[err.kind] then return end
   if status == 413 or status == 422 then err.status = status end
-  if type(problem.code) == "string" then err.code = problem.code end
+  if type(problem.code) == "string" and #problem.code <= CODE_MOST then
+    err.code = problem.code
+  end
   err.param = problem.param
 end
 
@@ -85,7 +92,8 @@ function provider_error.fault(status, body, kind, more, options)
     provider_error.message(kind or usual, problem.message, options.secret), more)
   if not kind or kind == usual then err.again = again or err.again end
   err.upstream_status, err.sent = status, true
-  err.retry_after = options.retry_after or err.retry_after -- Google's is in the body
+  local asked = options.retry_after or err.retry_after -- Google's is in the body
+  err.retry_after = asked and math.min(asked, RETRY_MOST)
   err.exhausted = err.exhausted or status == 402
   err.detail = provider_error.clean(problem.message, options.secret)
   pass_on(err, status, problem)

@@ -324,7 +324,7 @@ function Reply:completion(t)
   local choice = type(t.choices) == "table" and t.choices[1]
   note(self, t, {})
   self:start { id = text_of(t.id), model = text_of(t.model) }
-  if not choice then return end
+  if type(choice) ~= "table" then return end
   say(self, choice.message)
   self:finish(text_of(choice.finish_reason) or "stop")
 end

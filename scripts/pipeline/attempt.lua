@@ -252,7 +252,9 @@ local function blame(err, dep, cfg)
       detail = ("adapter %s: %s"):format(dep.provider.adapter_name, err.detail),
     })
   end
-  err.message = provider_error.clean(err.message, dep.provider.api_key)
+  for _, name in ipairs { "message", "code", "param" } do -- all that a client is shown
+    err[name] = provider_error.clean(err[name], dep.provider.api_key)
+  end
   return err
 end
 

@@ -50,7 +50,7 @@ local function count_limits(call)
   local name = call.dep.label or call.dep.name
   for _, kind in ipairs { "requests", "tokens" } do
     local left = tonumber(call.provider_headers["x-ratelimit-remaining-" .. kind])
-    if left then
+    if left and left >= 0 and left < math.huge then
       metrics.set("moongate_upstream_ratelimit_remaining",
         { deployment = name, kind = kind }, left)
     end
