@@ -63,12 +63,15 @@ fi
 echo "installing:$missing"
 export DEBIAN_FRONTEND=noninteractive
 log=$(mktemp)
-# shellcheck disable=SC2086 # both are lists
-if ! { $as_root apt-get install -y -q --no-install-recommends $missing ||
-  { $as_root apt-get update -q && $as_root apt-get install -y -q --no-install-recommends $missing; }
-} >"$log" 2>&1; then
-  tail -n 5 "$log"
-  echo "could not install:$missing"
+install() { $as_root apt-get install -y -q --no-install-recommends "$@" >>"$log" 2>&1; }
+# shellcheck disable=SC2086 # a list
+if ! install $missing; then
+  $as_root apt-get update -q >>"$log" 2>&1
+  if ! install $missing; then # one that conflicts must not keep the others away
+    for package in $missing; do
+      install "$package" || echo "could not install $package: $(tail -n 1 "$log")"
+    done
+  fi
 fi
 rm -f "$log"
 exit 0
