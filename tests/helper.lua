@@ -74,7 +74,8 @@ local function started(gateway)
   return ok and response and response.status == 200
 end
 
---- Start moongate. want: routes (text), files (name → text), args, env, workers (default 1).
+--- Start moongate. want: routes (text), files (name → text), args, env, workers (default 1),
+--- host (default 127.0.0.1).
 function helper.gateway(want)
   local dir = process.temp_dir()
   local self = setmetatable({
@@ -93,7 +94,8 @@ function helper.gateway(want)
   end
   local args = {
     helper.binary, "serve", "--routes", self.routes_file, "--data", self.data,
-    "--listen", "127.0.0.1:" .. self.port, "--admin", "127.0.0.1:" .. self.admin_port,
+    "--listen", (want.host or "127.0.0.1") .. ":" .. self.port,
+    "--admin", "127.0.0.1:" .. self.admin_port,
     "--workers", tostring(want.workers or 1),
   }
   for _, arg in ipairs(want.args or {}) do args[#args + 1] = (arg:gsub("^@", dir .. "/")) end

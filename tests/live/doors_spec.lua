@@ -279,4 +279,18 @@ describe("a file without keys", function()
     assert.is_truthy((out .. err):find("virtual_key", 1, true), out .. err)
     helper.remove_tree(dir)
   end)
+
+  it("is refused at a reload there, too, and the file with keys serves on", function()
+    local keyed = ROUTES .. '\nvirtual_key "me" { token = env.KEY }'
+    local gw = helper.gateway {
+      routes = keyed, loud = true, env = { KEY = "mg-key" }, host = "0.0.0.0",
+    }
+    helper.process.write(gw.routes_file, ROUTES)
+    local status, out, err =
+      gw:run { "reload", "--wait", "--admin", "127.0.0.1:" .. gw.admin_port }
+    assert.equal(6, status, out .. err)
+    assert.is_truthy(err:find("virtual_key", 1, true), err)
+    assert.equal(401, gw:request({ path = "/v1/models" }).status)
+    gw:stop()
+  end)
 end)

@@ -94,4 +94,31 @@ describe("the example", function()
     assert.equal("long", response.headers["x-moongate-deployment"])
     assert.is_true(gw:metric("acme_spend_usd", { team = "product", model = "smart" }) > 0)
   end)
+
+  it("routes.lua, with every key there, answers by the names that people know", function()
+    local text = process.read "routes.lua"
+    for pattern, replacement in pairs {
+      ['provider "openai" {'] = ("%%0 base_url = %q,"):format(up:url "openai" .. "/v1"),
+      ['provider "anthropic" {'] = ("%%0 base_url = %q,"):format(up:url "anthropic"),
+      ['provider "gemini" {'] = ("%%0 base_url = %q,"):format(up:url "gemini"),
+      ["resource = env.AZURE_RESOURCE"] = ("base_url = %q"):format(up:url "eu"),
+    } do text = text:gsub(pattern, replacement) end
+    up:reply("gemini", { body = '{"candidates":[{"content":{"role":"model","parts":'
+      .. '[{"text":"gemini"}]},"finishReason":"STOP"}],'
+      .. '"usageMetadata":{"promptTokenCount":1,"candidatesTokenCount":1}}' })
+    gw = helper.gateway { routes = text, env = {
+      OPENAI_API_KEY = "k1", ANTHROPIC_API_KEY = "k2", GEMINI_API_KEY = "k3",
+      AZURE_API_KEY = "k4", AZURE_RESOURCE = "r",
+    } }
+    for model, deployment in pairs {
+      ["gpt-4o-mini"] = "openai/gpt-4o-mini", ["claude-3-opus"] = "anthropic/claude-opus-4-5",
+      ["gemini-pro"] = "gemini/gemini-pro-latest", ["azure/gpt-4"] = "azure/gpt-4o",
+      ["azure/gpt-4-turbo"] = "azure/gpt-4-turbo", ["openai/gpt-5"] = "openai/gpt-5",
+      ["anthropic/claude-opus-4-5"] = "anthropic/claude-opus-4-5",
+      cheap = "mock/mock-reasoning",
+    } do
+      local _, response = said(model)
+      assert.equal(deployment, response.headers["x-moongate-deployment"])
+    end
+  end)
 end)
