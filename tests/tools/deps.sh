@@ -49,10 +49,10 @@ fi
 
 as_root=
 if [ "$(id -u)" != 0 ]; then
-  as_root="sudo -n"
+  as_root="sudo -n env DEBIAN_FRONTEND=noninteractive"
   if ! sudo -n true 2>/dev/null; then
     if [ -t 0 ] && command -v sudo >/dev/null 2>&1; then
-      as_root=sudo
+      as_root="sudo env DEBIAN_FRONTEND=noninteractive"
     else
       echo "missing; install them as root: apt-get install -y$missing"
       exit 0
