@@ -13,6 +13,8 @@ struct doc {
     char *bytes; /* owned; NULL once taken */
     size_t len;
     struct json_index index; /* owned */
+    struct json_index part;  /* owned; of the object that at() looked into last */
+    uint32_t part_at;        /* where that stands; 0: none */
     bool indexed;            /* a splice is indexed when somebody looks into it */
     bool lent;               /* lua_doc_bytes() gave the bytes away; they must stay */
 };
@@ -78,6 +80,7 @@ static void drop(struct doc *doc)
 {
     free(doc->bytes);
     json_index_free(&doc->index);
+    json_index_free(&doc->part);
     *doc = (struct doc){0};
 }
 
@@ -258,34 +261,48 @@ static int doc_bytes(lua_State *L)
     return 1;
 }
 
-/* The first element of the array that `in` is. */
-static bool first_element(const char *text, const struct json_member *in,
-                          struct json_member *found)
+/* The first element of the array that `at` is. Its length is not looked for: what reads on from
+ * an object's brace stops at the other. */
+static bool first_element(const char *text, struct json_member *at, bool whole)
 {
+    const char *from = text + at->value, *end = from + at->value_len;
     struct json_reader reader;
 
-    json_begin(&reader, text + in->value, in->value_len, &json_answer_limits);
-    if (json_next(&reader) != JSON_ARRAY) return false;
+    json_begin(&reader, from, at->value_len, &json_answer_limits);
+    (void)json_next(&reader);
     enum json_token token = json_next(&reader);
     if (token == JSON_CLOSE || token == JSON_BAD) return false;
     bool quoted = token == JSON_STRING;
-    const char *from = reader.from - quoted;
     bool nested = token == JSON_OBJECT || token == JSON_ARRAY;
-    if (nested && json_skip(&reader) != JSON_CLOSE) return false;
-    const char *to = nested ? reader.at : reader.to + quoted;
-    *found = (struct json_member){.value = (uint32_t)(from - text),
-                                  .value_len = (uint32_t)(to - from),
-                                  .type = (unsigned char)token};
+    from = reader.from - quoted;
+    if (!nested) end = reader.to + quoted;
+    if (nested && whole) {
+        if (json_skip(&reader) != JSON_CLOSE) return false;
+        end = reader.at;
+    }
+    at->value = (uint32_t)(from - text);
+    at->value_len = (uint32_t)(end - from);
+    at->type = (unsigned char)token;
     return true;
 }
 
-/* One step down a path: the member or first element called `name` of what `at` is. */
-static bool step(const char *text, const char *name, size_t len, struct json_member *at)
+/* One step down a path: the member or first element called `name` of what `at` is. Objects are
+ * indexed once for all the paths that lead through them. */
+static bool step(struct doc *doc, const char *name, size_t len, struct json_member *at)
 {
-    struct json_member in = *at;
-
-    if (in.type != JSON_ARRAY) return json_find(text, &in, name, len, at);
-    return len == 1 && *name == '0' && first_element(text, &in, at);
+    if (at->type == JSON_ARRAY) {
+        return len == 1 && *name == '0' && first_element(doc->bytes, at, name[len] == '\0');
+    }
+    if (at->type != JSON_OBJECT) return false;
+    if (doc->part_at != at->value) {
+        json_index_free(&doc->part);
+        doc->part_at = 0;
+        if (!json_index_member(&doc->part, doc->bytes, at)) return false;
+        doc->part_at = at->value;
+    }
+    const struct json_member *found = json_index_find(&doc->part, doc->bytes, name, len);
+    if (found) *at = *found;
+    return found != NULL;
 }
 
 /* What the paths of one call begin with is found once. */
@@ -298,7 +315,7 @@ struct beginning {
 
 /* Follow a path from the top, or from where the last one left its last step. False: there is
  * nothing. */
-static bool follow(const struct doc *doc, const char *path, struct beginning *beginning,
+static bool follow(struct doc *doc, const char *path, struct beginning *beginning,
                    struct json_member *at)
 {
     const char *last = strrchr(path, '.');
@@ -306,7 +323,7 @@ static bool follow(const struct doc *doc, const char *path, struct beginning *be
 
     if (len && beginning->len == len && memcmp(beginning->path, path, len) == 0) {
         *at = beginning->at;
-        return beginning->found && step(doc->bytes, last + 1, strlen(last + 1), at);
+        return beginning->found && step(doc, last + 1, strlen(last + 1), at);
     }
     const char *dot = strchrnul(path, '.');
     const struct json_member *top =
@@ -316,11 +333,11 @@ static bool follow(const struct doc *doc, const char *path, struct beginning *be
     while (found && dot != last && *dot) {
         const char *name = dot + 1;
         dot = strchrnul(name, '.');
-        found = step(doc->bytes, name, (size_t)(dot - name), at);
+        found = step(doc, name, (size_t)(dot - name), at);
     }
     if (!last) return found;
     *beginning = (struct beginning){path, len, found, *at};
-    return found && step(doc->bytes, last + 1, strlen(last + 1), at);
+    return found && step(doc, last + 1, strlen(last + 1), at);
 }
 
 /* Scalars without a reader: that is what paths are asked for. */
