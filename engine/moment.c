@@ -1,6 +1,6 @@
 #include "moment.h"
 
-#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 enum { DAYS_TO_1970 = 719468 }; /* from 1 March of the year 0 */
@@ -26,6 +26,15 @@ int64_t moment_monotonic_us(void)
     return read_us(CLOCK_MONOTONIC);
 }
 
+/* The last `count` digits of a number. printf would be a thirtieth of a request's time. */
+static void put_digits(char *out, int count, unsigned number)
+{
+    while (count--) {
+        out[count] = (char)('0' + number % 10);
+        number /= 10;
+    }
+}
+
 /* Not gmtime_r(), which takes a lock of the C library's. Years that begin in March and 400-year
  * eras make leap days the last of everything. */
 void moment_iso(int64_t wall_ms, char out[MOMENT_ISO_SIZE])
@@ -44,7 +53,12 @@ void moment_iso(int64_t wall_ms, char out[MOMENT_ISO_SIZE])
     unsigned month = march < 10 ? march + 3 : march - 9;
     unsigned full = (unsigned)(era * 400 + year + (month <= 2 ? 1 : 0));
 
-    (void)snprintf(out, MOMENT_ISO_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", full % 10000,
-                   month, day, in_day / 3600000, in_day / 60000 % 60, in_day / 1000 % 60,
-                   in_day % 1000);
+    memcpy(out, "0000-00-00T00:00:00.000Z", 25);
+    put_digits(out, 4, full);
+    put_digits(out + 5, 2, month);
+    put_digits(out + 8, 2, day);
+    put_digits(out + 11, 2, in_day / 3600000);
+    put_digits(out + 14, 2, in_day / 60000 % 60);
+    put_digits(out + 17, 2, in_day / 1000 % 60);
+    put_digits(out + 20, 3, in_day % 1000);
 }
