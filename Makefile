@@ -174,20 +174,36 @@ $(OBJ)/embedded.o: $(BUILD)/embedded.c engine/embedded.h $(OBJ)/flags
 	$(call SAY,cc)
 	$(Q)$(COMPILER) $(CFLAGS) -Wno-overlength-strings -c -o $@ $<
 
-$(OUT)/libmoongate.a: $(LIB_OBJ)
+# All of the engine, for the binary and the tests, which see its insides.
+$(OBJ)/engine.a: $(LIB_OBJ)
 	@mkdir -p $(@D)
 	@rm -f $@
 	$(call SAY,ar)
 	$(Q)ar rcs $@ $^
 
-$(OUT)/moongate: $(MAIN_OBJ) $(OUT)/libmoongate.a
+# The same as one object in which only moongate.h's calls have names: nothing of ours can clash
+# with an embedder's.
+$(OUT)/libmoongate.a: $(LIB_OBJ)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(call SAY,ar)
+	$(Q)ld -r -o $(OBJ)/moongate.o $^
+	$(Q)objcopy --localize-hidden $(OBJ)/moongate.o
+	$(Q)ar rcs $@ $(OBJ)/moongate.o
+
+$(OUT)/moongate: $(MAIN_OBJ) $(OBJ)/engine.a
 	$(call SAY,link)
 	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^ $(LIB_LINK)
 
 # Test programs see the whole library, its headers, and check.h.
 check-tools: $(C_TESTS) $(TOOLS) $(if $(MODULE),$(OUT)/tests/engine.so)
 
-$(OUT)/tests/%: $(OBJ)/tests/c/%.o $(OUT)/libmoongate.a
+$(OUT)/tests/embed_test: $(OBJ)/tests/c/embed_test.o $(OUT)/libmoongate.a
+	@mkdir -p $(@D)
+	$(call SAY,link)
+	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^ $(LIB_LINK)
+
+$(OUT)/tests/%: $(OBJ)/tests/c/%.o $(OBJ)/engine.a
 	@mkdir -p $(@D)
 	$(call SAY,link)
 	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^ $(LIB_LINK)
@@ -203,14 +219,14 @@ $(OUT)/tests/load $(OUT)/tests/source: $(OUT)/tests/%: $(OBJ)/tests/bench/%.o
 	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^
 
 # A Lua module holding the pure half of the engine, for busted.
-$(OUT)/tests/engine.so: $(MODULE:%.c=$(OBJ)/%.o) $(OUT)/libmoongate.a
+$(OUT)/tests/engine.so: $(MODULE:%.c=$(OBJ)/%.o) $(OBJ)/engine.a
 	@mkdir -p $(@D)
 	$(call SAY,link)
 	$(Q)$(COMPILER) -shared $(filter-out -pie,$(LDFLAGS)) -o $@ $^ $(LIB_LINK)
 
 fuzzers: $(FUZZERS)
 
-$(BUILD)/fuzz/tests/fuzz_%: $(BUILD)/obj/fuzz/tests/fuzz/fuzz_%.o $(BUILD)/fuzz/libmoongate.a
+$(BUILD)/fuzz/tests/fuzz_%: $(BUILD)/obj/fuzz/tests/fuzz/fuzz_%.o $(BUILD)/obj/fuzz/engine.a
 	@mkdir -p $(@D)
 	$(call SAY,link)
 	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIB_LINK)

@@ -7,6 +7,9 @@
 
 #include <stdbool.h>
 
+/* All other names of the library are its own business. */
+#pragma GCC visibility push(default)
+
 struct moongate;
 
 /* Zeroed members mean the default. Strings and descriptors are borrowed for the gateway's life.
@@ -39,5 +42,7 @@ bool moongate_reload(struct moongate *gateway, char **error);
 
 /* Stop accepting, let requests finish for at most drain_ms, cut the rest, free everything. */
 void moongate_stop(struct moongate *gateway, int drain_ms);
+
+#pragma GCC visibility pop
 
 #endif
