@@ -7,16 +7,23 @@
 #include "json.h"
 #include "lua_json.h"
 
+enum { PARTS = 2 };
+
+/* An object inside a document. */
+struct part {
+    struct json_index index; /* owned */
+    uint32_t at;             /* where it stands; 0: nowhere */
+};
+
 /* An indexed JSON object. Its bytes are C's, so that bodies never become Lua strings unasked.
  */
 struct doc {
     char *bytes; /* owned; NULL once taken */
     size_t len;
-    struct json_index index; /* owned */
-    struct json_index part;  /* owned; of the object that at() looked into last */
-    uint32_t part_at;        /* where that stands; 0: none */
-    bool indexed;            /* a splice is indexed when somebody looks into it */
-    bool lent;               /* lua_doc_bytes() gave the bytes away; they must stay */
+    struct json_index index;  /* owned */
+    struct part parts[PARTS]; /* of the objects that at() looked into last, by depth */
+    bool indexed;             /* a splice is indexed when somebody looks into it */
+    bool lent;                /* lua_doc_bytes() gave the bytes away; they must stay */
 };
 
 enum { WORTH_A_STEP = 16 << 10 }; /* bytes */
@@ -80,7 +87,9 @@ static void drop(struct doc *doc)
 {
     free(doc->bytes);
     json_index_free(&doc->index);
-    json_index_free(&doc->part);
+    for (size_t i = 0; i < PARTS; i++) {
+        json_index_free(&doc->parts[i].index);
+    }
     *doc = (struct doc){0};
 }
 
@@ -286,58 +295,42 @@ static bool first_element(const char *text, struct json_member *at, bool whole)
     return true;
 }
 
-/* One step down a path: the member or first element called `name` of what `at` is. Objects are
- * indexed once for all the paths that lead through them. */
-static bool step(struct doc *doc, const char *name, size_t len, struct json_member *at)
+/* One step down a path: the member or first element called `name` of what `at` is, `depth`
+ * steps below the top. Objects are indexed once for all the paths that lead through them. */
+static bool step(struct doc *doc, const char *name, size_t depth, struct json_member *at)
 {
+    size_t len = strcspn(name, ".");
+    struct part *part = &doc->parts[depth < PARTS ? depth : PARTS - 1];
+
     if (at->type == JSON_ARRAY) {
         return len == 1 && *name == '0' && first_element(doc->bytes, at, name[len] == '\0');
     }
     if (at->type != JSON_OBJECT) return false;
-    if (doc->part_at != at->value) {
-        json_index_free(&doc->part);
-        doc->part_at = 0;
-        if (!json_index_member(&doc->part, doc->bytes, at)) return false;
-        doc->part_at = at->value;
+    if (part->at != at->value) {
+        json_index_free(&part->index);
+        part->at = 0;
+        if (!json_index_member(&part->index, doc->bytes, at)) return false;
+        part->at = at->value;
     }
-    const struct json_member *found = json_index_find(&doc->part, doc->bytes, name, len);
+    const struct json_member *found = json_index_find(&part->index, doc->bytes, name, len);
     if (found) *at = *found;
     return found != NULL;
 }
 
-/* What the paths of one call begin with is found once. */
-struct beginning {
-    const char *path; /* borrowed; NULL: none yet */
-    size_t len;
-    bool found;
-    struct json_member at;
-};
-
-/* Follow a path from the top, or from where the last one left its last step. False: there is
- * nothing. */
-static bool follow(struct doc *doc, const char *path, struct beginning *beginning,
-                   struct json_member *at)
+/* Follow a path from the top. False: there is nothing. */
+static bool follow(struct doc *doc, const char *path, struct json_member *at)
 {
-    const char *last = strrchr(path, '.');
-    size_t len = last ? (size_t)(last - path) : 0;
-
-    if (len && beginning->len == len && memcmp(beginning->path, path, len) == 0) {
-        *at = beginning->at;
-        return beginning->found && step(doc, last + 1, strlen(last + 1), at);
-    }
     const char *dot = strchrnul(path, '.');
     const struct json_member *top =
         json_index_find(&doc->index, doc->bytes, path, (size_t)(dot - path));
     bool found = top != NULL;
+
     if (found) *at = *top;
-    while (found && dot != last && *dot) {
-        const char *name = dot + 1;
-        dot = strchrnul(name, '.');
-        found = step(doc, name, (size_t)(dot - name), at);
+    for (size_t depth = 0; found && *dot; depth++) {
+        found = step(doc, dot + 1, depth, at);
+        dot = strchrnul(dot + 1, '.');
     }
-    if (!last) return found;
-    *beginning = (struct beginning){path, len, found, *at};
-    return found && step(doc, last + 1, strlen(last + 1), at);
+    return found;
 }
 
 /* Scalars without a reader: that is what paths are asked for. */
@@ -361,12 +354,11 @@ static int doc_at(lua_State *L)
 {
     struct doc *doc = check_indexed(L);
     int paths = lua_gettop(L);
-    struct beginning beginning = {0};
     struct json_member at = {0};
 
     luaL_checkstack(L, paths, "too many paths");
     for (int i = 2; i <= paths; i++) {
-        if (follow(doc, luaL_checkstring(L, i), &beginning, &at)) {
+        if (follow(doc, luaL_checkstring(L, i), &at)) {
             push_at(L, doc->bytes, &at);
         } else {
             lua_pushnil(L);

@@ -11,9 +11,15 @@
 #include "lua_json.h"
 #include "moment.h"
 
-static void put(lua_State *L, struct buf *out, const char *text, size_t len)
+/* Sixty small pieces a request: only the one that does not fit is worth a call. */
+static inline void put(lua_State *L, struct buf *out, const char *text, size_t len)
 {
-    if (!buf_append(out, text, len)) luaL_error(L, "out of memory");
+    if (out->cap - out->len >= len && out->limit - out->len >= len) {
+        memcpy(out->data + out->len, text, len);
+        out->len += len;
+    } else if (!buf_append(out, text, len)) {
+        luaL_error(L, "out of memory");
+    }
 }
 
 /* Digits by hand: printf is a tenth of a request's Lua time. */

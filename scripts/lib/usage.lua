@@ -78,7 +78,6 @@ end
 --- The same, read from a whole answer without decoding it; nil where it has none.
 function usage.from_doc(doc)
   if doc:type("usage") ~= "object" then return nil end
-  -- Those with one beginning side by side: it is looked for once.
   local input, output, total, hit, cached, read, write, reasoning = doc:at(
     "usage.prompt_tokens", "usage.completion_tokens", "usage.total_tokens",
     "usage.prompt_cache_hit_tokens", "usage.cached_tokens",
