@@ -144,4 +144,43 @@ describe("bytes", function()
     assert.equal(200, response.status, response.body)
     assert.is_truthy(up:last("one").body:find(text, 1, true))
   end)
+
+  it("U-65: reports an early error while the prompt is still being sent", function()
+    local refusal = '{"error":{"message":"too long","type":"invalid_request_error"}}'
+    up:script("one", "early\n" .. helper.script.script { status = 413, body = refusal }
+      .. "wait 200\nfin\n")
+    local response = gw:chat(helper.ask("one", ('"user":"%s"'):format(("x"):rep(2e7))))
+    assert.equal(413, response.status)
+    assert.equal(refusal, response.body)
+    assert.equal(1, #up:requests "one")
+  end)
+
+  it("takes a request that comes a byte at a time", function()
+    up:reply("one", { body = helper.completion "hi" })
+    local body = helper.ask "one"
+    local connection = helper.http.connect(gw.port)
+    for byte in ("POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: "
+      .. "application/json\r\ncontent-length: " .. #body .. "\r\n\r\n" .. body):gmatch "." do
+      connection:send(byte)
+    end
+    assert.equal(200, connection:response().status)
+    connection:close()
+  end)
+
+  it("keeps a hundred streams apart", function()
+    local connections = {}
+    for i = 1, 100 do
+      up:reply("one", { stream = i % 3 == 0 and "drip" or "whole",
+        body = helper.stream("<" .. i .. ">", ("word "):rep(i)) }, 1)
+      connections[i] = gw:chat_open(helper.ask("one", '"stream":true,"user":"' .. i .. '"'))
+      up:wait_for("one", i) -- so that the i-th script is this one's
+    end
+    for i, connection in ipairs(connections) do
+      local response = connection:response()
+      assert.equal(200, response.status)
+      assert.equal("<" .. i .. ">", response.body:match "<%d+>")
+      assert.is_truthy(response.body:find("[DONE]", 1, true))
+      connection:close()
+    end
+  end)
 end)
