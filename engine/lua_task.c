@@ -137,11 +137,27 @@ bool task_start(struct vm *vm, struct request *client)
     return true;
 }
 
+/* Out of the ready list, where it may stand if it made itself ready and then raised. */
+static void unqueue(struct task *task)
+{
+    struct lua_context *context = task->vm->context;
+    struct task **at = &context->ready_first, *last = NULL;
+
+    while (*at && *at != task) {
+        last = *at;
+        at = &last->next_ready;
+    }
+    if (!*at) return;
+    *at = task->next_ready;
+    if (context->ready_last == task) context->ready_last = last;
+}
+
 /* The last thing of a task: may close its generation. */
 static void task_end(struct task *task, bool reusable)
 {
     struct vm *vm = task->vm;
 
+    if (task->queued) unqueue(task);
     release_owned(task);
     request_release(task->client);
     task->client = NULL;

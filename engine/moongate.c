@@ -12,10 +12,10 @@
 
 #include <sys/eventfd.h>
 
-#include "build_info.h"
 #include "bundle.h"
 #include "datadir.h"
 #include "gateway.h"
+#include "gateway_metrics.h"
 #include "journal.h"
 #include "listen.h"
 #include "log.h"
@@ -93,28 +93,6 @@ static bool hand_to_workers(struct moongate *gateway, struct bundle *files, char
     return fine;
 }
 
-static void set_gauge(struct moongate *gateway, const char *name, double value)
-{
-    unsigned id = metrics_series(gateway->metrics, name, METRIC_GAUGE, NULL, 0);
-
-    metrics_set(gateway->metrics, gateway->worker_count, id, value);
-}
-
-static void count_reload(struct moongate *gateway, bool fine)
-{
-    struct metric_label result = {"result", fine ? "ok" : "refused"};
-    unsigned id = metrics_series(gateway->metrics, "moongate_config_reloads_total",
-                                 METRIC_COUNTER, &result, 1);
-
-    metrics_add(gateway->metrics, gateway->worker_count, id, 1);
-    set_gauge(gateway, "moongate_config_last_reload_successful", fine ? 1 : 0);
-    set_gauge(gateway, "moongate_config_generation", (double)gateway->status.generation);
-    if (fine) {
-        set_gauge(gateway, "moongate_config_last_reload_success_timestamp_seconds",
-                  (double)gateway->status.last_reload_s);
-    }
-}
-
 static void note_result(struct moongate *gateway, unsigned generation, const char *error)
 {
     pthread_mutex_lock(&gateway->lock);
@@ -123,12 +101,13 @@ static void note_result(struct moongate *gateway, unsigned generation, const cha
     gateway->status.last_reload_ok = !error;
     gateway->status.last_reload_s = moment_wall_us() / 1000000;
     if (!error) gateway->status.generation = generation;
+    struct gateway_status status = gateway->status;
     pthread_mutex_unlock(&gateway->lock);
-    count_reload(gateway, !error);
+    gateway_metrics_reload(gateway->metrics, gateway->worker_count, &status);
 }
 
 /* All or nothing: files that fail the trial change nothing. */
-static bool load_files(struct moongate *gateway, char **error)
+static bool load_alone(struct moongate *gateway, char **error)
 {
     struct bundle_paths paths = {
         .routes = gateway->options.routes,
@@ -157,19 +136,27 @@ static bool load_files(struct moongate *gateway, char **error)
     return fine;
 }
 
+/* One at a time: a file may be saved while the first ones load. */
+static bool load_files(struct moongate *gateway, char **error)
+{
+    pthread_mutex_lock(&gateway->reloading);
+    bool fine = load_alone(gateway, error);
+    pthread_mutex_unlock(&gateway->reloading);
+    return fine;
+}
+
 bool moongate_reload(struct moongate *gateway, char **error)
 {
     *error = NULL;
-    pthread_mutex_lock(&gateway->reloading);
     bool fine = load_files(gateway, error);
-    pthread_mutex_unlock(&gateway->reloading);
+    struct gateway_status status;
+    gateway_status(gateway, &status);
     if (fine) {
-        log_event(gateway->log, LOG_INFO, "reload", "generation %u serves",
-                  gateway->status.generation);
+        log_event(gateway->log, LOG_INFO, "reload", "generation %u serves", status.generation);
     } else {
         log_event(gateway->log, LOG_ERROR, "reload_refused",
-                  "generation %u stays, the new files were refused: %s",
-                  gateway->status.generation, *error ? *error : "out of memory");
+                  "generation %u stays, the new files were refused: %s", status.generation,
+                  *error ? *error : "out of memory");
     }
     log_flush(gateway->log);
     return fine;
@@ -357,7 +344,7 @@ static bool open_parts(struct moongate *gateway, char **error)
         errno = ENOMEM;
         return failed(error, "cannot start", "the gateway");
     }
-    build_info_publish(gateway->metrics, gateway->worker_count);
+    gateway_metrics_build(gateway->metrics, gateway->worker_count);
     if (options->watch) {
         gateway->watch =
             watch_open(options->routes, options->providers_dir, options->scripts_dir);

@@ -90,7 +90,8 @@ local function spent(call, reply, facts)
     total.cache_write_tokens or 0, total.cache_write_1h_tokens or 0,
     total.reasoning_tokens or 0, facts.cost, facts.estimated, facts.status, facts.outcome,
     call.stream, milliseconds(facts.ttft), milliseconds(facts.duration),
-    call.cfg.runtime.generation, reply.finish_reason, call.fault and call.fault.code or nil,
+    call.cfg.runtime.generation, short(reply.finish_reason, 64),
+    call.fault and call.fault.code or nil,
     total.odd and ',"odd_usage":true' or ""
 end
 
@@ -116,7 +117,8 @@ local function answer(call, reply, facts)
     facts.overhead and math.floor(facts.overhead * 1e6 + 0.5), total.input_tokens or 0,
     total.output_tokens or 0, total.cache_read_tokens or 0, total.cache_write_tokens or 0,
     total.reasoning_tokens or 0, facts.dollars or "null", facts.estimated,
-    reply.finish_reason, #call.doc, short(call.user, 64), short(call.session, 64) or nil,
+    short(reply.finish_reason, 64), #call.doc, short(call.user, 64),
+    short(call.session, 64) or nil,
     trace_id(call.request), about(call, facts)
 end
 
