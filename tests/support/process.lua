@@ -5,6 +5,7 @@ local socket = require "socket"
 
 ffi.cdef [[
 int fork(void);
+int getpid(void);
 int execvp(const char *file, char *const argv[]);
 int kill(int pid, int sig);
 int waitpid(int pid, int *status, int options);
