@@ -5,6 +5,7 @@
 #include "lua_context.h"
 #include "lua_engine.h"
 #include "lua_task.h"
+#include "moment.h"
 
 static const char TIMER[] = "moongate.timer";
 
@@ -58,8 +59,9 @@ static int l_timer(lua_State *L)
     box->timer.owner = task;
     luaL_getmetatable(L, TIMER);
     lua_setmetatable(L, -2);
-    if (!loop_timer_set(loop, &box->timer,
-                        loop_now_ms(loop) + (int64_t)(seconds * 1000.0 + 0.5))) {
+    /* By the clock as it is now, not as the turn began, and rounded up: never too short. */
+    int64_t until_us = moment_monotonic_us() + (int64_t)(seconds * 1e6);
+    if (!loop_timer_set(loop, &box->timer, (until_us + 999) / 1000)) {
         return luaL_error(L, "out of memory");
     }
     task_own(L, &box->owned);
