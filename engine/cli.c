@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lua_cli.h"
 #include "options.h"
@@ -37,7 +36,6 @@ int cli_script(int argc, char **argv)
     struct cli_call call = {.verb = argv[0],
                             .argc = argc - 1,
                             .argv = argv + 1,
-                            .routes = access("routes.lua", F_OK) == 0 ? "routes.lua" : NULL,
                             .providers_dir = providers,
                             .scripts_dir = scripts};
 

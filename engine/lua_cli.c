@@ -43,7 +43,8 @@ static int run_in(struct vm *vm, struct cli_call *call)
 
 int lua_cli_run(struct cli_call *call)
 {
-    struct bundle_paths paths = {call->routes, call->providers_dir, call->scripts_dir};
+    /* The routes are read by the verbs that want them: `usage` does not. */
+    struct bundle_paths paths = {NULL, call->providers_dir, call->scripts_dir};
     struct lua_context context = {.cli = true, .loopback = true};
     char *error = NULL;
     int code = EXIT_FAILURE;

@@ -6,7 +6,6 @@ struct cli_call {
     const char *verb;
     int argc; /* what follows the verb */
     char **argv;
-    const char *routes;        /* the default file; NULL: the built-in one */
     const char *providers_dir; /* NULL: none */
     const char *scripts_dir;   /* NULL: the built-in ones */
 };

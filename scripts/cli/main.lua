@@ -4,11 +4,15 @@ local guard = require "engine.guard"
 local load = require "load"
 local vm = require "engine.vm"
 
+local NOT_THERE = 2 -- ENOENT
+
 local about = vm.options()
 
 local function read(path)
-  if about.built_in and path == about.routes then return vm.source("routes.lua") end
-  local file, why = io.open(path, "rb")
+  local file, why, code = io.open(path, "rb")
+  if not file and code == NOT_THERE and path == about.routes then
+    return vm.source("routes.lua") -- as the gateway does where the folder has none
+  end
   if not file then return nil, (why:gsub("^.*: ", "")) end -- the path is said by who asks
   local text, why_not = file:read("*a")
   file:close()
