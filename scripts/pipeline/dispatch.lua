@@ -29,17 +29,19 @@ local function pick(trail, call)
   while true do
     local dep = balance.pick(trail, call)
     if not dep then return nil end
-    if limits.admit(dep, call) then
+    local admitted, seconds = limits.admit(dep, call)
+    if admitted then
       if not trail.probation then return dep, false end
       local free, probing = cooldown.enter(dep)
       if free then return dep, probing end
     end
-    trail:skip(dep)
+    trail:skip(dep, seconds)
   end
 end
 
 local function nobody(trail)
   local seconds = cooldown.earliest(trail.group)
+  if seconds == 0 then seconds = trail.full_for or 0 end -- somebody is up, but at a limit
   return fault.new("unavailable", "No deployment of this model can take the request now.", {
     retry_after = seconds < math.huge and seconds or nil,
     detail = trail.group.name .. " has no deployment to take this",

@@ -17,18 +17,22 @@ function limits.reserve()
 end
 
 local function take(dep, limit, n)
-  if shared.take(limit .. ":" .. dep.name, n, dep[limit], WINDOW) then return true end
+  local taken, seconds = shared.take(limit .. ":" .. dep.name, n, dep[limit], WINDOW)
+  if taken then return true end
   metrics.add("moongate_ratelimited_total", { scope = "deployment", limit = limit }, 1)
-  return false
+  return false, seconds
 end
 
---- May this deployment take the call? Takes what it needs from its limits if so.
+--- May this deployment take the call? Takes what it needs from its limits if so; else false,
+--- and the seconds until it may.
 function limits.admit(dep, call)
   if dep.tpm then
     local n = call.input_tokens + tokens.output(call, dep)
-    if not take(dep, "tpm", math.min(n, dep.tpm)) then return false end
+    local taken, seconds = take(dep, "tpm", math.min(n, dep.tpm))
+    if not taken then return false, seconds end
   end
-  return not dep.rpm or take(dep, "rpm", 1)
+  if not dep.rpm then return true end
+  return take(dep, "rpm", 1)
 end
 
 --- Count the call among those in flight at a deployment, where somebody chooses by it.

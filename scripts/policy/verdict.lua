@@ -44,10 +44,11 @@ function Trail:fail(dep)
   self.failed[dep.name] = true
 end
 
---- A deployment is passed over this turn.
-function Trail:skip(dep)
+--- A deployment is passed over this turn; where its own limit is full, for so many seconds.
+function Trail:skip(dep, seconds)
   if self.skipped == NONE then self.skipped = {} end
   self.skipped[dep.name] = true
+  if seconds then self.full_for = math.min(self.full_for or math.huge, seconds) end
 end
 
 function Trail:has_been_to(group)

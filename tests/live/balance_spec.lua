@@ -115,6 +115,8 @@ describe("the pick", function()
     assert.same({ a = 1 }, spread(1))
     local response = gw:chat(helper.ask "m")
     assert.equal(503, response.status, response.body)
+    local wait = tonumber(response.headers["retry-after"]) -- a sliding minute: up to two
+    assert.is_true(wait > 5 and wait <= 120, wait)
     assert.equal("true", response.headers["x-should-retry"])
     assert.equal(1, #up:requests "a")
   end)
