@@ -47,19 +47,20 @@ LIB_OBJ  := $(filter-out $(MAIN_OBJ),$(ENGINE_C:engine/%.c=$(OBJ)/engine/%.o)) $
 
 C_TESTS := $(patsubst tests/c/%.c,$(OUT)/tests/%,$(wildcard tests/c/test_*.c tests/c/embed_test.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
-TOOLS   := $(addprefix $(OUT)/tests/,upstream load source)
+TOOLS   := $(addprefix $(OUT)/tests/,upstream load source counter)
+VOCABULARIES := $(BUILD)/vocabularies/made
 MODULE  := $(wildcard tests/c/engine_module.c)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all run test unit live lint fmt fmt-check asan tsan fuzz fuzzers coverage bench golden \
-        watch hooks help clean check-tools force
+        watch hooks help clean check-tools force exact
 
 # ---- what people type --------------------------------------------------------------------
 
 ### all        the binary build/moongate and the library build/libmoongate.a; warnings are errors
-all: $(OUT)/libmoongate.a $(if $(wildcard engine/main.c),$(OUT)/moongate)
+all: $(OUT)/libmoongate.a $(if $(wildcard engine/main.c),$(OUT)/moongate) $(VOCABULARIES)
 
 ### run        installs what is missing, builds, serves routes.lua on 127.0.0.1:4000
 run:
@@ -110,6 +111,10 @@ coverage:
 	@$(MAKE) --no-print-directory VARIANT=coverage all check-tools
 	@sh tests/tools/coverage.sh
 
+### exact      token counts against OpenAI's own tokenizer: N hostile strings (default 200000)
+exact: all check-tools
+	@sh tests/tokens/run.sh $(or $(N),200000)
+
 ### bench      nginx and moongate to one upstream, processor time a request; prints a table
 bench: all check-tools
 	@sh tests/tools/deps.sh bench
@@ -156,6 +161,16 @@ $(BUILD)/tools/embed: engine/tools/embed.c
 	$(call SAY,cc)
 	$(Q)$(CC) -std=c11 -O1 $(WARNINGS) -o $@ $<
 
+$(BUILD)/tools/vocabulary: engine/tools/vocabulary.c engine/tokens_file.h
+	@mkdir -p $(@D)
+	$(call SAY,cc)
+	$(Q)$(CC) -std=c11 -O2 $(WARNINGS) -Iengine -o $@ $<
+
+# Where they cannot be made, it says so, and the next make tries again.
+$(VOCABULARIES): $(BUILD)/tools/vocabulary engine/tools/vocabularies.sh
+	$(call SAY,pack)
+	$(Q)sh engine/tools/vocabularies.sh $< $(@D)
+
 # The list of files, rewritten only when it changes: a file that is gone must be noticed.
 $(BUILD)/embedded.list: force
 	@mkdir -p $(@D)
@@ -197,6 +212,11 @@ $(OUT)/tests/load $(OUT)/tests/source: $(OUT)/tests/%: $(OBJ)/tests/bench/%.o
 	@mkdir -p $(@D)
 	$(call SAY,link)
 	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^
+
+$(OUT)/tests/counter: $(OBJ)/tests/tokens/counter.o $(OUT)/libmoongate.a
+	@mkdir -p $(@D)
+	$(call SAY,link)
+	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^ $(LIB_LINK)
 
 # A Lua module holding the pure half of the engine, for busted.
 $(OUT)/tests/engine.so: $(MODULE:%.c=$(OBJ)/%.o) $(OUT)/libmoongate.a
