@@ -22,7 +22,8 @@ int luaopen_engine_tokens(lua_State *L);
 void lua_upstream_open(lua_State *L);
 void lua_request_open(lua_State *L);
 void lua_admin_open(lua_State *L);
-/* Adds timer(); pushes nothing. */
+/* Adds timer(), tokens_go_on(); push nothing. */
 void lua_timer_open(lua_State *L);
+void lua_tokens_open(lua_State *L);
 
 #endif

@@ -1,6 +1,8 @@
--- How many tokens a call will take: an estimate, and always called one.
+-- How many tokens a text has: exactly where the vocabulary is public, else an estimate that
+-- says so. How many a call will take: an estimate.
 
 local json = require "engine.json"
+local models = require "lib.token_models"
 local tokens = require "engine.tokens"
 
 local estimate = {}
@@ -13,6 +15,38 @@ local BYTES_A_TOKEN = 4
 local function count(text)
   if type(text) ~= "string" or text == "" then return 0 end
   return (tokens.count(text))
+end
+
+-- An estimate where the vocabulary is public, but not here.
+local MISSING = 0.15
+
+local function found(family, n, exact)
+  if exact and not family.ratio then
+    local encoding = family.encoding
+    return { exact = true, method = "vocabulary", low = n, high = n, encoding = encoding }
+  end
+  local spread = (family.spread or 0) + (exact and 0 or MISSING)
+  return {
+    exact = false, method = exact and "vocabulary and ratio" or "estimate",
+    low = math.floor(n * (1 - spread)), high = math.ceil(n * (1 + spread)),
+    encoding = family.encoding,
+  }
+end
+
+--- Tokens of a text in an encoding, or for a model; both by name. With a limit, a text of more
+--- tokens has limit + 1. n, { exact =, method =, low =, high =, encoding =, missing = why its
+--- vocabulary is not here, or nil }
+function estimate.count(text, name, limit)
+  local family = models.find(name)
+  local n, exact = tokens.count(text, family.table, family.ratio == nil and limit or nil)
+  if family.ratio then n = math.ceil(n * family.ratio) end
+  local about = found(family, n, exact)
+  if not tokens.has(family.table) then
+    local why = tokens.complaint()
+    about.missing = why ~= "" and why or ("no vocabulary of " .. family.encoding)
+  end
+  if limit and n > limit then return limit + 1, about end
+  return n, about
 end
 
 local function part(value)
