@@ -4,6 +4,8 @@
 
 #include <lua.h>
 
+struct lua_context;
+
 /* Fill package.loaded with engine.* and push the raw table that prelude.lua dresses up. */
 void lua_engine_open(lua_State *L);
 
@@ -25,5 +27,7 @@ void lua_admin_open(lua_State *L);
 /* Adds timer(), tokens_go_on(); push nothing. */
 void lua_timer_open(lua_State *L);
 void lua_tokens_open(lua_State *L);
+/* The vocabularies of this context, borrowed for the state's life. */
+void lua_tokens_use(lua_State *L, const struct lua_context *context);
 
 #endif

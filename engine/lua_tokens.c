@@ -135,11 +135,16 @@ int luaopen_engine_tokens(lua_State *L)
     return 1;
 }
 
-void lua_tokens_open(lua_State *L)
+void lua_tokens_use(lua_State *L, const struct lua_context *context)
 {
     lua_pushlightuserdata(L, (void *)&context_key);
-    lua_pushlightuserdata(L, lua_context_of(L));
+    lua_pushlightuserdata(L, (void *)context);
     lua_rawset(L, LUA_REGISTRYINDEX);
+}
+
+void lua_tokens_open(lua_State *L)
+{
+    lua_tokens_use(L, lua_context_of(L));
     luaL_newmetatable(L, RUN);
     lua_pop(L, 1); /* raw */
     lua_pushcfunction(L, l_go_on);

@@ -36,9 +36,13 @@ local FAMILIES = {
   { "", "o200k_base", ratio = 1.1, spread = 0.4 },
 }
 
-local function longest(name)
+local function bare(name)
+  return name:lower():match("^ft:([^:]+)") or name:lower():match("([^/]*)$")
+end
+
+local function longest(list, name)
   local best
-  for _, family in ipairs(FAMILIES) do
+  for _, family in ipairs(list) do
     local begins = family[1]
     local longer = not best or #begins > #best[1]
     if longer and name:sub(1, #begins) == begins then best = family end
@@ -50,12 +54,26 @@ end
 --- encoding =, ratio =, spread = }; without a ratio its counts are its own.
 function models.find(name)
   if ENCODINGS[name] then return { encoding = name, table = TABLES[name] or name } end
-  local bare = name:lower():match("^ft:([^:]+)") or name:lower():match("([^/]*)$")
-  local family = longest(bare)
+  local family = longest(FAMILIES, bare(name))
   return {
     encoding = family[2], table = TABLES[family[2]] or family[2],
     ratio = family.ratio, spread = family.spread,
   }
+end
+
+-- What stands around messages (checked against recorded usage): once a body, around each
+-- message, and around tools. The newer ones show tools behind a text of their own.
+local FRAMES = {
+  { "gpt-5", base = 2, message = 3, tools = 93 },
+  { "gpt-4", base = 3, message = 3, tools = 6 },
+  { "gpt-4o", base = 3, message = 3, tools = 9 },
+  { "gpt-4.1", base = 3, message = 3, tools = 9 },
+  { "", base = 3, message = 3, tools = 9 },
+}
+
+--- What a model's chat template adds: { base =, message =, tools = }
+function models.frame(name)
+  return longest(FRAMES, bare(name))
 end
 
 --- Is this the name of an encoding?

@@ -103,3 +103,30 @@ describe("moongate count", function()
     assert.equal(1, (process.run({ BIN, "count", dir .. "/nothing" }, { cwd = dir })))
   end)
 end)
+
+describe("call.input_tokens", function()
+  local vocabularies = lfs.attributes(HERE .. "/made") and it or pending
+  local ROUTES = [[
+    local m = provider "mock" {}
+    model "gpt-4o-mini" { m { "gpt-4o-mini" } }
+    route(function(call) log.info("counted", { n = call.input_tokens }) end)
+  ]]
+
+  vocabularies("is the model's own count, also of a text that takes its time", function()
+    local gw = helper.gateway { routes = ROUTES }
+    local function ask(text)
+      return gw:request({
+        method = "POST", path = "/v1/chat/completions",
+        headers = { ["content-type"] = "application/json" },
+        body = cjson.encode {
+          model = "gpt-4o-mini", messages = { { role = "user", content = text } },
+        },
+      }).status
+    end
+    assert.equal(200, ask "hello world")
+    assert.equal(200, ask(("a"):rep(100000)))
+    helper.wait_until(function() return #gw:log "counted" == 2 end)
+    assert.same({ 9, 12507 }, { gw:log("counted")[1].n, gw:log("counted")[2].n })
+    gw:stop()
+  end)
+end)
