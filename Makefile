@@ -47,7 +47,7 @@ LIB_OBJ  := $(filter-out $(MAIN_OBJ),$(ENGINE_C:engine/%.c=$(OBJ)/engine/%.o)) $
 
 C_TESTS := $(patsubst tests/c/%.c,$(OUT)/tests/%,$(wildcard tests/c/test_*.c tests/c/embed_test.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
-TOOLS   := $(addprefix $(OUT)/tests/,upstream load source counter)
+TOOLS   := $(addprefix $(OUT)/tests/,upstream load source counter speed)
 VOCABULARIES := $(BUILD)/vocabularies/made
 MODULE  := $(wildcard tests/c/engine_module.c)
 
@@ -115,10 +115,11 @@ coverage:
 exact: all check-tools
 	@sh tests/tokens/run.sh $(or $(N),200000)
 
-### bench      nginx and moongate to one upstream, processor time a request; prints a table
+### bench      nginx and moongate to one upstream, token counters side by side; prints tables
 bench: all check-tools
 	@sh tests/tools/deps.sh bench
 	@luajit tests/bench/bench.lua
+	@sh tests/tokens/run.sh speed
 
 ### golden     rewrites the golden files; the review is the diff
 golden: $(if $(MODULE),$(OUT)/tests/engine.so)
@@ -213,7 +214,7 @@ $(OUT)/tests/load $(OUT)/tests/source: $(OUT)/tests/%: $(OBJ)/tests/bench/%.o
 	$(call SAY,link)
 	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^
 
-$(OUT)/tests/counter: $(OBJ)/tests/tokens/counter.o $(OUT)/libmoongate.a
+$(OUT)/tests/counter $(OUT)/tests/speed: $(OUT)/tests/%: $(OBJ)/tests/tokens/%.o $(OUT)/libmoongate.a
 	@mkdir -p $(@D)
 	$(call SAY,link)
 	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^ $(LIB_LINK)

@@ -93,7 +93,8 @@ export function golden(plans) {
   return found;
 }
 
-const TEXTS = [
+/** One of each script and kind. */
+export const texts = [
   "The quick brown fox jumps over the lazy dog. It's what they'd call a pangram, isn't it? In 1888,"
     + " 35,000 people (or so) had read it; nobody counted.\n\n",
   "Größenordnung: „Über sieben Brücken“ – das heißt 1.234,56 € für Straßenbahnschaffnerinnen.\n",
@@ -117,7 +118,13 @@ const TEXTS = [
 
 /** Eight scripts, code, JSON, Markdown, base64: alone, cut anywhere, repeated and mixed. */
 export function real() {
-  const cut = TEXTS.flatMap((text) => [...text].map((_, i, all) => all.slice(0, i).join("")));
-  const pairs = TEXTS.flatMap((a) => TEXTS.map((b) => a + b));
-  return [...TEXTS, ...cut, ...pairs, ...TEXTS.map((text) => text.repeat(60))];
+  const cut = texts.flatMap((text) => [...text].map((_, i, all) => all.slice(0, i).join("")));
+  const pairs = texts.flatMap((a) => texts.map((b) => a + b));
+  return [...texts, ...cut, ...pairs, ...texts.map((text) => text.repeat(60))];
+}
+
+/** So many characters of an alphabet, in no order. */
+export function noise(length, alphabet) {
+  const pick = random(7);
+  return Array.from({ length }, () => alphabet[pick(alphabet.length)]).join("");
 }
