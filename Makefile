@@ -47,19 +47,20 @@ LIB_OBJ  := $(filter-out $(MAIN_OBJ),$(ENGINE_C:engine/%.c=$(OBJ)/engine/%.o)) $
 
 C_TESTS := $(patsubst tests/c/%.c,$(OUT)/tests/%,$(wildcard tests/c/test_*.c tests/c/embed_test.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
-TOOLS   := $(addprefix $(OUT)/tests/,upstream load source)
+TOOLS   := $(addprefix $(OUT)/tests/,upstream load source counter speed)
+VOCABULARIES := $(BUILD)/vocabularies/made
 MODULE  := $(wildcard tests/c/engine_module.c)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all run test unit live lint fmt fmt-check asan tsan fuzz fuzzers coverage bench golden \
-        watch hooks help clean check-tools force
+        watch hooks help clean check-tools force exact
 
 # ---- what people type --------------------------------------------------------------------
 
 ### all        the binary build/moongate and the library build/libmoongate.a; warnings are errors
-all: $(OUT)/libmoongate.a $(if $(wildcard engine/main.c),$(OUT)/moongate)
+all: $(OUT)/libmoongate.a $(if $(wildcard engine/main.c),$(OUT)/moongate) $(VOCABULARIES)
 
 ### run        installs what is missing, builds, serves routes.lua on 127.0.0.1:4000
 run:
@@ -114,10 +115,15 @@ coverage:
 	@$(MAKE) --no-print-directory VARIANT=coverage all check-tools
 	@sh tests/tools/coverage.sh
 
-### bench      nginx and moongate to one upstream, processor time a request; prints a table
+### exact      token counts against OpenAI's own tokenizer: N hostile strings (default 200000)
+exact: all check-tools
+	@sh tests/tokens/run.sh $(or $(N),200000)
+
+### bench      nginx and moongate to one upstream, token counters side by side; prints tables
 bench: all check-tools
 	@sh tests/tools/deps.sh bench
 	@luajit tests/bench/bench.lua
+	@sh tests/tokens/run.sh speed
 
 ### golden     rewrites the golden files; the review is the diff
 golden: $(if $(MODULE),$(OUT)/tests/engine.so)
@@ -159,6 +165,16 @@ $(BUILD)/tools/embed: engine/tools/embed.c
 	@mkdir -p $(@D)
 	$(call SAY,cc)
 	$(Q)$(CC) -std=c11 -O1 $(WARNINGS) -o $@ $<
+
+$(BUILD)/tools/vocabulary: engine/tools/vocabulary.c engine/tokens_file.h
+	@mkdir -p $(@D)
+	$(call SAY,cc)
+	$(Q)$(CC) -std=c11 -O2 $(WARNINGS) -Iengine -o $@ $<
+
+# Where they cannot be made, it says so, and the next make tries again.
+$(VOCABULARIES): $(BUILD)/tools/vocabulary engine/tools/vocabularies.sh
+	$(call SAY,pack)
+	$(Q)sh engine/tools/vocabularies.sh $< $(@D)
 
 # The list of files, rewritten only when it changes: a file that is gone must be noticed.
 $(BUILD)/embedded.list: force
@@ -217,6 +233,11 @@ $(OUT)/tests/load $(OUT)/tests/source: $(OUT)/tests/%: $(OBJ)/tests/bench/%.o
 	@mkdir -p $(@D)
 	$(call SAY,link)
 	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^
+
+$(OUT)/tests/counter $(OUT)/tests/speed: $(OUT)/tests/%: $(OBJ)/tests/tokens/%.o $(OBJ)/engine.a
+	@mkdir -p $(@D)
+	$(call SAY,link)
+	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^ $(LIB_LINK)
 
 # A Lua module holding the pure half of the engine, for busted.
 $(OUT)/tests/engine.so: $(MODULE:%.c=$(OBJ)/%.o) $(OBJ)/engine.a

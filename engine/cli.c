@@ -33,11 +33,13 @@ int cli_script(int argc, char **argv)
 {
     const char *providers = take_flag(&argc, argv, "--providers");
     const char *scripts = take_flag(&argc, argv, "--scripts");
+    const char *vocabularies = take_flag(&argc, argv, "--vocabularies");
     struct cli_call call = {.verb = argv[0],
                             .argc = argc - 1,
                             .argv = argv + 1,
                             .providers_dir = providers,
-                            .scripts_dir = scripts};
+                            .scripts_dir = scripts,
+                            .vocabularies_dir = vocabularies};
 
     return lua_cli_run(&call);
 }

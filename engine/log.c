@@ -58,6 +58,14 @@ static const char *level_name(enum log_level level)
 }
 
 /* {"ts":"…","level":"…","event":"…" — with room kept behind it for the longest ending. */
+enum log_level log_level_named(const char *name)
+{
+    if (name && strcmp(name, "debug") == 0) return LOG_DEBUG;
+    if (name && strcmp(name, "warn") == 0) return LOG_WARN;
+    if (name && strcmp(name, "error") == 0) return LOG_ERROR;
+    return LOG_INFO;
+}
+
 static struct log_text begin(char bytes[LINE], enum log_level level, const char *event)
 {
     struct log_text text = {bytes, 0, LINE - sizeof(CUT_ENDING)};

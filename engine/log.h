@@ -12,6 +12,9 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
 struct log;
 
+/* Of "debug", "info", "warn", "error"; of any other word, or NULL, LOG_INFO. */
+enum log_level log_level_named(const char *name);
+
 /* fd: borrowed, and left as it is: a pipe is opened anew to be written without waiting. level:
  * the least that is written. */
 struct log *log_new(int fd, enum log_level level) __attribute__((warn_unused_result));

@@ -8,6 +8,8 @@
 #include "bundle.h"
 #include "lua_context.h"
 #include "lua_vm.h"
+#include "shelf.h"
+#include "tokens.h"
 
 enum { EXIT_CONFIG = 3 };
 
@@ -45,19 +47,24 @@ int lua_cli_run(struct cli_call *call)
 {
     /* The routes are read by the verbs that want them: `usage` does not. */
     struct bundle_paths paths = {NULL, call->providers_dir, call->scripts_dir};
-    struct lua_context context = {.cli = true, .loopback = true};
+    struct shelf *shelf = shelf_open(call->vocabularies_dir);
+    struct lua_context context = {
+        .cli = true, .loopback = true, .shelf = shelf, .tokens_work = tokens_work_new(0)};
     char *error = NULL;
     int code = EXIT_FAILURE;
 
     struct bundle *files = bundle_read(&paths, 1, &error);
-    if (!files) {
+    if (files) {
+        struct vm *vm = vm_open(&context, files);
+        if (vm) code = run_in(vm, call);
+        if (vm) vm_retire(vm);
+        bundle_drop(files);
+    } else {
         (void)fprintf(stderr, "moongate %s: %s\n", call->verb, error ? error : "out of memory");
         free(error);
-        return EXIT_CONFIG;
+        code = EXIT_CONFIG;
     }
-    struct vm *vm = vm_open(&context, files);
-    if (vm) code = run_in(vm, call);
-    if (vm) vm_retire(vm);
-    bundle_drop(files);
+    tokens_work_free(context.tokens_work);
+    shelf_close(shelf);
     return code;
 }

@@ -6,8 +6,9 @@ struct cli_call {
     const char *verb;
     int argc; /* what follows the verb */
     char **argv;
-    const char *providers_dir; /* NULL: none */
-    const char *scripts_dir;   /* NULL: the built-in ones */
+    const char *providers_dir;    /* NULL: none */
+    const char *scripts_dir;      /* NULL: the built-in ones */
+    const char *vocabularies_dir; /* NULL: where they are installed */
 };
 
 /* The exit code (OPERATOR.md 1.4). */

@@ -17,7 +17,9 @@ struct loop;
 struct metrics;
 struct moongate;
 struct shared;
+struct shelf;
 struct task;
+struct tokens_work;
 struct upstream_box;
 
 /* All pointers borrowed; outlive every state that uses them. Any of them may be NULL in a state
@@ -30,10 +32,12 @@ struct lua_context {
     struct log *log;
     struct journal *journal;
     struct moongate *gateway;
-    unsigned worker; /* which metric slots are ours */
-    bool loopback;   /* the public listener is reached from this machine only */
-    bool cli;        /* a command's state, not a worker's */
-    bool trial;      /* files are tried before the workers load them: warn here, once */
+    const struct shelf *shelf;       /* NULL: counts are estimates */
+    struct tokens_work *tokens_work; /* owned by the worker, or the command */
+    unsigned worker;                 /* which metric slots are ours */
+    bool loopback;                   /* the public listener is reached from this machine only */
+    bool cli;                        /* a command's state, not a worker's */
+    bool trial; /* files are tried before the workers load them: warn here, once */
 
     struct task *ready_first, *ready_last; /* tasks to resume, in order */
     struct task *tasks;                    /* all of them, linked */

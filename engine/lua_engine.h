@@ -4,6 +4,8 @@
 
 #include <lua.h>
 
+struct lua_context;
+
 /* Fill package.loaded with engine.* and push the raw table that prelude.lua dresses up. */
 void lua_engine_open(lua_State *L);
 
@@ -22,7 +24,10 @@ int luaopen_engine_tokens(lua_State *L);
 void lua_upstream_open(lua_State *L);
 void lua_request_open(lua_State *L);
 void lua_admin_open(lua_State *L);
-/* Adds timer(); pushes nothing. */
+/* Adds timer(), tokens_go_on(); push nothing. */
 void lua_timer_open(lua_State *L);
+void lua_tokens_open(lua_State *L);
+/* The vocabularies of this context, borrowed for the state's life. */
+void lua_tokens_use(lua_State *L, const struct lua_context *context);
 
 #endif

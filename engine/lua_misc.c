@@ -1,11 +1,10 @@
-/* Small doors: the clock's part of engine.time, engine.tokens. They need no context: also built
- * into the tests. */
+/* A small door: the clock's part of engine.time. It needs no context: also built into the
+ * tests. */
 #include <math.h>
 
 #include <lauxlib.h>
 #include <lua.h>
 
-#include "estimate.h"
 #include "lua_engine.h"
 #include "lua_row.h"
 #include "moment.h"
@@ -55,29 +54,6 @@ int luaopen_engine_clock(lua_State *L)
 {
     static const luaL_Reg functions[] = {
         {"now", l_now}, {"monotonic", l_monotonic}, {"iso", l_iso}, {NULL, NULL}};
-
-    return push_module(L, functions);
-}
-
-/* ---- engine.tokens ------------------------------------------------------------------------
- */
-
-/* n, exact = count(text [, encoding]). An estimate until vocabularies are loaded: exact is
- * false, whatever the encoding. estimate.c says how far off it is. */
-static int l_count(lua_State *L)
-{
-    size_t len;
-    const char *text = luaL_checklstring(L, 1, &len);
-
-    (void)luaL_optstring(L, 2, "");
-    lua_pushnumber(L, (double)estimate_tokens(text, len));
-    lua_pushboolean(L, 0);
-    return 2;
-}
-
-int luaopen_engine_tokens(lua_State *L)
-{
-    static const luaL_Reg functions[] = {{"count", l_count}, {NULL, NULL}};
 
     return push_module(L, functions);
 }

@@ -155,6 +155,8 @@ static const char serve_help[] =
     "  --workers N       threads that serve; one a core\n"
     "  --providers DIR   adapters of your own, one file a provider\n"
     "  --scripts DIR     scripts in place of the built-in ones, for development\n"
+    "  --vocabularies D  where vocabularies are that tokens are counted with; beside the "
+    "binary\n"
     "  --watch           read the files again whenever one is saved\n"
     "  --log-level L     debug, info, warn or error; info\n"
     "\n"
@@ -172,6 +174,7 @@ static const struct verb verbs[] = {
     {"check", "is a routes file right, and if not, where not", NULL, cli_script},
     {"explain", "where a request for a model would go, and why", NULL, cli_script},
     {"reload", "tell the running gateway to read its files again", cli_reload_help, cli_reload},
+    {"count", "how many tokens a text has", NULL, cli_script},
     {"usage", "requests, tokens and spend from the journal", NULL, cli_script},
 };
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };

@@ -26,6 +26,7 @@
 #include "reload_queue.h"
 #include "resolve.h"
 #include "shared.h"
+#include "shelf.h"
 #include "watch.h"
 #include "worker.h"
 
@@ -43,6 +44,7 @@ struct moongate {
     struct shared *shared;
     struct metrics *metrics;
     struct log *log;
+    struct shelf *shelf;
     struct watch *watch; /* NULL: not asked for */
     struct worker **workers;
     pthread_t *threads;
@@ -318,20 +320,12 @@ static bool open_listeners(struct moongate *gateway, char **error)
     return gateway->admin_fd >= 0;
 }
 
-static enum log_level level_of(const char *name)
-{
-    if (name && strcmp(name, "debug") == 0) return LOG_DEBUG;
-    if (name && strcmp(name, "warn") == 0) return LOG_WARN;
-    if (name && strcmp(name, "error") == 0) return LOG_ERROR;
-    return LOG_INFO;
-}
-
 static bool open_parts(struct moongate *gateway, char **error)
 {
     const struct moongate_options *options = &gateway->options;
 
     gateway->worker_count = options->workers;
-    gateway->log = log_new(options->log_fd, level_of(options->log_level));
+    gateway->log = log_new(options->log_fd, log_level_named(options->log_level));
     gateway->resolver = resolver_new();
     gateway->shared = shared_new(MAX_KEYS);
     gateway->metrics = metrics_new(options->workers);
@@ -343,6 +337,10 @@ static bool open_parts(struct moongate *gateway, char **error)
         !gateway->workers || !gateway->threads || gateway->keeper_fd < 0) {
         errno = ENOMEM;
         return failed(error, "cannot start", "the gateway");
+    }
+    gateway->shelf = shelf_open(options->vocabularies_dir);
+    if (gateway->shelf && *shelf_complaint(gateway->shelf)) {
+        log_event(gateway->log, LOG_WARN, "vocabulary", "%s", shelf_complaint(gateway->shelf));
     }
     gateway_metrics_build(gateway->metrics, gateway->worker_count);
     if (options->watch) {
@@ -362,6 +360,7 @@ static bool open_workers(struct moongate *gateway, char **error)
         .data_dir = gateway->options.data_dir,
         .resolver = gateway->resolver,
         .shared = gateway->shared,
+        .shelf = gateway->shelf,
         .metrics = gateway->metrics,
         .log = gateway->log,
         .gateway = gateway,
@@ -477,6 +476,7 @@ void moongate_stop(struct moongate *gateway, int drain_ms)
     if (gateway->resolver) resolver_free(gateway->resolver);
     if (gateway->shared) shared_free(gateway->shared);
     if (gateway->log) log_free(gateway->log);
+    shelf_close(gateway->shelf);
     free(gateway->threads);
     free(gateway->workers);
     free(gateway->last_error);

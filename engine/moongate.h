@@ -19,14 +19,15 @@ struct moongate_options {
     const char *listen;   /* "127.0.0.1:4000" */
     const char *admin;    /* "127.0.0.1:4001", "unix:/path", "off" */
     const char *data_dir; /* "data": the usage journal */
-    const char *providers_dir; /* drop-in adapters; NULL: none */
-    const char *scripts_dir;   /* scripts for development; NULL: the built-in ones */
-    const char *log_level;     /* "debug" "info" "warn" "error" */
-    unsigned workers;          /* 0: one a core */
-    bool watch;                /* reload when a routes, provider or script file is saved */
-    int log_fd;                /* 0: standard error */
-    int listen_fd, admin_fd;   /* listening sockets from a supervisor; 0: opened here */
-    const char *crashed;       /* why the process before this one ended, for the log; NULL */
+    const char *providers_dir;    /* drop-in adapters; NULL: none */
+    const char *scripts_dir;      /* scripts for development; NULL: the built-in ones */
+    const char *vocabularies_dir; /* NULL: `vocabularies` beside the binary, or installed */
+    const char *log_level;        /* "debug" "info" "warn" "error" */
+    unsigned workers;             /* 0: one a core */
+    bool watch;                   /* reload when a routes, provider or script file is saved */
+    int log_fd;                   /* 0: standard error */
+    int listen_fd, admin_fd;      /* listening sockets from a supervisor; 0: opened here */
+    const char *crashed;          /* why the process before this one ended, for the log; NULL */
 };
 
 /* Load the routes and serve. NULL with *error (free() it) set and errno telling what kind of

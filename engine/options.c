@@ -72,6 +72,7 @@ enum flag {
     FLAG_WORKERS,
     FLAG_PROVIDERS,
     FLAG_SCRIPTS,
+    FLAG_VOCABULARIES,
     FLAG_WATCH,
     FLAG_LOG_LEVEL,
 };
@@ -84,6 +85,7 @@ static const struct option flags[] = {
     {"workers", required_argument, NULL, FLAG_WORKERS},
     {"providers", required_argument, NULL, FLAG_PROVIDERS},
     {"scripts", required_argument, NULL, FLAG_SCRIPTS},
+    {"vocabularies", required_argument, NULL, FLAG_VOCABULARIES},
     {"watch", no_argument, NULL, FLAG_WATCH},
     {"log-level", required_argument, NULL, FLAG_LOG_LEVEL},
     {NULL, 0, NULL, 0},
@@ -163,6 +165,7 @@ static bool read_flag(int flag, const char *value, struct moongate_options *opti
     case FLAG_WORKERS: return read_workers(value, &options->workers);
     case FLAG_PROVIDERS: options->providers_dir = value; return true;
     case FLAG_SCRIPTS: options->scripts_dir = value; return true;
+    case FLAG_VOCABULARIES: options->vocabularies_dir = value; return true;
     case FLAG_WATCH: options->watch = true; return true;
     default: return read_level(value, &options->log_level);
     }
@@ -170,9 +173,9 @@ static bool read_flag(int flag, const char *value, struct moongate_options *opti
 
 static const char *nearest_flag(const char *word)
 {
-    static const char *const names[] = {"--routes",    "--listen",    "--admin",   "--data",
-                                        "--workers",   "--providers", "--scripts", "--watch",
-                                        "--log-level", "--help",      NULL};
+    static const char *const names[] = {"--routes",    "--listen",       "--admin",   "--data",
+                                        "--workers",   "--providers",    "--scripts", "--watch",
+                                        "--log-level", "--vocabularies", "--help",    NULL};
 
     return options_nearest(word, names);
 }

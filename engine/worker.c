@@ -19,6 +19,7 @@
 #include "lua_vm.h"
 #include "metrics.h"
 #include "server.h"
+#include "tokens.h"
 
 /* MATRICES.md 3.4 */
 enum {
@@ -119,13 +120,15 @@ struct worker *worker_new(const struct worker_options *options, char **error)
     worker->context.client =
         worker->context.loop ? client_new(worker->context.loop, options->resolver) : NULL;
     worker->context.shared = options->shared;
+    worker->context.shelf = options->shelf;
+    worker->context.tokens_work = tokens_work_new(0);
     worker->context.metrics = options->metrics;
     worker->context.log = options->log;
     worker->context.gateway = options->gateway;
     worker->context.worker = options->index;
     worker->context.loopback = options->loopback;
     worker->context.guard = &worker->guard;
-    if (!worker->context.client) goto fail;
+    if (!worker->context.client || !worker->context.tokens_work) goto fail;
     worker->context.journal = journal_open(options->data_dir, options->index, error);
     if (!worker->context.journal) goto fail;
     worker->public = open_server(worker, options->listen_fd, false, error);
@@ -148,6 +151,7 @@ void worker_free(struct worker *worker)
     if (worker->admin) server_close(worker->admin);
     if (worker->public) server_close(worker->public);
     vm_retire(worker->vm);
+    tokens_work_free(worker->context.tokens_work);
     bundle_drop(atomic_exchange(&worker->inbox, NULL));
     if (worker->context.client) client_free(worker->context.client);
     if (worker->context.journal) journal_close(worker->context.journal);

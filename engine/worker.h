@@ -12,6 +12,7 @@ struct metrics;
 struct moongate;
 struct resolver;
 struct shared;
+struct shelf;
 struct worker;
 
 /* All pointers borrowed; outlive the worker. */
@@ -23,6 +24,7 @@ struct worker_options {
     const char *data_dir;
     struct resolver *resolver;
     struct shared *shared;
+    const struct shelf *shelf;
     struct metrics *metrics;
     struct log *log;
     struct moongate *gateway;

@@ -33,7 +33,7 @@ local NONE = {} -- never written to
 ---@field attempts table[]
 ---@field dropped string[]
 ---@field body table         lazily decoded
----@field input_tokens integer  lazily estimated
+---@field input_tokens integer  counted when first read
 ---@field user string?
 ---@field session string|false  as the client's headers name it
 
@@ -44,7 +44,8 @@ function lazy.body(self)
 end
 
 function lazy.input_tokens(self)
-  return tokens.input(self.body)
+  local dep = self.dep or self.group and self.group.deployments[1]
+  return (tokens.count_messages(self.body, dep and dep.model or self.model))
 end
 
 function lazy.user(self)

@@ -324,9 +324,18 @@ function time.iso(seconds) end
 local tokens = {}
 
 ---@param text string
----@param encoding? string
----@return integer n, boolean exact  false: an estimate
-function tokens.count(text, encoding) end
+---@param encoding? string  "o200k_base" …; without one, or where its vocabulary is not here, estimated
+---@param limit? number     stop there: a text of more tokens has limit + 1
+---@return integer n, boolean exact  false: an estimate. May wait, where the text is long
+function tokens.count(text, encoding, limit) end
+
+---Is the vocabulary of an encoding here?
+---@param encoding string
+---@return boolean
+function tokens.has(encoding) end
+
+---@return string  why vocabularies are missing; "" where none is
+function tokens.complaint() end
 
 -- engine.crypto ------------------------------------------------------------------------------
 

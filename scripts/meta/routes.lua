@@ -111,7 +111,7 @@
 ---@field model string          as the client asked for it
 ---@field group? string         the model group, once chosen
 ---@field stream boolean
----@field input_tokens integer  an estimate
+---@field input_tokens integer  counted when read; exact where the model's vocabulary is public
 ---@field user? string          the end user the client named
 ---@field key { name: string, tags: table<string, string> }
 ---@field header fun(self: Call, name: string): string?  the client's x-… headers and user-agent

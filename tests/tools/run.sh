@@ -2,7 +2,7 @@
 # Runs the suites named (all where none is), adds up what each counted, and prints as its last
 # line `N passed, N failed`. Exit status 0 only where nothing failed.
 #
-#     run.sh [build] [c] [unit] [live] [sdk] [lint]
+#     run.sh [build] [c] [unit] [live] [sdk] [exact] [lint]
 set -u
 
 variant=${VARIANT:-release}
@@ -82,9 +82,10 @@ lua_suite() {
 suite_unit() { lua_suite unit; }
 suite_live() { lua_suite live; }
 suite_sdk() { counted sdk sh tests/sdk/run.sh; }
+suite_exact() { counted exact sh tests/tokens/run.sh 4000; }
 suite_lint() { counted lint sh tests/tools/lint.sh; }
 
-[ $# -gt 0 ] || set -- build c unit live sdk lint
+[ $# -gt 0 ] || set -- build c unit live sdk exact lint
 for name in "$@"; do "suite_$name"; done
 echo "$passed passed, $failed failed" | tee build/verdict
 [ "$failed" = 0 ]

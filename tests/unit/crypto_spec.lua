@@ -106,7 +106,7 @@ describe("tokens.count", function()
     { 22, "for (int i = 0; i < n; i++) {\n    total += values[i];\n}\n" },
   }
 
-  it("is near the truth, and says that it is not the truth", function()
+  it("without an encoding is near the truth, and says that it is not the truth", function()
     for _, case in ipairs(KNOWN) do
       local n, exact = tokens.count(case[2])
       assert.is_false(exact)
@@ -125,7 +125,7 @@ describe("tokens.count", function()
   end)
 
   it("takes the name of an encoding", function()
-    assert.equal(tokens.count("hello"), tokens.count("hello", "o200k_base"))
+    assert.is_true(tokens.count("hello", "o200k_base") <= 2)
     assert.has_error(function() tokens.count("hello", {}) end)
     assert.has_error(function() tokens.count() end)
   end)

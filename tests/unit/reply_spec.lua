@@ -347,12 +347,12 @@ describe("tokens", function()
 
   it("counts text, not the bytes of images", function()
     local text = { { role = "user", content = ("word "):rep(100) } }
-    local n = tokens.input { messages = text }
+    local n = tokens.count_messages({ messages = text }, "gpt-4o")
     assert.is_true(n > 50 and n < 250)
     local image = { type = "image_url", image_url = { url = "data:" .. ("x"):rep(1e5) } }
-    local with = tokens.input {
+    local with = tokens.count_messages({
       messages = { { role = "user", content = { { type = "text", text = "hi" }, image } } },
-    }
+    }, "gpt-4o")
     assert.is_true(with > 500 and with < 2000)
   end)
 

@@ -1,0 +1,99 @@
+-- Token counts of chat bodies, against what providers reported for recorded ones.
+
+require "engine"
+local json = require "engine.json"
+local lfs = require "lfs"
+local tokens = require "lib.tokens"
+
+local exact = lfs.attributes "build/vocabularies/made" and it or pending
+
+local function body_of(text)
+  return assert(json.decode(text, { raw = { parameters = true, schema = true } }))
+end
+
+local function say(text)
+  return { messages = { { role = "user", content = text } } }
+end
+
+-- A recorded exchange: the body, and the prompt tokens that were reported.
+local function recorded(path)
+  local file = io.open((os.getenv "MOONGATE_TRAFFIC" or "../shared/traffic") .. path, "rb")
+  if not file then return nil end
+  local got = body_of(file:read "*a")
+  file:close()
+  local answer = got.response.body_text or json.encode(got.response.body)
+  local reported
+  for n in answer:gmatch '"prompt_tokens":%s*(%d+)' do reported = tonumber(n) end
+  return got.request.body, reported
+end
+
+describe("tokens", function()
+  exact("counts a message with what stands around it", function()
+    local n, found = tokens.count_messages(say "hello world", "gpt-4o")
+    assert.same({ 3 + 3 + 1 + 2, true, 9, 9 }, { n, found.exact, found.low, found.high })
+    assert.equal(8, (tokens.count_messages(say "hello world", "gpt-5")))
+  end)
+
+  exact("is what providers reported for recorded texts and tools", function()
+    for path, model in pairs {
+      ["braintrust-sdk-ruby-streaming-multiple-choices-0"] = "gpt-4o-mini",
+      ["dd-apm-test-agent-openai-chat-completions-post-193"] = "gpt-4o",
+      ["openai-dotnet-getchatcompletionswithcombinedfilter"] = "gpt-4o-mini",
+      ["crewai-testopenaistructuredplanning-test-openai-re"] = "gpt-4o",
+      ["dd-trace-py-agent-run-stream-structured-with-tool"] = "gpt-4o",
+      ["mirascope-async-stream-2-68d837"] = "gpt-4o",
+      ["mirascope-async-stream-2-e151d0"] = "gpt-4o",
+      ["mirascope-openai-gpt-4o-completions-1-6b032e"] = "gpt-4o",
+    } do
+      local folder = (os.getenv "MOONGATE_TRAFFIC" or "../shared/traffic")
+        .. "/openai/chat_completions"
+      for name in lfs.dir(lfs.attributes(folder) and folder or ".") do
+        if name:sub(1, #path) == path then
+          local body, reported = recorded("/openai/chat_completions/" .. name)
+          local n, found = tokens.count_messages(body, model)
+          assert.is_true(math.abs(n - reported) <= math.max(2, 0.01 * reported),
+            ("%s: counted %d, reported %d"):format(name, n, reported))
+          assert.is_true(found.low <= reported and reported <= found.high, name)
+        end
+      end
+    end
+  end)
+
+  it("says that tools, schemas, images and other families are estimates", function()
+    local tool = '{"messages":[],"tools":[{"type":"function","function":{"name":"f",'
+      .. '"parameters":{"type":"object","properties":{"a":{"type":"string","enum":["x"]},'
+      .. '"b":{"type":"array","items":{"type":"integer"}}}}}}]}'
+    local schema = '{"messages":[],"response_format":{"type":"json_schema",'
+      .. '"json_schema":{"name":"s","schema":{"type":"object"}}}}'
+    local image = '{"messages":[{"role":"user","content":[{"type":"image_url",'
+      .. '"image_url":{"url":"https://example.org/a.png"}}]}]}'
+    for _, text in ipairs { tool, schema, image } do
+      local n, found = tokens.count_messages(body_of(text), "gpt-4o")
+      assert.is_false(found.exact)
+      assert.is_true(found.low <= n and n <= found.high, text)
+    end
+    assert.is_false(select(2, tokens.count_messages(say "hi", "claude-sonnet-4-5")).exact)
+  end)
+
+  it("stops behind a limit", function()
+    local long = say(("word "):rep(1000))
+    assert.equal(11, (tokens.count_messages(long, "gpt-4o", 10)))
+    assert.equal(11, (tokens.count_messages(long, "claude-sonnet-4-5", 10)))
+    assert.equal(6, (tokens.count(("word "):rep(1000), "o200k_base", 5)))
+    assert.is_true(tokens.count_messages(long, "gpt-4o", 5000) < 1100)
+  end)
+
+  it("takes what is no chat body for an empty one", function()
+    for _, text in ipairs {
+      "{}", '{"messages":7}', '{"messages":[7,null,{"role":1,"content":false,"tool_calls":4}]}',
+      '{"messages":[],"tools":[1,{"function":{}}],"response_format":{"json_schema":{}}}',
+      '{"messages":[{"tool_calls":[{"function":{"name":3,"arguments":{"a":1}}},9]}]}',
+      '{"tools":[{"function":{"parameters":{"properties":{"a":{"type":["x",null]}}}}}]}',
+      '{"tools":[{"function":{"parameters":{"required":[1,{}],"properties":{"a":1}}}}]}',
+      '{"tools":[{"function":{"parameters":{"properties":{"a":{"anyOf":[1]}}}}}]}',
+      '{"system":[{"type":"text","text":5}],"tool_choice":{"function":{}},"tools":[{}]}',
+    } do
+      assert.is_number((tokens.count_messages(body_of(text), "gpt-4o")))
+    end
+  end)
+end)
