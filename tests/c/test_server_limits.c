@@ -169,11 +169,10 @@ static void check_gone(struct world *world, int client, bool reset)
     CHECK(server_requests(world->server) == 0);
 }
 
-static void test_hang_ups(struct world *world)
+static void hang_up_at_every_stage(struct world *world)
 {
     struct buf *bytes;
     int client;
-    int elder = client_new(world); /* microhttpd looks at the oldest anyway: that is this one */
 
     for (int reset = 0; reset < 2; reset++) {
         client = hold(world, POST("/hold") "Content-Length: 10\r\n\r\nabc"); /* in the body */
@@ -224,6 +223,15 @@ static void test_hang_ups(struct world *world)
         world_run(world, 5);
         CHECK(server_connections(world->server) == 1);
     }
+}
+
+static void test_hang_ups(struct world *world)
+{
+    int client;
+    int elder = client_new(world); /* microhttpd looks at the oldest anyway: that is this one */
+
+    hang_up_at_every_stage(world);
+
     /* A half-close cannot be told from a close: it is one. */
     client = hold(world, GET("/hold"));
     shutdown(client, SHUT_WR);
@@ -258,18 +266,23 @@ static int64_t closed_after(struct world *world, int client, struct heard *heard
     return world_now() - from;
 }
 
-static void test_deadlines(void)
+static bool open_hasty_world(struct world *world)
 {
-    struct world world;
     struct server_options options = world_options();
-    struct heard heard;
-    struct buf *bytes;
-    int client;
 
     options.header_ms = 150;
     options.idle_ms = 250;
     options.body_ms = 600; /* and 1 KiB/s after 50 */
-    if (!world_open(&world, options, NULL)) return;
+    return world_open(world, options, NULL);
+}
+
+static void test_head_deadlines(void)
+{
+    struct world world;
+    struct heard heard;
+    int client;
+
+    if (!open_hasty_world(&world)) return;
 
     heard_init(&heard); /* nothing at all */
     client = client_new(&world);
@@ -297,6 +310,20 @@ static void test_deadlines(void)
     ms = closed_after(&world, client, &heard, 1000);
     CHECK(ms >= 200 && ms < 350);
     close(client);
+    buf_free(&heard.bytes);
+    world_close(&world);
+}
+
+static void test_body_deadlines(void)
+{
+    struct world world;
+    struct heard heard;
+    struct buf *bytes;
+    int64_t from, ms;
+    int client;
+
+    if (!open_hasty_world(&world)) return;
+    heard_init(&heard);
 
     /* A body that comes too slowly, and one that stops. */
     for (int round = 0; round < 2; round++) {
@@ -454,7 +481,8 @@ int main(void)
     test_early_drain_ends(&world);
     test_hang_ups(&world);
     world_close(&world);
-    test_deadlines();
+    test_head_deadlines();
+    test_body_deadlines();
     test_stalled_readers();
     test_cap();
     test_drain();
