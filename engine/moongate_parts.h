@@ -1,0 +1,61 @@
+/* The insides of a running gateway, for the moongate_*.c files alone. */
+#ifndef MOONGATE_PARTS_H
+#define MOONGATE_PARTS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "gateway.h"
+#include "moongate.h"
+#include "reload_queue.h"
+
+struct log;
+struct metrics;
+struct resolver;
+struct shared;
+struct shelf;
+struct watch;
+struct worker;
+
+struct moongate {
+    struct moongate_options options; /* strings borrowed */
+    struct resolver *resolver;
+    struct shared *shared;
+    struct metrics *metrics;
+    struct log *log;
+    struct shelf *shelf;
+    struct watch *watch; /* NULL: not asked for */
+    struct worker **workers;
+    pthread_t *threads;
+    unsigned worker_count, running; /* threads that were started */
+    int listen_fd, admin_fd;        /* admin: -1 when off */
+    int lock_fd, keeper_fd;
+    bool own_listen, own_admin, keeper_runs, watchdog_runs;
+    pthread_t keeper, watchdog;
+    atomic_bool closing;
+    struct reload_queue queue;
+
+    pthread_mutex_t reloading; /* one reload at a time, none once `stopping` */
+    bool stopping;
+    pthread_mutex_t lock; /* for all below */
+    pthread_cond_t loaded;
+    unsigned awaited, failed; /* workers that have not loaded; that could not */
+    struct gateway_status status;
+    char *last_error; /* owned */
+};
+
+/* ---- moongate_reload.c ---- */
+
+/* Read all files and serve with them: all or nothing; one at a time. False: *error says why. */
+bool moongate_load_files(struct moongate *gateway, char **error);
+/* In a worker's thread: it serves with the files it was handed, or could not. */
+void moongate_on_loaded(struct moongate *gateway, bool loaded);
+
+/* ---- moongate_threads.c ---- */
+
+bool moongate_start_threads(struct moongate *gateway);
+/* Lets requests finish for drain_ms; returns when no thread runs. */
+void moongate_stop_threads(struct moongate *gateway, int drain_ms);
+
+#endif

@@ -1,0 +1,127 @@
+/* Reload, and what others ask of a running gateway. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bundle.h"
+#include "gateway_metrics.h"
+#include "listen.h"
+#include "log.h"
+#include "lua_vm.h"
+#include "moment.h"
+#include "moongate_parts.h"
+#include "worker.h"
+
+void moongate_on_loaded(struct moongate *gateway, bool loaded)
+{
+    pthread_mutex_lock(&gateway->lock);
+    gateway->awaited--;
+    if (!loaded) gateway->failed++;
+    pthread_cond_signal(&gateway->loaded);
+    pthread_mutex_unlock(&gateway->lock);
+}
+
+static bool hand_to_workers(struct moongate *gateway, struct bundle *files, char **error)
+{
+    pthread_mutex_lock(&gateway->lock);
+    gateway->awaited = gateway->worker_count;
+    gateway->failed = 0;
+    pthread_mutex_unlock(&gateway->lock);
+    for (unsigned i = 0; i < gateway->worker_count; i++) {
+        worker_load(gateway->workers[i], bundle_hold(files));
+    }
+    pthread_mutex_lock(&gateway->lock);
+    while (gateway->awaited)
+        pthread_cond_wait(&gateway->loaded, &gateway->lock);
+    bool fine = gateway->failed == 0;
+    pthread_mutex_unlock(&gateway->lock);
+    if (!fine)
+        *error = strdup("a worker had no memory for the new files and keeps the old ones");
+    return fine;
+}
+
+static void note_result(struct moongate *gateway, unsigned generation, const char *error)
+{
+    pthread_mutex_lock(&gateway->lock);
+    free(gateway->last_error);
+    gateway->last_error = error ? strdup(error) : NULL;
+    gateway->status.last_reload_ok = !error;
+    gateway->status.last_reload_s = moment_wall_us() / 1000000;
+    if (!error) gateway->status.generation = generation;
+    struct gateway_status status = gateway->status;
+    pthread_mutex_unlock(&gateway->lock);
+    gateway_metrics_reload(gateway->metrics, gateway->worker_count, &status);
+}
+
+/* All or nothing: files that fail the trial change nothing. */
+static bool load_alone(struct moongate *gateway, char **error)
+{
+    struct bundle_paths paths = {
+        .routes = gateway->options.routes,
+        .providers_dir = gateway->options.providers_dir,
+        .scripts_dir = gateway->options.scripts_dir,
+    };
+    unsigned generation = gateway->status.generation + 1;
+    if (gateway->stopping) {
+        *error = strdup("the gateway is stopping");
+        return false;
+    }
+    struct bundle *files = bundle_read(&paths, generation, error);
+    struct vm_trial trial = {
+        .gateway = gateway,
+        .metrics = gateway->metrics,
+        .shared = gateway->shared,
+        .log = gateway->log,
+        .slot = gateway->worker_count,
+        .loopback = listen_is_loopback(gateway->options.listen),
+    };
+    bool fine = files && vm_try(&trial, files, error) && hand_to_workers(gateway, files, error);
+
+    if (!fine && !*error) *error = strdup("out of memory");
+    bundle_drop(files);
+    note_result(gateway, generation, fine ? NULL : *error);
+    return fine;
+}
+
+/* One at a time: a file may be saved while the first ones load. */
+bool moongate_load_files(struct moongate *gateway, char **error)
+{
+    pthread_mutex_lock(&gateway->reloading);
+    bool fine = load_alone(gateway, error);
+    pthread_mutex_unlock(&gateway->reloading);
+    return fine;
+}
+
+bool moongate_reload(struct moongate *gateway, char **error)
+{
+    *error = NULL;
+    bool fine = moongate_load_files(gateway, error);
+    struct gateway_status status;
+    gateway_status(gateway, &status);
+    if (fine) {
+        log_event(gateway->log, LOG_INFO, "reload", "generation %u serves", status.generation);
+    } else {
+        log_event(gateway->log, LOG_ERROR, "reload_refused",
+                  "generation %u stays, the new files were refused: %s", status.generation,
+                  *error ? *error : "out of memory");
+    }
+    log_flush(gateway->log);
+    return fine;
+}
+
+/* ---- what others ask ---- */
+
+void gateway_status(struct moongate *gateway, struct gateway_status *status)
+{
+    pthread_mutex_lock(&gateway->lock);
+    *status = gateway->status;
+    pthread_mutex_unlock(&gateway->lock);
+}
+
+char *gateway_last_error(struct moongate *gateway)
+{
+    pthread_mutex_lock(&gateway->lock);
+    char *error = gateway->last_error ? strdup(gateway->last_error) : NULL;
+    pthread_mutex_unlock(&gateway->lock);
+    return error;
+}
