@@ -27,12 +27,14 @@ local function add(session, cfg, declared)
     at:error(('has the same token as virtual_key "%s"'):format(twin.name))
   end
   local models = links.models(session, cfg, declared)
+  local tags = declared.tags or {}
   local key = {
     name = declared.name, hash = hash, line = declared.line,
     all = models == true or nil, models = models ~= true and models or nil,
     model_list = declared.models or { "*" }, expires_at = declared.expires,
-    tags = declared.tags or {}, rpm = declared.rpm, tpm = declared.tpm,
-    parallel = declared.parallel, budget = declared.budget, soft_budget = declared.soft_budget,
+    tags = tags, team = tags.team, account = "key:" .. declared.name,
+    rpm = declared.rpm, tpm = declared.tpm, parallel = declared.parallel,
+    budget = declared.budget, soft_budget = declared.soft_budget,
   }
   cfg.keys.by_hash[hash], cfg.keys.by_name[key.name] = key, key
   cfg.keys.list[#cfg.keys.list + 1] = key

@@ -27,6 +27,10 @@ local NONE = {} -- never written to
 ---@field model string       as asked
 ---@field group table        the model group that routing chose
 ---@field served table?      the group asked last: the same, or a fallback
+---@field plan table        the accounts that pay (pipeline/plans.lua)
+---@field admitted integer?  wall milliseconds: whose windows the cost belongs to
+---@field reserved_tokens integer
+---@field reserved_nano integer?  nano-dollars; nil where no price is known
 ---@field stream boolean
 ---@field started number     monotonic seconds
 ---@field deadline number    monotonic seconds; covers attempts, waits and fallbacks
@@ -109,6 +113,7 @@ function call.new(request, dialect, cfg)
   -- What may never be set is false, not absent: an absent member is looked for in `lazy`.
   self.stream, self.quiet, self.fault, self.hold, self.trail = false, false, false, false, false
   self.served, self.upstream, self.provider_headers, self.sent_at = false, false, false, false
+  self.plan, self.admitted, self.reserved_tokens, self.reserved_nano = false, false, 0, false
   return setmetatable(self, Call)
 end
 

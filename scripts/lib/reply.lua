@@ -306,8 +306,8 @@ end
 local function note_doc(self, doc)
   local counts = usage.from_doc(doc)
   if counts then self.usage_total = usage.safe(counts) end
-  local model, reason = doc:at("model", "choices.0.finish_reason")
-  self.model, self.finish_reason = text_of(model), text_of(reason)
+  local id, model, reason = doc:at("id", "model", "choices.0.finish_reason")
+  self.id, self.model, self.finish_reason = text_of(id), text_of(model), text_of(reason)
   self.seen = #doc
   self.ready = doc
   self.first_token_at = time.monotonic()

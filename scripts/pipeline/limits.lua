@@ -2,7 +2,9 @@
 -- requests and tokens a minute.
 
 local metrics = require "lib.metrics"
+local plans = require "pipeline.plans"
 local shared = require "engine.shared"
+local time = require "engine.time"
 local tokens = require "lib.tokens"
 
 local limits = {}
@@ -12,7 +14,8 @@ limits.ACTIVE = "requests:active"
 local WINDOW = 60 -- seconds
 
 --- Take a place among the gateway's active requests. The engine gives it back whatever happens.
-function limits.reserve()
+function limits.reserve(call)
+  call.plan, call.admitted = plans.of(call), math.floor(time.now() * 1000)
   return shared.hold(limits.ACTIVE, 1)
 end
 

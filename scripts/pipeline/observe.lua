@@ -111,12 +111,17 @@ end
 
 local MAY_BILL = { timeout = true, truncated = true, connect = true }
 
+local function extra_cost(dep, input)
+  return money.cost(prices.of(dep), { input_tokens = input, output_tokens = 0 })
+end
+
 -- Tries that were sent and never answered: perhaps billed, so reported, but apart.
 local function suspect(call, last)
   for _, one in ipairs(call.attempts) do
     local answered = one == last or (one.status and one.kind ~= "truncated")
     if one.sent and MAY_BILL[one.kind] and not answered then
       one.suspected = call.input_tokens
+      one.suspected_nano = extra_cost(one.dep, call.input_tokens)
     end
   end
 end

@@ -4,6 +4,7 @@
 local journal = require "engine.journal"
 local json = require "engine.json"
 local log = require "engine.log"
+local prices = require "lib.prices"
 local runtime = require "pipeline.runtime"
 
 local rows = {}
@@ -13,14 +14,18 @@ local text = json.encode
 -- Formats (meta/engine.lua, log.row). TRIED is all tries but the last one's milliseconds.
 local TRIED, UNTRIED = '"attempts":%s%f%s', '"attempts":[]'
 
-local INTENT = '{"type":"intent","id":"%s","attempt":%d%s,"ts":%t}'
+-- Who asked for what, and which accounts pay: the same in both lines of a request.
+local WHO = '%s,"accounts":%s%s'
+
+local INTENT = '{"type":"intent","id":"%s","attempt":%d' .. WHO
+  .. ',"ts":%t,"admitted":%d,"reserve":{"tokens":%d,"nano":%d}}'
 
 local SPENT = ',"tokens":{"input":%d,"output":%d,"cache_read":%d,"cache_write":%d,'
-  .. '"cache_write_1h":%d,"reasoning":%d},"cost_nano":%d,"estimated":%b,"status":%d,'
+  .. '"cache_write_1h":%d,"reasoning":%d%s},"cost_nano":%d,"estimated":%b,"status":%d,'
   .. '"outcome":"%s","stream":%b,"ttft_ms":%f,"duration_ms":%f,"generation":%d,"finish":%q,'
-  .. '"error":%q%s}'
-local WHO = '{"type":"usage","id":"%s","ts":%t%s%s,'
-local USAGE, USAGE_UNTRIED = WHO .. TRIED .. SPENT, WHO .. UNTRIED .. SPENT
+  .. '"error":%q,"admitted":%d,"user":%q,"provider_id":%q,"prices":"' .. prices.date .. '"%s}'
+local HEAD = '{"type":"usage","id":"%s","ts":%t' .. WHO .. ","
+local USAGE, USAGE_UNTRIED = HEAD .. TRIED .. SPENT, HEAD .. UNTRIED .. SPENT
 
 local ABOUT = '"dialect":"%s","method":%q,"path":%q,"peer":%q,"status":%d,"outcome":"%s",'
   .. '"duration_ms":%f,"client":%q,"key_id":%q,"team":%q,"config_generation":%d%s'
@@ -39,7 +44,9 @@ local function ending(try)
   if not try.kind then return "}" end
   local extra = ""
   if try.suspected then
-    extra = (',"suspected_extra":{"input":%d}'):format(try.suspected)
+    local nano = try.suspected_nano
+    extra = (',"suspected_extra":{"input":%d,"nano":%s}'):format(try.suspected,
+      nano and ("%.0f"):format(nano) or "null")
   end
   return ',"reason":"' .. try.kind .. '"' .. extra .. "}"
 end
@@ -83,16 +90,33 @@ local function fragment(call)
     or ',"deployment":null,"provider":null,"upstream_model":null'
 end
 
+-- Kinds of tokens that few answers have.
+local RARE = { "audio_input", "audio_output", "image_input", "image_output" }
+
+local function rare(total)
+  local out = ""
+  for i = 1, #RARE do
+    local n = total[RARE[i] .. "_tokens"]
+    if n and n > 0 then out = out .. (',"%s":%.0f'):format(RARE[i], n) end
+  end
+  return out
+end
+
+-- What few rows end with.
+local function notes(total)
+  return total.odd and ',"odd_usage":true' or ""
+end
+
 -- The values of SPENT.
 local function spent(call, reply, facts)
   local total = reply.usage_total
   return total.input_tokens or 0, total.output_tokens or 0, total.cache_read_tokens or 0,
     total.cache_write_tokens or 0, total.cache_write_1h_tokens or 0,
-    total.reasoning_tokens or 0, facts.cost, facts.estimated, facts.status, facts.outcome,
-    call.stream, milliseconds(facts.ttft), milliseconds(facts.duration),
+    total.reasoning_tokens or 0, rare(total), facts.cost, facts.estimated, facts.status,
+    facts.outcome, call.stream, milliseconds(facts.ttft), milliseconds(facts.duration),
     call.cfg.runtime.generation, short(reply.finish_reason, 64),
-    call.fault and call.fault.code or nil,
-    total.odd and ',"odd_usage":true' or ""
+    call.fault and call.fault.code or nil, call.admitted, short(call.user, 256),
+    short(reply.id, 128), notes(total)
 end
 
 -- The values of ABOUT.
@@ -100,7 +124,7 @@ local function about(call, facts)
   local request, key = call.request, call.key
   return call.dialect, short(call.method, 16), short(call.path, 80), request.peer,
     facts.status, facts.outcome, milliseconds(facts.duration),
-    short(request:header("user-agent"), 80), key and key.name, key and key.tags.team,
+    short(request:header("user-agent"), 80), key and key.name, key and key.team,
     call.cfg.runtime.generation, problem(call.fault)
 end
 
@@ -126,7 +150,10 @@ end
 
 --- Before a call leaves. true | nil, err
 function rows.intend(call, dep)
-  return journal.row(INTENT, call.id, #call.attempts, runtime.of(call.cfg, dep).fragment)
+  return journal.row(INTENT, call.id, #call.attempts,
+    runtime.asked(call, call.trail.group).journal, call.plan.names,
+    runtime.of(call.cfg, dep).fragment, call.admitted, call.reserved_tokens,
+    call.reserved_nano or nil)
 end
 
 --- One line for a request that reached dispatch. `facts` is what observe found out.
@@ -134,11 +161,11 @@ end
 function rows.usage(call, reply, facts)
   local head, ms, tail = tries(call)
   if not head then
-    return journal.row(USAGE_UNTRIED, call.id, facts.asked.journal, fragment(call),
-      spent(call, reply, facts))
+    return journal.row(USAGE_UNTRIED, call.id, facts.asked.journal, call.plan.names,
+      fragment(call), spent(call, reply, facts))
   end
-  return journal.row(USAGE, call.id, facts.asked.journal, fragment(call), head, ms, tail,
-    spent(call, reply, facts))
+  return journal.row(USAGE, call.id, facts.asked.journal, call.plan.names, fragment(call),
+    head, ms, tail, spent(call, reply, facts))
 end
 
 --- The one log line of a request.

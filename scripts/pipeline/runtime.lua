@@ -22,7 +22,7 @@ function runtime.new(generation, is_operator)
     generation = generation, loaded_at = time.now(),
     tokens = { count = 0, keys = {}, bearers = {} }, -- token → key, header → token
     concrete = { count = 0, groups = {} },           -- name → group made from a wildcard
-    deployments = by_table(), asked = {},
+    deployments = by_table(), asked = by_table(), plans = by_table(),
     overhead = metrics.histogram("moongate_overhead_seconds", { stage = "before_call" }),
     operator = metrics.cached(is_operator),
     unrouted = metrics.cached(function(outcome)
@@ -37,12 +37,13 @@ end
 
 local function remember(dep)
   local label, provider = dep.label or dep.name, dep.provider.name
+  local fragment = '"deployment":' .. text(dep.name) .. ',"provider":' .. text(provider)
+    .. ',"upstream_model":' .. text(dep.model)
   return {
     tried = metrics.cached(function(status)
-      return '{"deployment":' .. text(dep.name) .. ',"status":' .. status .. ',"ms":'
+      return "{" .. fragment .. ',"status":' .. status .. ',"ms":'
     end),
-    fragment = ',"deployment":' .. text(dep.name) .. ',"provider":' .. text(provider)
-      .. ',"upstream_model":' .. text(dep.model),
+    fragment = "," .. fragment,
     attempts = metrics.cached(function(result)
       return metrics.counter("moongate_upstream_attempts_total", {
         provider = provider, deployment = label, result = result,
@@ -76,6 +77,10 @@ local function model_label(call, cfg)
   return group and group.pattern or call.group.pattern or "_unknown"
 end
 
+local function text_or_null(value)
+  return value and text(value) or "null"
+end
+
 -- Handles for what one provider served.
 local function served(group, team)
   return metrics.cached(function(provider)
@@ -102,8 +107,10 @@ local function make(call, group)
   local key, model = call.key, text(call.model:sub(1, 256))
   local label, asked = group.pattern or group.name, model_label(call, call.cfg)
   return {
-    journal = ',"key":' .. text(key.name) .. ',"tags":' .. text(key.tags) .. ',"dialect":"'
-      .. call.dialect .. '","group":' .. text(group.name) .. ',"model":' .. model,
+    journal = ',"key":' .. text(key.name) .. ',"key_id":' .. text_or_null(key.id)
+      .. ',"team":' .. text_or_null(key.team) .. ',"tags":' .. text(key.tags)
+      .. ',"dialect":"' .. call.dialect .. '","group":' .. text(group.name) .. ',"model":'
+      .. model,
     log = ',"group":' .. text(group.name) .. ',"requested_model":' .. model,
     requests = metrics.cached(function(outcome)
       return metrics.counter("moongate_requests_total", {
@@ -113,13 +120,15 @@ local function make(call, group)
     duration = metrics.histogram("moongate_request_duration_seconds", {
       dialect = call.dialect, group = label,
     }),
-    served = served(label, key.tags.team or ""),
+    served = served(label, key.team or ""),
   }
 end
 
---- What is known of requests of this key for this model that this group serves.
-function runtime.asked(call)
-  local group, known = call.served or call.group, call.cfg.runtime.asked
+--- What is known of requests of this key for this model that `group` serves; without one, the
+--- group asked last.
+function runtime.asked(call, group)
+  group = group or call.served or call.group
+  local known = call.cfg.runtime.asked
   local mine = known[call.key]
   if not mine or mine.count >= MOST then
     mine = { count = 0, groups = {} }
