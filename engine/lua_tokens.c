@@ -1,6 +1,7 @@
 /* engine.tokens: exact counts where there is a vocabulary, estimates where not. Also built into
  * the tests, where there is no context. */
 #include <math.h>
+#include <string.h>
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -9,6 +10,7 @@
 #include "lua_context.h"
 #include "lua_engine.h"
 #include "lua_guard.h"
+#include "lua_json.h"
 #include "lua_vm.h"
 #include "moment.h"
 #include "shelf.h"
@@ -125,10 +127,36 @@ static int l_complaint(lua_State *L)
     return 1;
 }
 
+/* bool = mentions(doc, text, …): do the document's bytes hold one of these? One pass. */
+static int l_mentions(lua_State *L)
+{
+    size_t len, n;
+    const char *bytes = lua_doc_peek(L, 1, &len);
+    bool begins[256] = {false};
+    bool found = false;
+
+    if (!bytes) return luaL_typerror(L, 1, "document");
+    for (int i = 2; i <= lua_gettop(L); i++) {
+        begins[(unsigned char)*luaL_checkstring(L, i)] = true;
+    }
+    for (size_t at = 0; at < len && !found; at++) {
+        if (!begins[(unsigned char)bytes[at]]) continue;
+        for (int i = 2; i <= lua_gettop(L) && !found; i++) {
+            const char *text = lua_tolstring(L, i, &n);
+            found = n <= len - at && memcmp(bytes + at, text, n) == 0;
+        }
+    }
+    lua_pushboolean(L, found);
+    return 1;
+}
+
 int luaopen_engine_tokens(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"count", l_count}, {"has", l_has}, {"complaint", l_complaint}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"count", l_count},
+                                         {"complaint", l_complaint},
+                                         {"has", l_has},
+                                         {"mentions", l_mentions},
+                                         {NULL, NULL}};
 
     lua_newtable(L);
     luaL_register(L, NULL, functions);

@@ -167,6 +167,37 @@ function estimate.count_messages(body, model, most)
   return n, about
 end
 
+-- What a body may hold that takes tokens without having their bytes: images and files, what the
+-- provider kept, and names written so that a look at the bytes does not see them.
+local BEYOND_BYTES = {
+  '"image"', '"image_url"', '"input_image"', '"file"', '"file_id"', '"file_data"',
+  '"input_file"', '"fileData"', '"inlineData"', '"inline_data"', '"document"', '"audio"',
+  '"input_audio"', '"video"', '"video_url"', '"previous_response_id"', '"conversation"',
+  '"cachedContent"', '"cached_content"', "\\u004", "\\u005", "\\u006", "\\u007",
+}
+local AROUND = 64      -- what a template puts around messages, beyond what JSON does
+local BEFORE_TOOLS = 800 -- a text that some put before tools
+
+--- No fewer input tokens than a call has, from the size of its body alone: a token has a byte
+--- at least, and what JSON puts around a message is longer than what a template does. Nil where
+--- bytes say nothing: images, files, what the provider kept. A provider's own tools (searches
+--- on its side) are not in it.
+function estimate.bound(call)
+  local doc = call.doc
+  if tokens.mentions(doc, unpack(BEYOND_BYTES)) then return nil end
+  if type(doc:get "prompt") == "table" then return nil end
+  local tools = doc:raw "tools" or doc:raw "functions" -- shown with more words than they came
+  return #doc + AROUND + (tools and BEFORE_TOOLS + #tools or 0)
+end
+
+--- Has a call at most so many input tokens, for a model? Most bodies need no counting.
+function estimate.fits(call, model, most)
+  local bound = estimate.bound(call)
+  if bound and bound <= most then return true end
+  local _, about = estimate.count_messages(call.body, model, most)
+  return about.high <= most
+end
+
 local function limit(call)
   for _, name in ipairs { "max_completion_tokens", "max_tokens" } do
     local value = call.doc:get(name)

@@ -337,6 +337,12 @@ function tokens.has(encoding) end
 ---@return string  why vocabularies are missing; "" where none is
 function tokens.complaint() end
 
+---Do a document's bytes hold one of these texts? One pass, nothing is decoded.
+---@param doc Document
+---@param ... string  none empty
+---@return boolean
+function tokens.mentions(doc, ...) end
+
 -- engine.crypto ------------------------------------------------------------------------------
 
 ---@class crypto

@@ -96,4 +96,30 @@ describe("tokens", function()
       assert.is_number((tokens.count_messages(body_of(text), "gpt-4o")))
     end
   end)
+
+  local function call_of(text)
+    return { doc = assert(json.index(text)), body = body_of(text) }
+  end
+
+  it("bounds a body by its bytes, where bytes say something", function()
+    local long = '{"messages":[{"role":"user","content":"' .. ("a b "):rep(500) .. '"}]}'
+    local tools = '{"messages":[],"tools":[{"type":"function","function":{"name":"f"}}]}'
+    for _, text in ipairs { "{}", long, tools, '{"messages":[{"role":"user"}]}' } do
+      for _, model in ipairs { "gpt-4o", "gpt-5", "gpt-4", "claude-opus-4-8", "gemini" } do
+        local bound = tokens.bound(call_of(text))
+        local n = tokens.count_messages(body_of(text), model)
+        assert.is_true(bound >= n, model .. ": " .. text:sub(1, 80))
+      end
+    end
+    for _, text in ipairs {
+      '{"messages":[{"role":"user","content":[{"type":"image_url"}]}]}',
+      '{"messages":[{"content":[{"type":"\\u0069mage"}]}]}', '{"prompt":{"id":"x"}}',
+      '{"contents":[{"parts":[{"inlineData":{}}]}]}', '{"previous_response_id":"x"}',
+    } do
+      assert.is_nil(tokens.bound(call_of(text)), text)
+    end
+    assert.is_true(tokens.fits(call_of(long), "gpt-4o", #long + 100))
+    assert.is_true(tokens.fits(call_of(long), "gpt-4o", 1100))
+    assert.is_false(tokens.fits(call_of(long), "gpt-4o", 900))
+  end)
 end)

@@ -3,6 +3,7 @@
 
 require "engine" -- the real engine.json
 local json = require "engine.json"
+local real_tokens = require "engine.tokens"
 
 local world = {}
 
@@ -338,7 +339,10 @@ local function stubs(w)
   local loaded = {
     time = time_of(w), shared = shared_of(w), metric = metric_of(w), log = log_of(w),
     crypto = crypto_of(), http = http_of(w), guard = { call = guard_call },
-    tokens = { count = function(text) return math.ceil(#text / 4), false end },
+    tokens = {
+      count = function(text) return math.ceil(#text / 4), false end,
+      mentions = real_tokens.mentions,
+    },
     journal = journal_of(w),
     vm = { is_operator = function() return false end },
   }
