@@ -75,6 +75,49 @@ bool digest_hmac_sha256(struct digest *digest, struct digest_bytes key,
            EVP_MAC_final(digest->mac, out, &len, DIGEST_SIZE) && len == DIGEST_SIZE;
 }
 
+struct digest_mac {
+    EVP_MAC *hmac;        /* owned */
+    EVP_MAC_CTX *context; /* owned; holds both halves of the key, hashed */
+};
+
+struct digest_mac *digest_mac_new(struct digest_bytes key)
+{
+    struct digest_mac *mac = calloc(1, sizeof(*mac));
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, "SHA256", 0),
+                           OSSL_PARAM_construct_end()};
+
+    if (!mac) return NULL;
+    mac->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    mac->context = mac->hmac ? EVP_MAC_CTX_new(mac->hmac) : NULL;
+    if (mac->context && EVP_MAC_init(mac->context, key.data, key.len, params)) return mac;
+    digest_mac_free(mac);
+    return NULL;
+}
+
+void digest_mac_free(struct digest_mac *mac)
+{
+    if (!mac) return;
+    EVP_MAC_CTX_free(mac->context);
+    EVP_MAC_free(mac->hmac);
+    free(mac);
+}
+
+bool digest_mac(struct digest_mac *mac, struct digest_bytes bytes,
+                unsigned char out[DIGEST_SIZE])
+{
+    size_t len = 0;
+
+    /* No key: the one it has, whose first blocks are not hashed again. */
+    return EVP_MAC_init(mac->context, NULL, 0, NULL) &&
+           EVP_MAC_update(mac->context, bytes.data, bytes.len) &&
+           EVP_MAC_final(mac->context, out, &len, DIGEST_SIZE) && len == DIGEST_SIZE;
+}
+
+void digest_wipe(void *bytes, size_t len)
+{
+    OPENSSL_cleanse(bytes, len);
+}
+
 bool digest_equal(struct digest_bytes a, struct digest_bytes b)
 {
     return a.len == b.len && CRYPTO_memcmp(a.data, b.data, a.len) == 0;

@@ -28,6 +28,14 @@ bool digest_hmac_sha256(struct digest *digest, struct digest_bytes key,
                         struct digest_bytes bytes, unsigned char out[DIGEST_SIZE])
     __attribute__((warn_unused_result));
 
+/* HMAC-SHA-256 with one key, whose half of the work is done once. One a thread. */
+struct digest_mac;
+struct digest_mac *digest_mac_new(struct digest_bytes key) __attribute__((warn_unused_result));
+void digest_mac_free(struct digest_mac *mac);
+/* False: no memory in libcrypto. */
+bool digest_mac(struct digest_mac *mac, struct digest_bytes bytes,
+                unsigned char out[DIGEST_SIZE]) __attribute__((warn_unused_result));
+
 /* Whether the bytes are the same, in a time that depends on their lengths alone. */
 bool digest_equal(struct digest_bytes a, struct digest_bytes b);
 
@@ -41,6 +49,9 @@ bool digest_uuid7(struct digest *digest, char out[DIGEST_UUID_SIZE])
 
 /* Lower-case hex: 2 * len bytes, no NUL. */
 void digest_hex(struct digest_bytes bytes, char *out);
+
+/* Overwrite what nobody may find in memory later. */
+void digest_wipe(void *bytes, size_t len);
 
 enum digest_alphabet { DIGEST_BASE64, DIGEST_BASE64URL /* no padding */ };
 

@@ -12,6 +12,7 @@ struct client;
 struct guard;
 struct job_box;
 struct journal;
+struct keyring;
 struct log;
 struct loop;
 struct metrics;
@@ -28,6 +29,7 @@ struct lua_context {
     struct loop *loop;
     struct client *client;
     struct shared *shared;
+    struct keyring *keyring;
     struct metrics *metrics;
     struct log *log;
     struct journal *journal;
@@ -37,6 +39,7 @@ struct lua_context {
     unsigned worker;                 /* which metric slots are ours */
     bool loopback;                   /* the public listener is reached from this machine only */
     bool cli;                        /* a command's state, not a worker's */
+    bool ledger_state;               /* the ledger thread's: may change keys */
     bool trial; /* files are tried before the workers load them: warn here, once */
 
     struct task *ready_first, *ready_last; /* tasks to resume, in order */

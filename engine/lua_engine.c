@@ -7,15 +7,11 @@
 void lua_engine_open(lua_State *L)
 {
     static const luaL_Reg modules[] = {
-        {"engine.crypto", luaopen_engine_crypto},
-        {"engine.guard", luaopen_engine_guard},
-        {"engine.journal", luaopen_engine_journal},
-        {"engine.json", luaopen_engine_json},
-        {"engine.log", luaopen_engine_log},
-        {"engine.metric", luaopen_engine_metric},
-        {"engine.shared", luaopen_engine_shared},
-        {"engine.tokens", luaopen_engine_tokens},
-        {NULL, NULL},
+        {"engine.crypto", luaopen_engine_crypto},   {"engine.guard", luaopen_engine_guard},
+        {"engine.journal", luaopen_engine_journal}, {"engine.json", luaopen_engine_json},
+        {"engine.keyring", luaopen_engine_keyring}, {"engine.log", luaopen_engine_log},
+        {"engine.metric", luaopen_engine_metric},   {"engine.shared", luaopen_engine_shared},
+        {"engine.tokens", luaopen_engine_tokens},   {NULL, NULL},
     };
 
     lua_getglobal(L, "package");

@@ -14,6 +14,7 @@ int luaopen_engine_crypto(lua_State *L);
 int luaopen_engine_guard(lua_State *L);
 int luaopen_engine_journal(lua_State *L);
 int luaopen_engine_json(lua_State *L);
+int luaopen_engine_keyring(lua_State *L);
 int luaopen_engine_log(lua_State *L);
 int luaopen_engine_metric(lua_State *L);
 int luaopen_engine_shared(lua_State *L);

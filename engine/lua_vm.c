@@ -430,6 +430,7 @@ bool vm_try(const struct vm_trial *trial, struct bundle *files, char **error)
 {
     struct lua_context context = {
         .shared = trial->shared,
+        .keyring = trial->keyring,
         .metrics = trial->metrics,
         .log = trial->log,
         .gateway = trial->gateway,

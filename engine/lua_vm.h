@@ -9,6 +9,7 @@
 #include <lua.h>
 
 struct bundle;
+struct keyring;
 struct log;
 struct lua_context;
 struct metrics;
@@ -44,6 +45,7 @@ struct vm_trial {
     struct moongate *gateway;
     struct metrics *metrics;
     struct shared *shared;
+    struct keyring *keyring;
     struct log *log;
     unsigned slot; /* of the metrics */
     bool loopback;

@@ -9,11 +9,14 @@
 #include <sys/eventfd.h>
 
 #include "datadir.h"
+#include "digest.h"
 #include "gateway_metrics.h"
+#include "keyring.h"
 #include "listen.h"
 #include "log.h"
 #include "metrics.h"
 #include "moongate_parts.h"
+#include "pepper.h"
 #include "resolve.h"
 #include "shared.h"
 #include "shelf.h"
@@ -70,6 +73,21 @@ static bool open_listeners(struct moongate *gateway, char **error)
     return gateway->admin_fd >= 0;
 }
 
+/* Empty; the ledger fills it. */
+static bool open_keyring(struct moongate *gateway, char **error)
+{
+    unsigned char pepper[PEPPER_SIZE];
+
+    if (!pepper_open(gateway->options.data_dir, true, pepper, error)) {
+        errno = EINVAL;
+        return false;
+    }
+    gateway->keyring = keyring_new(pepper);
+    digest_wipe(pepper, sizeof(pepper));
+    errno = ENOMEM;
+    return gateway->keyring || failed(error, "cannot start", "the keyring");
+}
+
 static bool open_parts(struct moongate *gateway, char **error)
 {
     const struct moongate_options *options = &gateway->options;
@@ -99,7 +117,8 @@ static bool open_parts(struct moongate *gateway, char **error)
         if (!gateway->watch) return failed(error, "cannot watch", "the files");
     }
     gateway->lock_fd = datadir_lock(options->data_dir, error);
-    return gateway->lock_fd >= 0 && open_listeners(gateway, error);
+    return gateway->lock_fd >= 0 && open_keyring(gateway, error) &&
+           open_listeners(gateway, error);
 }
 
 static bool open_workers(struct moongate *gateway, char **error)
@@ -110,6 +129,7 @@ static bool open_workers(struct moongate *gateway, char **error)
         .data_dir = gateway->options.data_dir,
         .resolver = gateway->resolver,
         .shared = gateway->shared,
+        .keyring = gateway->keyring,
         .shelf = gateway->shelf,
         .metrics = gateway->metrics,
         .log = gateway->log,
@@ -183,6 +203,7 @@ void moongate_stop(struct moongate *gateway, int drain_ms)
     if (gateway->metrics) metrics_free(gateway->metrics);
     if (gateway->resolver) resolver_free(gateway->resolver);
     if (gateway->shared) shared_free(gateway->shared);
+    keyring_free(gateway->keyring);
     if (gateway->log) log_free(gateway->log);
     shelf_close(gateway->shelf);
     free(gateway->threads);

@@ -10,6 +10,7 @@
 #include "moongate.h"
 #include "reload_queue.h"
 
+struct keyring;
 struct log;
 struct metrics;
 struct resolver;
@@ -22,6 +23,7 @@ struct moongate {
     struct moongate_options options; /* strings borrowed */
     struct resolver *resolver;
     struct shared *shared;
+    struct keyring *keyring;
     struct metrics *metrics;
     struct log *log;
     struct shelf *shelf;

@@ -71,6 +71,7 @@ static bool load_alone(struct moongate *gateway, char **error)
         .gateway = gateway,
         .metrics = gateway->metrics,
         .shared = gateway->shared,
+        .keyring = gateway->keyring,
         .log = gateway->log,
         .slot = gateway->worker_count,
         .loopback = listen_is_loopback(gateway->options.listen),

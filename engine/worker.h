@@ -7,6 +7,7 @@
 
 struct bundle;
 struct journal;
+struct keyring;
 struct log;
 struct metrics;
 struct moongate;
@@ -24,6 +25,7 @@ struct worker_options {
     const char *data_dir;
     struct resolver *resolver;
     struct shared *shared;
+    struct keyring *keyring;
     const struct shelf *shelf;
     struct metrics *metrics;
     struct log *log;

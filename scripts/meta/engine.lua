@@ -399,6 +399,60 @@ function crypto.equal(a, b) end
 ---@return string
 function crypto.uuid7() end
 
+-- engine.keyring ----------------------------------------------------------------------------
+
+---The ledger's keys, in memory: every state asks, the ledger's alone changes them.
+---@class keyring
+local keyring = {}
+
+---The key a token belongs to. Unknown ids and wrong secrets cost the same.
+---@param token string
+---@return string? id    the public id within the token
+---@return string? json  the key's record
+function keyring.find(token) end
+
+---@param name string
+---@return string? json  the team's record
+function keyring.team(name) end
+
+---Moves with every change: whoever remembers what find() said forgets it then.
+---@return integer
+function keyring.version() end
+
+---How many secrets there are, of disabled and expired keys too.
+---@return integer
+function keyring.count() end
+
+---HMAC-SHA-256 under the pepper.
+---@param token string
+---@return string bytes
+function keyring.hash(token) end
+
+---A new token, its public id, and what hash() makes of it.
+---@return string token, string id, string bytes
+function keyring.mint() end
+
+---Only the ledger's state may.
+---@param id string
+---@param hash string  32 bytes
+---@param json string
+function keyring.put(id, hash, json) end
+
+---Only the ledger's state may.
+---@param id string
+---@return boolean there
+function keyring.remove(id) end
+
+---Only the ledger's state may.
+---@param name string
+---@param json string
+function keyring.put_team(name, json) end
+
+---Only the ledger's state may.
+---@param name string
+---@return boolean there
+function keyring.remove_team(name) end
+
 -- engine.guard -------------------------------------------------------------------------------
 
 ---@class guard
@@ -488,6 +542,7 @@ function admin.status() end
 
 return {
   http = http, shared = shared, metric = metric, log = log, journal = journal,
-  time = time, tokens = tokens, crypto = crypto, guard = guard, vm = vm, admin = admin,
+  time = time, tokens = tokens, crypto = crypto, keyring = keyring, guard = guard, vm = vm,
+  admin = admin,
   Upstream = Upstream, Request = Request, Held = Held,
 }
