@@ -3,6 +3,7 @@
 local list = require "lib.price_list"
 local money = require "lib.money"
 local prices = require "lib.prices"
+local rates = require "lib.rates"
 local wildcard = require "lib.wildcard"
 
 local function input(provider, model)
@@ -99,23 +100,25 @@ describe("the list", function()
   it("never prices a cached token above a fresh one, nor leaves a class out of a tier",
     function()
     each(function(_, name, entry)
-      for _, rates in ipairs { entry.rates, entry.rates.above } do
-        assert.is_true((rates.cache_read or 0) <= rates.input, name)
-        assert.is_true((rates.cache_write or rates.input) >= rates.input, name)
+      for _, one in ipairs { entry.rates, entry.rates.tiers and entry.rates.tiers[1] } do
+        assert.is_true((one.cache_read or 0) <= one.input, name)
+        assert.is_true((one.cache_write or one.input) >= one.input, name)
       end
-      for class in pairs(entry.rates.above and entry.rates or {}) do
-        assert.is_truthy(entry.rates.above[class] or class == "above", name .. " " .. class)
+      for _, tier in ipairs(entry.rates.tiers or {}) do
+        for _, class in ipairs(rates.TOKENS) do
+          assert.equal(entry.rates[class] ~= nil, tier[class] ~= nil, name .. " " .. class)
+        end
       end
     end)
   end)
 
   it("has Anthropic's cache writes at 1.25 and 2 times the input", function()
     each(function(provider, name, entry)
-      for _, rates in ipairs(provider == "anthropic" and { entry.rates,
-        entry.rates.above } or {}) do
-        assert.equal(rates.input * 2, rates.cache_write_1h, name)
+      for _, one in ipairs(provider == "anthropic" and { entry.rates,
+        entry.rates.tiers and entry.rates.tiers[1] } or {}) do
+        assert.equal(one.input * 2, one.cache_write_1h, name)
         if name ~= "claude-3-haiku" then -- 0.30 there, by its own price page
-          assert.equal(rates.input * 1.25, rates.cache_write, name)
+          assert.equal(one.input * 1.25, one.cache_write, name)
         end
       end
     end)
@@ -130,7 +133,7 @@ describe("the list", function()
     assert.equal(30e9, input("azure", "gpt-4"))
     local pro = prices.lookup("gemini", "gemini-2.5-pro").rates
     assert.same({ tokens = 200000, input = 2.5e9, output = 15e9, cache_read = 0.25e9 },
-      pro.above)
+      pro.tiers[1])
     assert.equal(200001 * 2500 + 15000,
       money.cost(pro, { input_tokens = 200001, output_tokens = 1 }))
   end)
