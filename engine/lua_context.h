@@ -10,15 +10,18 @@
 
 struct client;
 struct guard;
+struct ask_box;
 struct job_box;
 struct journal;
 struct keyring;
+struct ledger;
 struct log;
 struct loop;
 struct metrics;
 struct moongate;
 struct shared;
 struct shelf;
+struct sql;
 struct task;
 struct tokens_work;
 struct upstream_box;
@@ -34,6 +37,8 @@ struct lua_context {
     struct log *log;
     struct journal *journal;
     struct moongate *gateway;
+    struct ledger *ledger;           /* to be asked */
+    struct sql *sql;                 /* the ledger's own, in its thread alone */
     const struct shelf *shelf;       /* NULL: counts are estimates */
     struct tokens_work *tokens_work; /* owned by the worker, or the command */
     unsigned worker;                 /* which metric slots are ours */
@@ -47,6 +52,7 @@ struct lua_context {
     size_t task_count;
     struct upstream_box *relays; /* something came for them; see lua_relay.h */
     struct job_box *jobs;        /* reloads that tasks wait for */
+    struct ask_box *asks;        /* questions to the ledger that they wait for */
     struct guard *guard;         /* owned by the worker; what the watchdog looks at */
 };
 

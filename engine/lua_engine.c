@@ -7,11 +7,17 @@
 void lua_engine_open(lua_State *L)
 {
     static const luaL_Reg modules[] = {
-        {"engine.crypto", luaopen_engine_crypto},   {"engine.guard", luaopen_engine_guard},
-        {"engine.journal", luaopen_engine_journal}, {"engine.json", luaopen_engine_json},
-        {"engine.keyring", luaopen_engine_keyring}, {"engine.log", luaopen_engine_log},
-        {"engine.metric", luaopen_engine_metric},   {"engine.shared", luaopen_engine_shared},
-        {"engine.tokens", luaopen_engine_tokens},   {NULL, NULL},
+        {"engine.crypto", luaopen_engine_crypto},
+        {"engine.guard", luaopen_engine_guard},
+        {"engine.journal", luaopen_engine_journal},
+        {"engine.json", luaopen_engine_json},
+        {"engine.keyring", luaopen_engine_keyring},
+        {"engine.log", luaopen_engine_log},
+        {"engine.metric", luaopen_engine_metric},
+        {"engine.shared", luaopen_engine_shared},
+        {"engine.sql", luaopen_engine_sql},
+        {"engine.tokens", luaopen_engine_tokens},
+        {NULL, NULL},
     };
 
     lua_getglobal(L, "package");
@@ -27,6 +33,7 @@ void lua_engine_open(lua_State *L)
     lua_pushcfunction(L, luaopen_engine_clock);
     lua_call(L, 0, 1);
     lua_setfield(L, -2, "clock");
+    lua_ledger_open(L);
     lua_timer_open(L);
     lua_tokens_open(L);
     lua_upstream_open(L); /* package loaded raw methods */
@@ -38,6 +45,8 @@ void lua_engine_open(lua_State *L)
     lua_getfield(L, -2, "engine.json");
     lua_getfield(L, -1, "decode");
     lua_setfield(L, -3, "json_decode");
+    lua_getfield(L, -1, "encode");
+    lua_setfield(L, -3, "json_encode");
     lua_pop(L, 1);
     lua_replace(L, -3);
     lua_pop(L, 1); /* raw */

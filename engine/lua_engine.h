@@ -18,6 +18,7 @@ int luaopen_engine_keyring(lua_State *L);
 int luaopen_engine_log(lua_State *L);
 int luaopen_engine_metric(lua_State *L);
 int luaopen_engine_shared(lua_State *L);
+int luaopen_engine_sql(lua_State *L);
 int luaopen_engine_tokens(lua_State *L);
 
 /* With the raw table on top: add what starts things (http_start, reload, timer), and push the
@@ -25,7 +26,8 @@ int luaopen_engine_tokens(lua_State *L);
 void lua_upstream_open(lua_State *L);
 void lua_request_open(lua_State *L);
 void lua_admin_open(lua_State *L);
-/* Adds timer(), tokens_go_on(); push nothing. */
+/* Adds timer(), tokens_go_on(), ledger_ask(); push nothing. */
+void lua_ledger_open(lua_State *L);
 void lua_timer_open(lua_State *L);
 void lua_tokens_open(lua_State *L);
 /* The vocabularies of this context, borrowed for the state's life. */

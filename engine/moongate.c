@@ -12,6 +12,7 @@
 #include "digest.h"
 #include "gateway_metrics.h"
 #include "keyring.h"
+#include "ledger.h"
 #include "listen.h"
 #include "log.h"
 #include "metrics.h"
@@ -88,6 +89,24 @@ static bool open_keyring(struct moongate *gateway, char **error)
     return gateway->keyring || failed(error, "cannot start", "the keyring");
 }
 
+static bool open_ledger(struct moongate *gateway, char **error)
+{
+    struct ledger_options options = {
+        .data_dir = gateway->options.data_dir,
+        .shared = gateway->shared,
+        .keyring = gateway->keyring,
+        .metrics = gateway->metrics,
+        .slot = gateway->worker_count,
+        .log = gateway->log,
+        .gateway = gateway,
+    };
+
+    gateway->ledger = ledger_open(&options, error);
+    if (gateway->ledger) return true;
+    errno = EIO;
+    return false;
+}
+
 static bool open_parts(struct moongate *gateway, char **error)
 {
     const struct moongate_options *options = &gateway->options;
@@ -118,7 +137,7 @@ static bool open_parts(struct moongate *gateway, char **error)
     }
     gateway->lock_fd = datadir_lock(options->data_dir, error);
     return gateway->lock_fd >= 0 && open_keyring(gateway, error) &&
-           open_listeners(gateway, error);
+           open_ledger(gateway, error) && open_listeners(gateway, error);
 }
 
 static bool open_workers(struct moongate *gateway, char **error)
@@ -133,6 +152,7 @@ static bool open_workers(struct moongate *gateway, char **error)
         .shelf = gateway->shelf,
         .metrics = gateway->metrics,
         .log = gateway->log,
+        .ledger = gateway->ledger,
         .gateway = gateway,
         .on_loaded = moongate_on_loaded,
     };
@@ -192,6 +212,7 @@ void moongate_stop(struct moongate *gateway, int drain_ms)
     gateway->status.draining = true;
     pthread_mutex_unlock(&gateway->lock);
     moongate_stop_threads(gateway, drain_ms);
+    ledger_free(gateway->ledger);
     for (unsigned i = 0; gateway->workers && i < gateway->worker_count; i++) {
         worker_free(gateway->workers[i]);
     }

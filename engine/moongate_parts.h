@@ -11,6 +11,7 @@
 #include "reload_queue.h"
 
 struct keyring;
+struct ledger;
 struct log;
 struct metrics;
 struct resolver;
@@ -27,6 +28,7 @@ struct moongate {
     struct metrics *metrics;
     struct log *log;
     struct shelf *shelf;
+    struct ledger *ledger;
     struct watch *watch; /* NULL: not asked for */
     struct worker **workers;
     pthread_t *threads;

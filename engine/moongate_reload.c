@@ -5,6 +5,7 @@
 
 #include "bundle.h"
 #include "gateway_metrics.h"
+#include "ledger.h"
 #include "listen.h"
 #include "log.h"
 #include "lua_vm.h"
@@ -77,6 +78,7 @@ static bool load_alone(struct moongate *gateway, char **error)
         .loopback = listen_is_loopback(gateway->options.listen),
     };
     bool fine = files && vm_try(&trial, files, error) && hand_to_workers(gateway, files, error);
+    if (fine) ledger_load(gateway->ledger, bundle_hold(files));
 
     if (!fine && !*error) *error = strdup("out of memory");
     bundle_drop(files);

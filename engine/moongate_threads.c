@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "journal.h"
+#include "ledger.h"
 #include "log.h"
 #include "moment.h"
 #include "moongate_parts.h"
@@ -128,6 +129,7 @@ bool moongate_start_threads(struct moongate *gateway)
             return false;
         }
     }
+    if (!ledger_start(gateway->ledger)) return false;
     gateway->keeper_runs = pthread_create(&gateway->keeper, NULL, keeper_run, gateway) == 0;
     gateway->watchdog_runs =
         pthread_create(&gateway->watchdog, NULL, watchdog_run, gateway) == 0;
@@ -144,6 +146,7 @@ void moongate_stop_threads(struct moongate *gateway, int drain_ms)
     for (unsigned i = 0; i < gateway->running; i++) {
         pthread_join(gateway->threads[i], NULL);
     }
+    ledger_stop(gateway->ledger);
     atomic_store(&gateway->closing, true);
     if (gateway->keeper_runs) {
         wake_keeper(gateway);

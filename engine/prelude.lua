@@ -151,6 +151,27 @@ function admin.reload()
   return job:result()
 end
 
+local ledger = {}
+local ANSWER_S = 30 -- longer than a disk takes
+
+local function unavailable(message)
+  return { kind = "ledger", status = 503, code = "ledger_unavailable", message = message }
+end
+
+--- Ask the ledger thread. result | nil, err, as the handler of the verb returned or raised it.
+function ledger.ask(verb, args)
+  local job = raw.ledger_ask(verb, raw.json_encode(args or {}))
+  if not job then return nil, unavailable "Too many questions wait for the ledger." end
+  local timer = raw.timer(ANSWER_S)
+  while not job:done() and not timer:done() do wait() end
+  if not job:done() then return nil, unavailable "The ledger does not answer." end
+  local fine, text = job:result()
+  if not text then return nil, unavailable "The gateway is stopping, or out of memory." end
+  local value = raw.json_decode(text)
+  if fine then return value end
+  return nil, value
+end
+
 local guard = package.loaded["engine.guard"]
 
 -- What one turn of guarded code came to: its results, or what it raised.
@@ -174,4 +195,4 @@ function guard.run(fn, ...)
 end
 
 package.loaded["engine.http"], package.loaded["engine.time"] = http, time
-package.loaded["engine.admin"] = admin
+package.loaded["engine.admin"], package.loaded["engine.ledger"] = admin, ledger

@@ -14,6 +14,7 @@
 #include "lua_admin.h"
 #include "lua_context.h"
 #include "lua_guard.h"
+#include "lua_ledger.h"
 #include "lua_relay.h"
 #include "lua_task.h"
 #include "lua_vm.h"
@@ -126,6 +127,7 @@ struct worker *worker_new(const struct worker_options *options, char **error)
     worker->context.metrics = options->metrics;
     worker->context.log = options->log;
     worker->context.gateway = options->gateway;
+    worker->context.ledger = options->ledger;
     worker->context.worker = options->index;
     worker->context.loopback = options->loopback;
     worker->context.guard = &worker->guard;
@@ -267,6 +269,7 @@ static void turn(struct worker *worker)
     loop_poll(worker->context.loop, wait_ms(worker));
     take_inbox(worker);
     lua_jobs_look(&worker->context);
+    lua_asks_look(&worker->context);
     lua_relays_run(&worker->context);
     run_scripts(worker);
     journal_flush(worker->context.journal);

@@ -8,6 +8,7 @@
 struct bundle;
 struct journal;
 struct keyring;
+struct ledger;
 struct log;
 struct metrics;
 struct moongate;
@@ -29,6 +30,7 @@ struct worker_options {
     const struct shelf *shelf;
     struct metrics *metrics;
     struct log *log;
+    struct ledger *ledger;
     struct moongate *gateway;
     /* In the worker's thread: the bundle handed over serves now, or (false) could not be
      * loaded. */

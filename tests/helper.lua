@@ -91,8 +91,7 @@ function helper.gateway(want)
     log_file = dir .. "/log", routes_file = dir .. "/routes.lua", data = dir .. "/data",
   }, Gateway)
   for name, text in pairs(want.files or {}) do
-    local folder = name:match "^(.*)/[^/]*$"
-    if folder then lfs.mkdir(dir .. "/" .. folder) end
+    for at in name:gmatch "()/" do lfs.mkdir(dir .. "/" .. name:sub(1, at - 1)) end
     process.write(dir .. "/" .. name, text)
   end
   process.write(self.routes_file, want.routes)

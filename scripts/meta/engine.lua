@@ -540,7 +540,66 @@ function admin.generation() end
 ---@return AdminStatus
 function admin.status() end
 
+-- engine.ledger ------------------------------------------------------------------------------
+
+---@class LedgerError: EngineError
+---@field status integer?  what an HTTP answer would have
+---@field code string?     "ledger_unavailable", or the handler's own
+---@field param string?    the field that is wrong
+
+---@class ledger
+local ledger = {}
+
+---Ask the ledger thread: "keys.create" calls create() of scripts/ledger/keys.lua there. Arguments
+---and result go through JSON. All usage lines written so far are counted in the answer. **waits**
+---```lua
+---local key, err = ledger.ask("keys.show", { id = id })
+---```
+---@param verb string
+---@param args? table
+---@return any result, LedgerError?
+function ledger.ask(verb, args) end
+
+-- engine.sql ---------------------------------------------------------------------------------
+-- Only for scripts/ledger/. One connection, one writer; prepared text, values by parameters only
+-- (nil and json.null are NULL, booleans 0 and 1). A column that is NULL is absent in its row; an
+-- integer beyond 2^53 is text. Raises { kind = "sql", code = "FULL"|"BUSY"|"IOERR"|"CORRUPT"|
+-- "READONLY"|"CANTOPEN"|"CONSTRAINT"|"NOMEM"|"MISUSE", message = }.
+
+---@class sql
+local sql = {}
+
+---@param text string
+---@param ... any
+---@return table<string, any>[]
+function sql.rows(text, ...) end
+
+---The first row.
+---@param text string
+---@param ... any
+---@return table<string, any>?
+function sql.row(text, ...) end
+
+---@param text string
+---@param ... any
+---@return integer changed  rows
+function sql.run(text, ...) end
+
+---Call fn in a transaction: all of it or, where it raises, nothing. Inside of another it is a
+---part of that.
+---@param fn function
+---@param ... any
+---@return any ...  what fn returns
+function sql.atomic(fn, ...) end
+
+---The same, and on disk when it returns; never inside of another.
+---@param fn function
+---@param ... any
+---@return any ...
+function sql.durable(fn, ...) end
+
 return {
+  ledger = ledger, sql = sql,
   http = http, shared = shared, metric = metric, log = log, journal = journal,
   time = time, tokens = tokens, crypto = crypto, keyring = keyring, guard = guard, vm = vm,
   admin = admin,

@@ -9,7 +9,7 @@ set -u
 wanted() {
   case $1 in
     build) echo gcc libc6-dev make pkg-config libmicrohttpd-dev libcurl4-openssl-dev \
-      libluajit-5.1-dev libssl-dev ca-certificates curl ;;
+      libluajit-5.1-dev libssl-dev libsqlite3-dev ca-certificates curl ;;
     test) echo luajit lua-busted lua-cjson lua-socket lua-filesystem nodejs npm python3 python3-venv ;;
     lint) echo lua-check clang clang-tidy clang-format cppcheck git ;;
     clang) echo clang libclang-rt-14-dev llvm-14 ;; # sanitizers, fuzzers, coverage

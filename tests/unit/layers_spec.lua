@@ -150,7 +150,7 @@ describe("layers", function()
   it("2: each library has one noun that knows it", function()
     assert.same({}, includers("microhttpd%.h", "server", "head"))
     assert.same({}, includers("curl/", "client"))
-    assert.same({}, includers("sqlite3%.h", "ledger"))
+    assert.same({}, includers("sqlite3%.h", "sql"))
     assert.same({}, includers("hiredis", "cluster"))
     assert.same({}, includers("libpq", "outbox"))
     assert.same({}, includers("pthread%.h", "moongate", "resolve", "ledger", "shared", "lock"))
@@ -206,6 +206,7 @@ describe("layers", function()
     local bad = {}
     for _, line in ipairs(offenders(list, lua_code, { "%f[%w_]x?pcall%s*%(" },
       set("scripts/pipeline.lua", "scripts/pipeline/attempt.lua", "scripts/boot.lua",
+        "scripts/ledger/main.lua", -- whatever a verb raises is an answer
         "scripts/config.lua"))) do -- runs the operator's file, whose errors it collects
       if not line:find "^scripts/cli/" then bad[#bad + 1] = line end
     end
@@ -239,6 +240,18 @@ describe("layers", function()
     assert.is_true(#list > 0)
     assert.same({}, offenders(list, lua_code,
       { "%f[%w_]require%f[^%w_]", "%f[%w_]io%.", "%f[%w_]os%.", "%f[%w_]debug%." }))
+  end)
+
+  it("lets only the ledger's own scripts use engine.sql", function()
+    local bad = {}
+    for _, path in ipairs(files("scripts", "%.lua$")) do
+      for _, name in ipairs(required(path)) do
+        local allowed = path:find "^scripts/ledger/"
+        if name == "engine.sql" and not allowed then bad[#bad + 1] = path end
+      end
+    end
+    assert.same({}, bad)
+    assert.same({}, strangers("providers", function(name) return name ~= "engine.sql" end))
   end)
 
   it("keeps lua-cjson off the request path", function()
