@@ -54,7 +54,9 @@ function upstream:json(options)
   local bytes, err = self:body()
   if not bytes then return nil, err end
   local value, why = raw.json_decode(bytes, options)
-  if why then return nil, { kind = "invalid", message = why.message, text = bytes:sub(1, 200) } end
+  if why then
+    return nil, { kind = "invalid", message = why.message, text = bytes:sub(1, 200) }
+  end
   return value
 end
 
@@ -187,8 +189,8 @@ local function turns(co, done, ...)
   return turns(co, turn(co, guard.call(coroutine.resume, co, raw.wait())))
 end
 
---- Like guard.call, for operator code that waits: each stretch between two waits is bounded. Returns
---- what fn returns, raises what it raises.
+--- Like guard.call, for operator code that waits: each stretch between two waits is bounded.
+--- Returns what fn returns, raises what it raises.
 function guard.run(fn, ...)
   local co = coroutine.create(fn)
   return turns(co, turn(co, guard.call(coroutine.resume, co, ...)))

@@ -14,12 +14,16 @@ function verbs.values()
   sql.run("INSERT INTO t (i) VALUES (9223372036854775807)")
   local row, big = sql.row("SELECT * FROM t WHERE b = ?", "\0\255"), sql.rows("SELECT i FROM t")
   sql.run("DROP TABLE t")
-  return { i = row.i, r = row.r, x = row.x, b = row.b == "\0\255", n = row.n == nil, big = big[2].i }
+  return {
+    i = row.i, r = row.r, x = row.x, b = row.b == "\0\255", n = row.n == nil, big = big[2].i,
+  }
 end
 function verbs.undone(args)
   sql[args.how](function()
     sql.run("INSERT INTO meta VALUES (?, ?)", args.k, 1)
-    if args.fails then error({ status = 409, code = "no", message = "not so", param = "k" }, 0) end
+    if args.fails then
+      error({ status = 409, code = "no", message = "not so", param = "k" }, 0)
+    end
   end)
 end
 function verbs.has(args)
