@@ -19,13 +19,55 @@ local function output_tokens(seen, input)
   return seen.totalTokenCount == input + said and said or said + thought
 end
 
--- Counts said so far; did this piece say any?
+local DETAILS = {
+  promptTokensDetails = true, toolUsePromptTokensDetails = true, cacheTokensDetails = true,
+  candidatesTokensDetails = true,
+}
+
+-- Counts said so far, and what kinds of tokens they were; did this piece say any?
 local function note(seen, said)
   local any = false
   for name, value in pairs(chat.table_or_empty(said)) do
     if type(value) == "number" then seen[name], any = value, true end
+    if DETAILS[name] then seen[name] = chat.table_or_empty(value) end
   end
   return any
+end
+
+-- How many tokens of a kind a list of details has; nil where it has none.
+local function of_kind(list, kind)
+  local sum
+  for detail in chat.objects(list) do
+    if detail.modality == kind and type(detail.tokenCount) == "number" then
+      sum = (sum or 0) + detail.tokenCount
+    end
+  end
+  return sum
+end
+
+-- Of the prompt, but for what came from the cache, which is billed as such.
+local function fresh(seen, kind)
+  local asked, used = of_kind(seen.promptTokensDetails, kind),
+    of_kind(seen.toolUsePromptTokensDetails, kind)
+  if not asked and not used then return nil end
+  return math.max(0, (asked or 0) + (used or 0) - (of_kind(seen.cacheTokensDetails, kind) or 0))
+end
+
+local SERVICE = { ON_DEMAND_PRIORITY = "priority", ON_DEMAND_FLEX = "flex" }
+
+-- How it was served, in the words of the API or of Vertex.
+local function service(said)
+  local tier = chat.table_or_empty(said).serviceTier
+  if type(tier) == "string" then return tier:lower() end
+  return SERVICE[chat.table_or_empty(said).trafficType]
+end
+
+-- What the model asked Google for.
+local function searches(candidate, state)
+  local found = chat.table_or_empty(chat.table_or_empty(candidate).groundingMetadata)
+  local queries = chat.table_or_empty(found.webSearchQueries)
+  state.searches = math.max(state.searches or 0, #queries)
+  return state.searches > 0 and { web_search = state.searches } or nil
 end
 
 -- Their JSON leaves zeros out: at the end, a count that is missing is one.
@@ -39,6 +81,11 @@ local function usage(body, reply, state)
     output_tokens = output_tokens(seen, input) or zero,
     cache_read_tokens = seen.cachedContentTokenCount or 0,
     reasoning_tokens = seen.thoughtsTokenCount,
+    audio_input_tokens = fresh(seen, "AUDIO"), image_input_tokens = fresh(seen, "IMAGE"),
+    audio_output_tokens = of_kind(seen.candidatesTokensDetails, "AUDIO"),
+    image_output_tokens = of_kind(seen.candidatesTokensDetails, "IMAGE"),
+    service_tier = service(body.usageMetadata),
+    units = searches(chat.table_or_empty(body.candidates)[1], state),
   }
 end
 

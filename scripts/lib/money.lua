@@ -202,17 +202,19 @@ end
 
 --- The most that any usage of at most so many tokens can cost, rounded as a bill is: integer
 --- nano-dollars, or nil where that cannot be known. `service` is the tier of service that was
---- asked for ("default" where none was; the provider may fall back to that); nil: any.
+--- asked for ("default" where none was; the provider may fall back to that); nil: any. Where
+--- it runs is nobody's wish, but the account's.
 --- `units` are searches and the like, at most.
 function money.bound(at, input_tokens, output_tokens, service, units)
   local input, output = count(input_tokens), count(output_tokens)
   if not (at and input and output) then return nil end
   local most = bound_at(at, input, output, units)
-  for name, other in pairs(most and at.service or NONE) do
-    local asked = service == nil or service == name
-    local bound = asked and bound_at(other, input, output, units)
-    if bound == nil then return nil end
-    most = bound and max(most, bound) or most
+  if not at.service then return most end
+  for name, other in pairs(at.service) do
+    if service == nil or service == name or name == "us" then
+      local bound = bound_at(other, input, output, units)
+      most = most and bound and max(most, bound)
+    end
   end
   return most
 end

@@ -45,6 +45,7 @@ local function one(amount)
 end
 
 local function each(price, out)
+  out.may_search = price.web_search ~= nil or price.web_search_medium ~= nil or nil
   for _, what in ipairs(rates.EACH) do
     local amount = price[what]
     if type(amount) == "table" then
@@ -111,7 +112,7 @@ local function service(price, out)
       local own, bad = special(price[name], out)
       if not own then return nil, bad and name .. "." .. bad or name end
       for _, what in ipairs(rates.EACH) do own[what] = out[what] end
-      own.search_once = out.search_once
+      own.search_once, own.may_search = out.search_once, out.may_search
       out.service = out.service or {}
       out.service[name] = own
     end

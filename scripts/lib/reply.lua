@@ -266,7 +266,11 @@ end
 -- What we keep of a chunk or a whole answer, whoever else gets it.
 local function note(self, t, choices)
   self.id, self.model = self.id or text_of(t.id), self.model or text_of(t.model)
-  if type(t.usage) == "table" then self:usage(usage.from_openai(t.usage)) end
+  if type(t.usage) == "table" then
+    local counts = usage.from_openai(t.usage)
+    counts.service_tier = text_of(t.service_tier)
+    self:usage(counts)
+  end
   for _, choice in ipairs(choices) do
     self.finish_reason = text_of(choice.finish_reason) or self.finish_reason
   end
@@ -305,8 +309,12 @@ end
 -- The few members that accounting needs; nobody decodes the rest.
 local function note_doc(self, doc)
   local counts = usage.from_doc(doc)
-  if counts then self.usage_total = usage.safe(counts) end
-  local id, model, reason = doc:at("id", "model", "choices.0.finish_reason")
+  local id, model, reason, tier =
+    doc:at("id", "model", "choices.0.finish_reason", "service_tier")
+  if counts then
+    counts.service_tier = text_of(tier)
+    self.usage_total = usage.safe(counts)
+  end
   self.id, self.model, self.finish_reason = text_of(id), text_of(model), text_of(reason)
   self.seen = #doc
   self.ready = doc

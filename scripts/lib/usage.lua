@@ -1,13 +1,21 @@
 -- Token counts: one shape for all providers, merged piece by piece.
 --
--- input_tokens includes cached ones, read and written; cache_write_tokens includes those
--- written for an hour (cache_write_1h_tokens); output_tokens includes reasoning_tokens.
+-- input_tokens is the whole prompt: cached tokens, read and written, and what of the rest was
+-- sound or images (audio_input_tokens, image_input_tokens) are parts of it, none of another.
+-- cache_write_tokens includes those written for an hour (cache_write_1h_tokens). output_tokens
+-- is the whole answer: reasoning_tokens, audio_output_tokens and image_output_tokens are parts.
+--
+-- Beside them: service_tier, as the provider names what it served ("flex", "batch", "default"),
+-- and units, what else is billed by number: { web_search = 2 }.
 
 local usage = {}
 
 local FIELDS = {
   "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens",
   "cache_write_1h_tokens", "reasoning_tokens",
+}
+local MEDIA = {
+  "audio_input_tokens", "audio_output_tokens", "image_input_tokens", "image_output_tokens",
 }
 local MOST = 2 ^ 53
 
@@ -18,11 +26,9 @@ local function count(value)
   return whole, whole ~= value
 end
 
---- Add what a provider said to what it said before: the last number for a field stands.
---- A count that cannot be one (negative, a fraction, text) is clamped, and `total.odd` set.
-function usage.merge(total, piece)
-  for i = 1, #FIELDS do
-    local name = FIELDS[i]
+local function merge(total, piece, fields)
+  for i = 1, #fields do
+    local name = fields[i]
     local value = piece[name]
     if value ~= nil then
       local odd
@@ -30,11 +36,26 @@ function usage.merge(total, piece)
       if odd then total.odd = true end
     end
   end
+end
+
+local function has_media(piece)
+  return piece.audio_input_tokens or piece.audio_output_tokens or piece.image_input_tokens
+    or piece.image_output_tokens
+end
+
+--- Add what a provider said to what it said before: the last number for a field stands.
+--- A count that cannot be one (negative, a fraction, text) is clamped, and `total.odd` set.
+function usage.merge(total, piece)
+  merge(total, piece, FIELDS)
+  if has_media(piece) then merge(total, piece, MEDIA) end
+  total.service_tier = piece.service_tier or total.service_tier
+  total.units = piece.units or total.units
   return total
 end
 
 --- The counts of one piece made safe, in place: for a table that nobody else holds.
 function usage.safe(piece)
+  if has_media(piece) then return usage.merge({}, piece) end
   for i = 1, #FIELDS do
     local value = piece[FIELDS[i]]
     if value ~= nil and not (value >= 0 and value <= MOST and value % 1 == 0) then
@@ -54,11 +75,22 @@ local function details(value)
   return type(value) == "table" and value or {}
 end
 
--- The counts in our shape. Some count reasoning beside completion_tokens: the total tells.
+-- Some count reasoning beside completion_tokens: the total tells.
+local function beside(input, output, total, reasoning)
+  return reasoning and reasoning > 0 and input and output
+    and total == input + output + reasoning
+end
+
+-- Others count cached tokens beside prompt_tokens: more of them than there are tells.
+local function apart(input, read, write)
+  return input and input >= 0 and (read or 0) + (write or 0) > input
+end
+
+-- The counts in our shape.
 local function shape(input, output, total, read, write, reasoning)
-  if reasoning and reasoning > 0 and input and output
-    and total == input + output + reasoning then
-    output = output + reasoning
+  if beside(input, output, total, reasoning) then output = output + reasoning end
+  if (read or write) and apart(input, read, write) then
+    input = input + (read or 0) + (write or 0)
   end
   return {
     input_tokens = input, output_tokens = output, reasoning_tokens = reasoning,
@@ -66,26 +98,58 @@ local function shape(input, output, total, read, write, reasoning)
   }
 end
 
+local function is_some(value) return value ~= nil and value ~= 0 end
+
+-- Sound and images, read and made: few answers hold any.
+local function add_media(out, heard, seen, said, drawn)
+  out.audio_input_tokens, out.image_input_tokens = known(heard), known(seen)
+  out.audio_output_tokens, out.image_output_tokens = known(said), known(drawn)
+end
+
 --- OpenAI's `usage` object in our shape.
 function usage.from_openai(u)
-  local prompt = details(u.prompt_tokens_details)
-  return shape(known(u.prompt_tokens), known(u.completion_tokens), u.total_tokens,
-    known(prompt.cached_tokens) or known(u.prompt_cache_hit_tokens) or known(u.cached_tokens),
-    known(prompt.cache_write_tokens),
-    known(details(u.completion_tokens_details).reasoning_tokens))
+  local prompt, answer = details(u.prompt_tokens_details), details(u.completion_tokens_details)
+  local out = shape(known(u.prompt_tokens), known(u.completion_tokens), u.total_tokens,
+    known(prompt.cached_tokens) or known(u.prompt_cache_hit_tokens) or known(u.cached_tokens)
+      or known(u.cache_read_input_tokens),
+    known(prompt.cache_write_tokens) or known(u.cache_creation_input_tokens),
+    known(answer.reasoning_tokens))
+  local heard, seen = prompt.audio_tokens, prompt.image_tokens
+  local said, drawn = answer.audio_tokens, answer.image_tokens
+  if is_some(heard) or is_some(seen) or is_some(said) or is_some(drawn) then
+    add_media(out, heard, seen, said, drawn)
+  end
+  local searches = known(u.num_search_queries)
+  if searches then out.units = { web_search = searches } end
+  return out
+end
+
+-- Where some count what was read from a cache, and written to one.
+local function cached_elsewhere(doc)
+  local hit, cached, read, write = doc:at("usage.prompt_cache_hit_tokens",
+    "usage.cached_tokens", "usage.cache_read_input_tokens",
+    "usage.cache_creation_input_tokens")
+  return known(hit) or known(cached) or known(read), known(write)
 end
 
 --- The same, read from a whole answer without decoding it; nil where it has none.
 function usage.from_doc(doc)
   if doc:type("usage") ~= "object" then return nil end
-  local input, output, total, hit, cached, read, write, reasoning = doc:at(
+  local input, output, total, read, write, heard, seen, thought, said, drawn = doc:at(
     "usage.prompt_tokens", "usage.completion_tokens", "usage.total_tokens",
-    "usage.prompt_cache_hit_tokens", "usage.cached_tokens",
     "usage.prompt_tokens_details.cached_tokens",
     "usage.prompt_tokens_details.cache_write_tokens",
-    "usage.completion_tokens_details.reasoning_tokens")
-  return shape(known(input), known(output), total, known(read) or known(hit) or known(cached),
-    known(write), known(reasoning))
+    "usage.prompt_tokens_details.audio_tokens", "usage.prompt_tokens_details.image_tokens",
+    "usage.completion_tokens_details.reasoning_tokens",
+    "usage.completion_tokens_details.audio_tokens",
+    "usage.completion_tokens_details.image_tokens")
+  read, write = known(read), known(write)
+  if not read then read, write = cached_elsewhere(doc) end
+  local out = shape(known(input), known(output), total, read, write, known(thought))
+  if is_some(heard) or is_some(seen) or is_some(said) or is_some(drawn) then
+    add_media(out, heard, seen, said, drawn)
+  end
+  return out
 end
 
 return usage

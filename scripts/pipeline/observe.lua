@@ -1,5 +1,6 @@
 -- What a request came to: cost, one journal line, one log line, one set of metrics.
 
+local bills = require "lib.bill"
 local hooks = require "lib.hooks"
 local log = require "engine.log"
 local metrics = require "lib.metrics"
@@ -149,7 +150,7 @@ local function bill(call, reply, cfg, facts)
   if not facts.billable then return end
   estimate(call, reply, facts)
   facts.estimated = facts.estimated or reply.estimated == true
-  facts.cost = money.cost(rates_of(call, reply, cfg), reply.usage_total)
+  facts.cost = bills.cost(rates_of(call, reply, cfg), call, reply.usage_total)
   facts.dollars = facts.cost and money.dollars(facts.cost) or nil
   reply.cost = facts.dollars or "unknown"
 end

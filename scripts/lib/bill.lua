@@ -1,0 +1,58 @@
+-- What one call costs: its usage, and what only the request tells of how it was served.
+
+local money = require "lib.money"
+
+local bill = {}
+
+local WISHES = { flex = true, priority = true }
+
+-- Was the request passed on as it came, with all its members?
+local function is_passed(call)
+  local adapter = call.dep and call.dep.provider.adapter
+  return call.doc and adapter and adapter.dialect == "openai"
+end
+
+-- The tier of service that the client asked for.
+local function asked(call)
+  local tier = is_passed(call) and call.doc:get("service_tier")
+  return WISHES[tier] and tier or "default"
+end
+
+local function search_size(call)
+  local size = call.doc:at("web_search_options.search_context_size")
+  return (size == "low" or size == "high") and size or "medium"
+end
+
+-- OpenAI's models that search do so once a chat, and their usage does not say it.
+local function searches(call)
+  if not is_passed(call) then return nil end
+  local wanted = call.doc:type("web_search_options") == "object"
+  if not wanted and not call.dep.model:find("search", 1, true) then return nil end
+  return { ["web_search_" .. search_size(call)] = 1 }
+end
+
+local function completed(rates, call, total)
+  local out = {}
+  for name, value in pairs(total) do out[name] = value end
+  out.service_tier = total.service_tier or asked(call)
+  if rates.may_search and not total.units then out.units = searches(call) end
+  return out
+end
+
+--- What `call` cost where its usage came to `total`: integer nano-dollars, nil where it cannot
+--- be known. The provider's word on the tier of service wins over the client's wish.
+function bill.cost(rates, call, total)
+  if rates and (rates.may_search or rates.service and not total.service_tier) then
+    total = completed(rates, call, total)
+  end
+  return money.cost(rates, total)
+end
+
+--- The most that `call` can cost with so many tokens at most.
+function bill.bound(rates, call, input_tokens, output_tokens)
+  if not rates then return nil end
+  return money.bound(rates, input_tokens, output_tokens,
+    rates.service and asked(call) or "default", rates.may_search and searches(call) or nil)
+end
+
+return bill
