@@ -8,6 +8,7 @@
 
 #include "lock.h"
 #include "moment.h"
+#include "siphash.h"
 
 /* Keys are spread over stripes, each a small chained table behind a lock of its own: two
  * threads meet only where they use the same key, or one of 256 at random, and then for some 50
@@ -97,50 +98,6 @@ void shared_free(struct shared *shared)
 
 /* ---- finding keys ------------------------------------------------------------------------ */
 
-static uint64_t turn(uint64_t x, int bits)
-{
-    return x << bits | x >> (64 - bits);
-}
-
-static void sip_round(uint64_t v[4])
-{
-    v[0] += v[1];
-    v[2] += v[3];
-    v[1] = turn(v[1], 13) ^ v[0];
-    v[3] = turn(v[3], 16) ^ v[2];
-    v[0] = turn(v[0], 32) + v[3];
-    v[2] += v[1];
-    v[1] = turn(v[1], 17) ^ v[2];
-    v[3] = turn(v[3], 21) ^ v[0];
-    v[2] = turn(v[2], 32);
-}
-
-/* SipHash-1-3. */
-static uint64_t hash_of(const uint64_t seed[2], struct shared_key key)
-{
-    uint64_t v[4] = {seed[0] ^ 0x736f6d6570736575, seed[1] ^ 0x646f72616e646f6d,
-                     seed[0] ^ 0x6c7967656e657261, seed[1] ^ 0x7465646279746573};
-    uint64_t word;
-    size_t at = 0;
-
-    for (; key.len - at >= 8; at += 8) {
-        memcpy(&word, key.bytes + at, 8);
-        v[3] ^= word;
-        sip_round(v);
-        v[0] ^= word;
-    }
-    word = (uint64_t)key.len << 56;
-    for (int shift = 0; at < key.len; at++, shift += 8)
-        word |= (uint64_t)(unsigned char)key.bytes[at] << shift;
-    v[3] ^= word;
-    sip_round(v);
-    v[0] ^= word;
-    v[2] ^= 0xff;
-    for (int i = 0; i < 3; i++)
-        sip_round(v);
-    return v[0] ^ v[1] ^ v[2] ^ v[3];
-}
-
 static bool dead(const struct entry *entry, int64_t now_ms)
 {
     return entry->expires_ms && entry->expires_ms <= now_ms;
@@ -165,7 +122,7 @@ static struct entry *search(struct shared *shared, const struct place *place)
 static struct entry *find(struct shared *shared, struct place *place, struct shared_key key)
 {
     place->key = key;
-    place->hash = hash_of(shared->seed, key);
+    place->hash = siphash(shared->seed, key.bytes, key.len);
     place->now_ms = moment_monotonic_us() / 1000;
     place->stripe = &shared->stripes[place->hash % STRIPES];
     lock_take(&place->stripe->lock);
