@@ -153,6 +153,7 @@ describe("layers", function()
     assert.same({}, includers("sqlite3%.h", "sql"))
     assert.same({}, includers("hiredis", "cluster"))
     assert.same({}, includers("libpq", "outbox"))
+    assert.same({}, includers("accounts_parts%.h", "accounts"))
     assert.same({}, includers("pthread%.h", "moongate", "resolve", "ledger", "shared", "lock"))
   end)
 
