@@ -8,6 +8,7 @@
 
 #include <lua.h>
 
+struct accounts;
 struct client;
 struct guard;
 struct ask_box;
@@ -32,6 +33,7 @@ struct lua_context {
     struct loop *loop;
     struct client *client;
     struct shared *shared;
+    struct accounts *accounts;
     struct keyring *keyring;
     struct metrics *metrics;
     struct log *log;

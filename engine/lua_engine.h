@@ -9,6 +9,7 @@ struct lua_context;
 /* Fill package.loaded with engine.* and push the raw table that prelude.lua dresses up. */
 void lua_engine_open(lua_State *L);
 
+int luaopen_engine_accounts(lua_State *L);
 int luaopen_engine_clock(lua_State *L);
 int luaopen_engine_crypto(lua_State *L);
 int luaopen_engine_guard(lua_State *L);

@@ -8,6 +8,7 @@
 
 #include <sys/eventfd.h>
 
+#include "accounts.h"
 #include "datadir.h"
 #include "digest.h"
 #include "gateway_metrics.h"
@@ -115,13 +116,14 @@ static bool open_parts(struct moongate *gateway, char **error)
     gateway->log = log_new(options->log_fd, log_level_named(options->log_level));
     gateway->resolver = resolver_new();
     gateway->shared = shared_new(MAX_KEYS);
+    gateway->accounts = accounts_new(NULL);
     gateway->metrics = metrics_new(options->workers);
     gateway->workers = calloc(options->workers, sizeof(struct worker *));
     gateway->threads = calloc(options->workers, sizeof(pthread_t));
     reload_queue_init(&gateway->queue);
     gateway->keeper_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (!gateway->log || !gateway->resolver || !gateway->shared || !gateway->metrics ||
-        !gateway->workers || !gateway->threads || gateway->keeper_fd < 0) {
+    if (!gateway->log || !gateway->resolver || !gateway->shared || !gateway->accounts ||
+        !gateway->metrics || !gateway->workers || !gateway->threads || gateway->keeper_fd < 0) {
         errno = ENOMEM;
         return failed(error, "cannot start", "the gateway");
     }
@@ -148,6 +150,7 @@ static bool open_workers(struct moongate *gateway, char **error)
         .data_dir = gateway->options.data_dir,
         .resolver = gateway->resolver,
         .shared = gateway->shared,
+        .accounts = gateway->accounts,
         .keyring = gateway->keyring,
         .shelf = gateway->shelf,
         .metrics = gateway->metrics,
@@ -224,6 +227,7 @@ void moongate_stop(struct moongate *gateway, int drain_ms)
     if (gateway->metrics) metrics_free(gateway->metrics);
     if (gateway->resolver) resolver_free(gateway->resolver);
     if (gateway->shared) shared_free(gateway->shared);
+    accounts_free(gateway->accounts);
     keyring_free(gateway->keyring);
     if (gateway->log) log_free(gateway->log);
     shelf_close(gateway->shelf);

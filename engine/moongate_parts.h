@@ -10,6 +10,7 @@
 #include "moongate.h"
 #include "reload_queue.h"
 
+struct accounts;
 struct keyring;
 struct ledger;
 struct log;
@@ -24,6 +25,7 @@ struct moongate {
     struct moongate_options options; /* strings borrowed */
     struct resolver *resolver;
     struct shared *shared;
+    struct accounts *accounts;
     struct keyring *keyring;
     struct metrics *metrics;
     struct log *log;

@@ -121,6 +121,7 @@ struct worker *worker_new(const struct worker_options *options, char **error)
     worker->context.client =
         worker->context.loop ? client_new(worker->context.loop, options->resolver) : NULL;
     worker->context.shared = options->shared;
+    worker->context.accounts = options->accounts;
     worker->context.keyring = options->keyring;
     worker->context.shelf = options->shelf;
     worker->context.tokens_work = tokens_work_new(0);

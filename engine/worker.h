@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct accounts;
 struct bundle;
 struct journal;
 struct keyring;
@@ -26,6 +27,7 @@ struct worker_options {
     const char *data_dir;
     struct resolver *resolver;
     struct shared *shared;
+    struct accounts *accounts;
     struct keyring *keyring;
     const struct shelf *shelf;
     struct metrics *metrics;

@@ -205,6 +205,88 @@ local Held = {}
 ---@param actual? number  default 0
 function Held:settle(actual) end
 
+-- engine.accounts ----------------------------------------------------------------------------
+
+---Rate limits and budgets: what a request may spend is set aside before its call, and becomes
+---what it has spent after it. Of all workers; survives a reload. Money is in nano-dollars.
+---@class accounts
+local accounts = {}
+
+---@alias AccountWindow "minute"|"hour"|"day"|"week"|"month"|"year"
+---@alias AccountBudget { window: AccountWindow, nano: integer }
+
+---@class AccountLimits
+---@field name string  "org", "team:…", "key:…", "tag:…=…", "user:…"
+---@field rpm? integer  requests a minute; 0 lets nothing through
+---@field tpm? integer  tokens a minute
+---@field parallel? integer  requests at once
+---@field budgets? AccountBudget[]  of two with one window the smaller holds
+---@field soft? AccountBudget[]  at most 8; they stop nothing, settle() tells of them
+---@field open? boolean  without the cluster it may go on spending
+
+---What a request is charged to: up to 16 accounts. An account named twice is held to the stricter
+---of its limits. Make one for a key and keep it; `hold` in the list is a key of engine.shared that
+---counts its running reservations.
+---@param list AccountLimits[]  and hold?: string
+---@return Plan? plan, table? err  no room for more accounts
+function accounts.plan(list) end
+
+---What an account has spent and set aside in its running windows.
+---@param name string
+---@return table<AccountWindow, { spent: integer, reserved: integer, start: integer }>?
+function accounts.spent(name) end
+
+---The same of all accounts whose names begin so; each has its name too.
+---@param prefix? string
+---@return table[]
+function accounts.each(prefix) end
+
+---@class Plan
+local Plan = {}
+
+---Set aside one request, `tokens`, one place among the running and `nano` of every budget: of all
+---accounts, or of none. More tokens than a limit has in all take all of it. What costs nothing
+---passes a budget that is used up. When the request ends unsettled, it has spent what was set
+---aside.
+---@param tokens? number
+---@param nano? number
+---@return Reservation? reservation
+---@return string? name  the account that refuses
+---@return string? limit  "rpm", "tpm", "parallel", "budget:month", …; the one that lasts longest
+---@return number? retry  seconds until it may succeed
+---@return number? left  of that limit
+function Plan:reserve(tokens, nano) end
+
+---Each account's limits and what is left of them.
+---@return { name: string, rpm: table?, tpm: table?, parallel: table?, budgets: table[] }[]
+function Plan:state() end
+
+---The tightest of the accounts' limits; nil where none has one.
+---@return number? limit_requests, number? left_requests, number? reset_requests_s
+---@return number? limit_tokens, number? left_tokens, number? reset_tokens_s
+function Plan:room() end
+
+---@class Reservation
+---@field admitted integer  ms since 1970: whose windows it is charged to
+---@field tokens integer  set aside now
+---@field nano integer
+local Reservation = {}
+
+---Set more aside: new totals, which never lower the old.
+---@param tokens? number
+---@param nano? number
+---@return boolean raised, string? name, string? limit, number? retry, number? left
+function Reservation:raise(tokens, nano) end
+
+---The fact takes the reservation's place, in the windows of admission; unused tokens go back. Once.
+---@param tokens? number
+---@param nano? number
+---@return { name: string, window: AccountWindow, nano: integer, soft: integer }[]? crossed
+function Reservation:settle(tokens, nano) end
+
+---Nothing happened: all of it goes back. Once.
+function Reservation:refund() end
+
 -- engine.metric ------------------------------------------------------------------------------
 
 ---@class metric
@@ -600,8 +682,10 @@ function sql.durable(fn, ...) end
 
 return {
   ledger = ledger, sql = sql,
-  http = http, shared = shared, metric = metric, log = log, journal = journal,
+  http = http, shared = shared, accounts = accounts, metric = metric, log = log,
+  journal = journal,
   time = time, tokens = tokens, crypto = crypto, keyring = keyring, guard = guard, vm = vm,
   admin = admin,
-  Upstream = Upstream, Request = Request, Held = Held,
+  Upstream = Upstream, Request = Request, Held = Held, Plan = Plan,
+  Reservation = Reservation,
 }
