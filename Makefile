@@ -8,7 +8,7 @@ TRAFFIC := $(or $(MOONGATE_TRAFFIC),../shared/traffic)
 
 # ---- flags -------------------------------------------------------------------------------
 
-LIBS     := libmicrohttpd libcurl luajit libcrypto sqlite3
+LIBS     := libmicrohttpd libcurl luajit libcrypto sqlite3 hiredis
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
 HARDEN   := -fstack-protector-strong -fstack-clash-protection -fcf-protection -funwind-tables
 SAN_DEFS := -O1 -g -fno-omit-frame-pointer

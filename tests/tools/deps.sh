@@ -9,8 +9,9 @@ set -u
 wanted() {
   case $1 in
     build) echo gcc libc6-dev make pkg-config libmicrohttpd-dev libcurl4-openssl-dev \
-      libluajit-5.1-dev libssl-dev libsqlite3-dev ca-certificates curl ;;
-    test) echo luajit lua-busted lua-cjson lua-socket lua-filesystem nodejs npm python3 python3-venv ;;
+      libluajit-5.1-dev libssl-dev libsqlite3-dev libhiredis-dev ca-certificates curl ;;
+    test) echo luajit lua-busted lua-cjson lua-socket lua-filesystem nodejs npm python3 python3-venv \
+      redis-server postgresql-15 ;; # the servers that several gateways share
     lint) echo lua-check clang clang-tidy clang-format cppcheck git ;;
     clang) echo clang libclang-rt-14-dev llvm-14 ;; # sanitizers, fuzzers, coverage
     bench) echo nginx luajit lua-socket lua-cjson lua-filesystem ;;
@@ -25,6 +26,7 @@ program() {
     python3) echo python3 ;;
     nginx) echo nginx ;;
     git) echo git ;;
+    redis-server) echo redis-server ;;
   esac
 }
 
