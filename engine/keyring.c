@@ -189,7 +189,7 @@ static void table_empty(struct table *table)
 
 /* ---- the keyring ------------------------------------------------------------------------- */
 
-struct keyring *keyring_new(const unsigned char pepper[KEYRING_PEPPER])
+struct keyring *keyring_new(void)
 {
     static const char nobody[KEYRING_ID] = {0}; /* no public id */
     unsigned char mac[KEYRING_MAC];
@@ -197,13 +197,17 @@ struct keyring *keyring_new(const unsigned char pepper[KEYRING_PEPPER])
 
     if (!keyring) return NULL;
     memset(keyring, 0, sizeof(*keyring));
-    memcpy(keyring->pepper, pepper, KEYRING_PEPPER);
-    if (digest_random(mac, sizeof(mac)))
+    if (digest_random(mac, sizeof(mac)) && digest_random(keyring->pepper, KEYRING_PEPPER))
         keyring->nobody = make((struct keyring_text){nobody, sizeof(nobody)}, mac,
                                (struct keyring_text){"", 0});
     if (keyring->nobody) return keyring;
     keyring_free(keyring);
     return NULL;
+}
+
+void keyring_season(struct keyring *keyring, const unsigned char pepper[KEYRING_PEPPER])
+{
+    memcpy(keyring->pepper, pepper, KEYRING_PEPPER);
 }
 
 void keyring_free(struct keyring *keyring)

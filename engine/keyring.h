@@ -30,9 +30,10 @@ struct keyring_text {
     size_t len;
 };
 
-/* The pepper is copied. */
-struct keyring *keyring_new(const unsigned char pepper[KEYRING_PEPPER])
-    __attribute__((warn_unused_result));
+/* Empty, and of a random pepper: good for tests, and until keyring_season(). */
+struct keyring *keyring_new(void) __attribute__((warn_unused_result));
+/* Copied. Before there are readers, and before the first put. */
+void keyring_season(struct keyring *keyring, const unsigned char pepper[KEYRING_PEPPER]);
 void keyring_free(struct keyring *keyring);
 
 /* Moves with every change; whoever remembers what a look-up said forgets it then. */

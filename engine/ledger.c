@@ -12,6 +12,7 @@
 #include <sys/eventfd.h>
 
 #include "bundle.h"
+#include "keyring_fill.h"
 #include "ledger_queue.h"
 #include "ledger_schema.h"
 #include "log.h"
@@ -131,7 +132,11 @@ static bool open_file(struct ledger *ledger, char **error)
     char *why = NULL;
 
     ledger->sql = sql_open(ledger->path, create, &code, &why);
-    if (ledger->sql) return ledger_schema_migrate(ledger->sql, ledger->path, error);
+    if (ledger->sql) {
+        return ledger_schema_migrate(ledger->sql, ledger->path, error) &&
+               keyring_fill(ledger->options.keyring, ledger->sql, ledger->options.data_dir,
+                            error);
+    }
     if (asprintf(error, "cannot open %s: %s (%s)", ledger->path, why ? why : "?",
                  sql_code_name(code)) < 0)
         *error = NULL;

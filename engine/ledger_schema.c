@@ -66,17 +66,24 @@ static const char spend[] =
     " account TEXT NOT NULL, period TEXT NOT NULL, start_s INTEGER NOT NULL,"
     " nano INTEGER NOT NULL, PRIMARY KEY (period, start_s, account)) WITHOUT ROWID;";
 
-/* `record` is what the workers are told, as JSON. */
+/* `record` is what was said of a key or a team, as JSON; `published` what holds of a key where
+ * that is less (scripts/ledger/store.lua). A key of no team has team ''. */
 static const char keys[] =
     "CREATE TABLE teams ("
     " name TEXT PRIMARY KEY, record TEXT NOT NULL, created_ms INTEGER NOT NULL,"
     " updated_ms INTEGER NOT NULL);"
     "CREATE TABLE keys ("
-    " id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, team TEXT, record TEXT NOT NULL,"
-    " created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL);"
+    " id TEXT PRIMARY KEY, name TEXT NOT NULL, team TEXT NOT NULL, record TEXT NOT NULL,"
+    " published TEXT, created_by TEXT, disabled INTEGER NOT NULL, disabled_by TEXT,"
+    " created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, UNIQUE (team, name));"
+    "CREATE INDEX keys_created_by ON keys (created_by) WHERE created_by IS NOT NULL;"
     "CREATE TABLE key_secrets ("
     " public_id TEXT PRIMARY KEY, key_id TEXT NOT NULL, mac BLOB NOT NULL,"
-    " created_ms INTEGER NOT NULL, expires_ms INTEGER);";
+    " created_ms INTEGER NOT NULL, expires_ms INTEGER);"
+    "CREATE INDEX key_secrets_key ON key_secrets (key_id);"
+    "CREATE TABLE admin_log ("
+    " seq INTEGER PRIMARY KEY AUTOINCREMENT, ts_ms INTEGER NOT NULL, actor TEXT NOT NULL,"
+    " verb TEXT NOT NULL, object TEXT, fields TEXT);";
 
 /* pending: the offsets of intent lines whose usage line was not there yet. */
 static const char rest[] =

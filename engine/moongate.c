@@ -10,7 +10,6 @@
 
 #include "accounts.h"
 #include "datadir.h"
-#include "digest.h"
 #include "gateway_metrics.h"
 #include "keyring.h"
 #include "ledger.h"
@@ -18,7 +17,6 @@
 #include "log.h"
 #include "metrics.h"
 #include "moongate_parts.h"
-#include "pepper.h"
 #include "resolve.h"
 #include "shared.h"
 #include "shelf.h"
@@ -75,21 +73,6 @@ static bool open_listeners(struct moongate *gateway, char **error)
     return gateway->admin_fd >= 0;
 }
 
-/* Empty; the ledger fills it. */
-static bool open_keyring(struct moongate *gateway, char **error)
-{
-    unsigned char pepper[PEPPER_SIZE];
-
-    if (!pepper_open(gateway->options.data_dir, true, pepper, error)) {
-        errno = EINVAL;
-        return false;
-    }
-    gateway->keyring = keyring_new(pepper);
-    digest_wipe(pepper, sizeof(pepper));
-    errno = ENOMEM;
-    return gateway->keyring || failed(error, "cannot start", "the keyring");
-}
-
 static bool open_ledger(struct moongate *gateway, char **error)
 {
     struct ledger_options options = {
@@ -117,13 +100,15 @@ static bool open_parts(struct moongate *gateway, char **error)
     gateway->resolver = resolver_new();
     gateway->shared = shared_new(MAX_KEYS);
     gateway->accounts = accounts_new(NULL);
+    gateway->keyring = keyring_new();
     gateway->metrics = metrics_new(options->workers);
     gateway->workers = calloc(options->workers, sizeof(struct worker *));
     gateway->threads = calloc(options->workers, sizeof(pthread_t));
     reload_queue_init(&gateway->queue);
     gateway->keeper_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (!gateway->log || !gateway->resolver || !gateway->shared || !gateway->accounts ||
-        !gateway->metrics || !gateway->workers || !gateway->threads || gateway->keeper_fd < 0) {
+        !gateway->keyring || !gateway->metrics || !gateway->workers || !gateway->threads ||
+        gateway->keeper_fd < 0) {
         errno = ENOMEM;
         return failed(error, "cannot start", "the gateway");
     }
@@ -138,8 +123,8 @@ static bool open_parts(struct moongate *gateway, char **error)
         if (!gateway->watch) return failed(error, "cannot watch", "the files");
     }
     gateway->lock_fd = datadir_lock(options->data_dir, error);
-    return gateway->lock_fd >= 0 && open_keyring(gateway, error) &&
-           open_ledger(gateway, error) && open_listeners(gateway, error);
+    return gateway->lock_fd >= 0 && open_ledger(gateway, error) &&
+           open_listeners(gateway, error);
 }
 
 static bool open_workers(struct moongate *gateway, char **error)

@@ -25,6 +25,14 @@ struct token {
     char bytes[KEYRING_TOKEN];
 };
 
+static struct keyring *new_ring(const unsigned char pepper[KEYRING_PEPPER])
+{
+    struct keyring *keyring = keyring_new();
+
+    if (keyring) keyring_season(keyring, pepper);
+    return keyring;
+}
+
 static struct keyring_text text(const char *bytes)
 {
     return (struct keyring_text){bytes, strlen(bytes)};
@@ -73,7 +81,7 @@ static void test_tokens(void)
 
 static void test_find(void)
 {
-    struct keyring *keyring = keyring_new(PEPPER);
+    struct keyring *keyring = new_ring(PEPPER);
     struct keyring_reader *reader = keyring_reader_new(keyring);
     struct token token, other, wrong;
     uint64_t version = keyring_version(keyring);
@@ -105,7 +113,7 @@ static void test_find(void)
 /* What a key's entry says may change at any time, and grow past what a reader has room for. */
 static void test_change(void)
 {
-    struct keyring *keyring = keyring_new(PEPPER);
+    struct keyring *keyring = new_ring(PEPPER);
     struct keyring_reader *reader = keyring_reader_new(keyring);
     struct token token;
     unsigned char mac[KEYRING_MAC];
@@ -137,7 +145,7 @@ static void test_change(void)
 static void test_pepper_matters(void)
 {
     unsigned char salt[KEYRING_PEPPER] = {1}, a[KEYRING_MAC], b[KEYRING_MAC], c[DIGEST_SIZE];
-    struct keyring *one = keyring_new(PEPPER), *two = keyring_new(salt);
+    struct keyring *one = new_ring(PEPPER), *two = new_ring(salt);
     struct keyring_reader *first = keyring_reader_new(one), *second = keyring_reader_new(two);
     struct digest *digest = digest_new();
     struct digest_bytes pepper = {PEPPER, KEYRING_PEPPER}, hello = {"hello", 5};
@@ -183,7 +191,7 @@ static void *read_on(void *argument)
 
 static void test_threads(void)
 {
-    struct crowd crowd = {.keyring = keyring_new(PEPPER)};
+    struct crowd crowd = {.keyring = new_ring(PEPPER)};
     struct keyring_reader *reader = keyring_reader_new(crowd.keyring);
     pthread_t threads[READERS];
     struct token token;
@@ -276,7 +284,7 @@ static double per_look(struct keyring_reader *reader, struct token *tokens, size
 
 static void test_large(size_t n, bool report)
 {
-    struct keyring *keyring = keyring_new(PEPPER);
+    struct keyring *keyring = new_ring(PEPPER);
     struct keyring_reader *reader = keyring_reader_new(keyring);
     struct token *tokens = calloc(n, sizeof(*tokens));
     size_t before = mallinfo2().uordblks;
