@@ -2,6 +2,7 @@
 
 local calls = require "lib.call"
 local fault = require "lib.fault"
+local media = require "pipeline.media"
 local models = require "pipeline.models"
 local openai = require "dialects.openai"
 local replies = require "lib.reply"
@@ -55,28 +56,11 @@ function ingress.endpoint(call)
   return endpoint
 end
 
-local function check_media_type(request)
-  local value = request:header("content-type")
-  if value == "application/json" then return end
-  local media_type, rest = (value or ""):lower():match("^%s*([^;%s]*)%s*;?(.*)$")
-  local charset = rest:match("charset%s*=%s*\"?([^\";%s]+)")
-  if media_type ~= "application/json" or (charset and charset ~= "utf-8") then
-    fault.raise("unsupported_media_type", "The request body must be application/json in UTF-8.")
-  end
-end
-
-local function check_encoding(request)
-  local encoding = request:header("content-encoding")
-  if encoding and encoding:lower() ~= "identity" then
-    fault.raise("unsupported_media_type", "The request body must not be compressed.")
-  end
-end
-
 --- Read the body into the call: waits for it.
 function ingress.read(call)
   local request = call.request
-  check_encoding(request)
-  check_media_type(request)
+  local problem = media.problem(request)
+  if problem then fault.raise("unsupported_media_type", problem) end
   local doc, err = request:document()
   if not doc then error(fault.of(err), 0) end
   call.doc = doc

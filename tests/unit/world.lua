@@ -286,12 +286,17 @@ end
 
 function Request:document()
   if self.refused then return nil, self.refused end
-  local doc, err = json.index(self.body)
+  local doc, err = json.index(self.bytes or "")
   if doc then return doc end
   return nil, {
     kind = "bad_request", status = 400, code = err.code, message = err.message,
     param = err.param,
   }
+end
+
+function Request:body()
+  if self.refused then return nil, self.refused end
+  return self.bytes or ""
 end
 
 function Request:respond(status, headers, body)
@@ -326,7 +331,7 @@ function world.request(w, want)
   return setmetatable({
     method = want.method or "POST", path = want.path or "/v1/chat/completions",
     query = want.query or "", peer = "127.0.0.1", started = w.clock, headers = headers,
-    counts = want.counts, body = body, refused = want.refused, leaves_at = want.leaves_at,
+    counts = want.counts, bytes = body, refused = want.refused, leaves_at = want.leaves_at,
   }, Request)
 end
 

@@ -1,0 +1,81 @@
+-- What the admin listener tells of the running gateway itself: health, metrics, reload,
+-- explain.
+
+local cooldown = require "policy.cooldown"
+local engine_admin = require "engine.admin"
+local explain = require "pipeline.explain"
+local json = require "engine.json"
+local metric = require "engine.metric"
+local shared = require "engine.shared"
+local welcome = require "pipeline.welcome"
+
+local gateway = {}
+
+function gateway.live()
+  return { status = "ok" }
+end
+
+function gateway.ready()
+  local status = engine_admin.status()
+  if status.draining then return { status = "draining" }, nil, 503 end
+  return json.object({ "status" }, { status = "ok", generation = status.generation })
+end
+
+-- Gauges of what engine.shared knows: set when somebody looks.
+local function look(cfg)
+  metric.set("moongate_streams_open", nil, shared.get("streams:open") or 0)
+  for _, group in pairs(cfg.groups) do
+    for _, dep in ipairs(group.deployments) do
+      local up = cooldown.state(dep) == "up"
+      if not dep.wildcard then
+        metric.set("moongate_deployment_up", { deployment = dep.name }, up and 1 or 0)
+      end
+    end
+  end
+end
+
+function gateway.metrics(want)
+  look(want.cfg)
+  return engine_admin.metrics()
+end
+
+-- "routes.lua:17: what is wrong" → a table.
+local function lines(message)
+  local out = json.array {}
+  for line in message:gmatch("[^\n]+") do
+    local file, number, text = line:match("^(.-):(%d+): (.*)$")
+    out[#out + 1] = json.object({ "file", "line", "message" }, {
+      file = file, line = tonumber(number), message = text or line,
+    })
+  end
+  return out
+end
+
+function gateway.reload()
+  local ok, err = engine_admin.reload()
+  if ok then return { generation = engine_admin.generation() } end
+  local message = err.message or "the reload failed"
+  if message:find("too many reloads", 1, true) then
+    return nil, { status = 409, code = "too_many_reloads", message = message }
+  end
+  return nil, {
+    status = 422, code = "routes_invalid", message = message, errors = lines(message),
+  }
+end
+
+function gateway.explain(want)
+  local query = want.query
+  local trace, why = explain.trace(want.cfg, {
+    model = query.model, key = query.key, tokens = query.tokens,
+  })
+  if not trace then
+    return nil, { status = 404, code = "not_found", param = "model", message = why }
+  end
+  return explain.encode(trace)
+end
+
+function gateway.welcome(want)
+  return welcome.text(want.cfg, want.query.listen)
+end
+
+return gateway
