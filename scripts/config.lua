@@ -3,6 +3,7 @@
 
 local groups = require "config.groups"
 local keys = require "config.keys"
+local limits = require "config.limits"
 local links = require "config.links"
 local reach = require "config.reach"
 local report = require "config.report"
@@ -64,6 +65,7 @@ local function build(session)
   table.sort(cfg.wildcards, longest_first)
   for name, hook in pairs(session.hooks) do cfg.hooks[name] = hook.fn end
   links.follow(session, cfg)
+  limits.build(session, cfg)
   keys.build(session, cfg)
   return cfg
 end

@@ -159,6 +159,13 @@ function declare.defaults(session, fields, line)
   session.defaults = known(at:check(fields, schema.defaults))
 end
 
+function declare.limits(session, fields, line)
+  local at = place.new(session, "limits", line)
+  if session.limits then at:error "are set twice; put both in one table" end
+  session.limits = known(at:check(fields, schema.limits))
+  session.limits.at, session.limits.line = at, line
+end
+
 function declare.virtual_key(session, name, fields, line)
   local at = place.new(session, ('virtual_key "%s"'):format(name), line)
   local checked = at:check(fields, schema.virtual_key)

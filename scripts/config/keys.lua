@@ -4,20 +4,6 @@ local links = require "config.links"
 
 local keys = {}
 
-local NOT_YET = { "rpm", "tpm", "parallel", "budget", "soft_budget" }
-
--- Until limits and budgets are enforced, nobody may believe that they are.
-local function warn_not_yet(declared)
-  local written = {}
-  for _, name in ipairs(NOT_YET) do
-    if declared[name] then written[#written + 1] = name end
-  end
-  if #written == 0 then return end
-  declared.at.session.report:warn(declared.at:line_of(written[1]),
-    ("%s: %s %s read, but not enforced yet"):format(declared.at.label,
-      table.concat(written, ", "), #written == 1 and "is" or "are"))
-end
-
 local function add(session, cfg, declared)
   local at, hash = declared.at, declared.hash or session.sha256(declared.token)
   local twin, namesake = cfg.keys.by_hash[hash], cfg.keys.by_name[declared.name]
@@ -32,9 +18,10 @@ local function add(session, cfg, declared)
     name = declared.name, hash = hash, line = declared.line,
     all = models == true or nil, models = models ~= true and models or nil,
     model_list = declared.models or { "*" }, expires_at = declared.expires,
-    tags = tags, team = tags.team, account = "key:" .. declared.name,
+    tags = tags, team = declared.team or tags.team, account = "key:" .. declared.name,
     rpm = declared.rpm, tpm = declared.tpm, parallel = declared.parallel,
-    budget = declared.budget, soft_budget = declared.soft_budget,
+    budgets = declared.budget, soft_budgets = declared.soft_budget,
+    on_low_budget = declared.on_low_budget, without_cluster = declared.without_cluster,
   }
   cfg.keys.by_hash[hash], cfg.keys.by_name[key.name] = key, key
   cfg.keys.list[#cfg.keys.list + 1] = key
@@ -51,7 +38,6 @@ end
 function keys.build(session, cfg)
   for _, declared in ipairs(session.keys) do
     if declared.token or declared.hash then add(session, cfg, declared) end
-    warn_not_yet(declared)
     warn_expired(session, declared)
   end
   cfg.open = #session.keys == 0

@@ -105,13 +105,14 @@ end
 
 local WINDOW = 'an amount such as "$500/month" (minute, hour, day, week, month, year)'
 
---- One budget or a list of them → a list of { nano, window }.
+--- One budget or a list of them → a list of { nano, window }; "ever" where none is named.
 function kinds.budget(value)
   local list = type(value) == "table" and value or { value }
   local out = {}
   for i = 1, math.max(1, #list) do
     out[i] = units.budget(list[i])
     if not out[i] then return must(WINDOW, list[i]) end
+    out[i].window = out[i].window or "ever"
   end
   return out
 end
@@ -155,6 +156,18 @@ function kinds.headers(value, place)
   return out
 end
 
+--- The name of one header of a client's request; no credential is one.
+function kinds.header(value)
+  if type(value) ~= "string" or not value:match(TOKEN) then
+    return must("the name of a header", value)
+  end
+  value = value:lower()
+  if value:find("key", 1, true) or value:find("auth", 1, true) or value == "cookie" then
+    return nil, "names a header that holds a credential"
+  end
+  return value
+end
+
 function kinds.hash(value)
   local hex = type(value) == "string" and value:lower():match("^sha256:(%x+)$")
   if not hex or #hex ~= 64 then return nil, 'must be "sha256:" and 64 hexadecimal digits' end
@@ -188,6 +201,24 @@ function kinds.record(schema)
   return function(value, place)
     if type(value) ~= "table" then return must("a table in braces", value) end
     return place:check(value, schema)
+  end
+end
+
+--- A table of such tables, by names of the operator's choice.
+function kinds.each(schema)
+  return function(value, place)
+    if type(value) ~= "table" then return must("a table of tables by name", value) end
+    local out = {}
+    for name, item in pairs(value) do
+      if not kinds.label(name) then
+        return nil, "is written by name, such as { search = { rpm = 60 } }"
+      end
+      if type(item) ~= "table" then
+        return nil, ("holds %s = %s, which is no table"):format(name, kinds.name(item))
+      end
+      out[name] = place:inside(name):check(item, schema)
+    end
+    return out
   end
 end
 

@@ -111,7 +111,8 @@ local function allow(session, cfg, entry, set)
   return any
 end
 
---- What a key may ask for: true for everything, else a set of group names.
+--- What a key may ask for, or a limit lets through: true for everything, else a set of group
+--- names.
 function links.models(session, cfg, declared)
   local set = {}
   for _, entry in ipairs(declared.models or { "*" }) do

@@ -50,7 +50,29 @@ schema.virtual_key = {
   fields = {
     token = kinds.secret, hash = kinds.hash, models = kinds.texts, rpm = kinds.count,
     tpm = kinds.count, parallel = kinds.count, budget = kinds.budget,
-    soft_budget = kinds.budget, expires = kinds.date, tags = kinds.pairs,
+    soft_budget = kinds.budget, expires = kinds.date, tags = kinds.pairs, team = kinds.label,
+    on_low_budget = kinds.one_of { "refuse", "clamp" },
+    without_cluster = kinds.one_of { "open", "closed" },
+  },
+}
+
+local function limit_with(own)
+  local fields = {
+    rpm = kinds.count, tpm = kinds.count, parallel = kinds.count, budget = kinds.budget,
+    soft_budget = kinds.budget,
+  }
+  for name, kind in pairs(own) do fields[name] = kind end
+  return { fields = fields }
+end
+
+schema.limit = limit_with { models = kinds.texts }
+schema.user_limit = limit_with { header = kinds.header }
+
+schema.limits = {
+  fields = {
+    org = kinds.record(schema.limit), team = kinds.each(schema.limit),
+    tag = kinds.each(schema.limit), user = kinds.record(schema.user_limit),
+    webhook = kinds.url,
   },
 }
 

@@ -7,8 +7,8 @@
 ---A time with its unit: `"250ms"`, `"30s"`, `"1m30s"`, `"1.5h"`, `"1d"`.
 ---@alias Duration string
 
----Dollars and a window: `"$500/month"`, `"$20/day"`; minute, hour, day, week, month, year, or
----none for ever.
+---Dollars and a window: `"$500/month"`, `"$20/day"`; minute, hour, day, week (from Monday),
+---month, year, all in UTC; or none for ever.
 ---@alias Budget string
 
 ---What can go wrong with an attempt.
@@ -96,13 +96,40 @@
 ---@field token? string         what the client sends (ours, inbound)
 ---@field hash? string          or "sha256:" and the token's hash in hexadecimal digits
 ---@field models? string[]      model groups it may ask for, `*` in them for any; all
----@field rpm? integer          requests a minute; not enforced yet
----@field tpm? integer          tokens a minute; not enforced yet
----@field parallel? integer     requests at once; not enforced yet
----@field budget? Budget|Budget[]  what it may spend; not enforced yet
----@field soft_budget? Budget|Budget[]  where warnings begin; not enforced yet
+---@field team? string          whose limits and sums it counts for too; its tag `team` if not said
+---@field rpm? integer          requests a minute
+---@field tpm? integer          tokens a minute, in and out
+---@field parallel? integer     requests at once
+---@field budget? Budget|Budget[]  what it may spend; what a call may cost is set aside before it
+---@field soft_budget? Budget|Budget[]  where warnings begin
+---@field on_low_budget? "refuse"|"clamp"  refuse a call that may cost more than is left (the default), or shorten its answer to what is left
+---@field without_cluster? "open"|"closed"  with several gateways, where what they share is away: go on within its own limits, or stop at what this one was lent (the default)
 ---@field expires? string       "2026-12-31": good to the end of that day (UTC)
 ---@field tags? table<string, string>  for hooks, `moongate usage --by tag:team`, the log
+
+---@class Limits
+---@field org? Limit            for all together
+---@field team? table<string, Limit>  for the keys of a team together
+---@field tag? table<string, Limit>   for the keys of a tag together: `["tier=batch"] = { … }`
+---@field user? UserLimit       for each end user alone
+---@field webhook? string       an address that is told (POST, JSON) of soft budgets that are passed
+
+---What may be taken; whatever is not said is not limited.
+---@class Limit
+---@field models? string[]      model groups that may be asked for, `*` in them for any; all
+---@field rpm? integer          requests a minute
+---@field tpm? integer          tokens a minute, in and out
+---@field parallel? integer     requests at once
+---@field budget? Budget|Budget[]  what may be spent
+---@field soft_budget? Budget|Budget[]  where warnings begin
+
+---@class UserLimit
+---@field rpm? integer          requests a minute
+---@field tpm? integer          tokens a minute, in and out
+---@field parallel? integer     requests at once
+---@field budget? Budget|Budget[]  what each may spend
+---@field soft_budget? Budget|Budget[]  where warnings begin
+---@field header? string        the header that names the end user; else the body's `user`, `safety_identifier` or `metadata.user_id`
 
 -- What functions see --------------------------------------------------------------
 
@@ -200,12 +227,27 @@ function alias(names) end
 ---virtual_key "search" {
 ---  token  = env.SEARCH_KEY,
 ---  models = { "smart", "small" },
----  tags   = { team = "search" },
+---  rpm    = 120, tpm = 200e3, parallel = 16,
+---  budget = { "$50/day", "$500/month" },
+---  team   = "search",
 ---}
 ---```
 ---@param name string
 ---@return fun(key: VirtualKey): string
 function virtual_key(name) end
+
+---What the organisation, teams, tags and end users may take, whatever their keys say. All that
+---apply hold: a request is let in where every one of them has room, and counts for each.
+---```lua
+---limits {
+---  org  = { budget = "$20000/month", soft_budget = "$15000/month" },
+---  team = { search = { rpm = 600, budget = { "$100/day", "$2000/month" } } },
+---  tag  = { ["tier=batch"] = { parallel = 4, models = { "small" } } },
+---  user = { rpm = 20, budget = "$1/day", header = "x-end-user" },
+---}
+---```
+---@param fields Limits
+function limits(fields) end
 
 ---For every model group that does not say otherwise.
 ---```lua

@@ -1,5 +1,6 @@
 -- Why a request would go where: one trace as data, and as text for people.
 
+local grants = require "lib.grants"
 local money = require "lib.money"
 local prices = require "lib.prices"
 local wildcard = require "lib.wildcard"
@@ -102,24 +103,20 @@ local function estimate(cfg, group, tokens)
   return out
 end
 
-local function may_use(key, group)
-  return key.all or key.models[group.name] or (group.pattern and key.models[group.pattern])
-    or false
-end
-
 local function key_trace(cfg, name, group)
   local key = cfg.keys.by_name[name]
   return key and {
-    name = key.name, line = key.line, models = key.model_list, allowed = may_use(key, group),
+    name = key.name, line = key.line, models = key.model_list,
+    allowed = grants.allow(cfg, key, group),
     expires_at = key.expires_at, tags = key.tags, rpm = key.rpm, tpm = key.tpm,
-    parallel = key.parallel, budget = key.budget, soft_budget = key.soft_budget,
+    parallel = key.parallel, budget = key.budgets, soft_budget = key.soft_budgets,
   }
 end
 
 local function keys_for(cfg, group)
   local out = {}
   for _, key in ipairs(cfg.keys.list) do
-    if may_use(key, group) then out[#out + 1] = key.name end
+    if grants.allow(cfg, key, group) then out[#out + 1] = key.name end
   end
   return out
 end

@@ -88,7 +88,7 @@ end
 local function budget(list, word)
   local out = {}
   for i, each in ipairs(list) do
-    local window = each.window and "/" .. each.window or ""
+    local window = each.window ~= "ever" and "/" .. each.window or ""
     out[i] = "$" .. money.dollars(each.nano) .. window .. word
   end
   return table.concat(out, " · ")

@@ -1,6 +1,7 @@
 -- GET /v1/models: what this key may ask for, in a shape that OpenAI's and Anthropic's clients
 -- both read.
 
+local grants = require "lib.grants"
 local json = require "engine.json"
 local routing = require "pipeline.routing"
 local time = require "engine.time"
@@ -33,7 +34,7 @@ function models.list(call, reply, cfg)
   local data = json.array {}
   for _, name in ipairs(names(cfg)) do
     local group = routing.resolve(cfg, name)
-    if group and routing.allows(call.key, group) then data[#data + 1] = entry(cfg, name) end
+    if group and grants.allow(cfg, call.key, group) then data[#data + 1] = entry(cfg, name) end
   end
   local order = { "object", "data", "has_more", "first_id", "last_id" }
   reply:answer(200, json.encode(json.object(order, {
@@ -51,7 +52,7 @@ end
 function models.one(call, reply, cfg)
   local name = decoded(call.model_id)
   local group = routing.resolve(cfg, name)
-  if not group or not routing.allows(call.key, group) then routing.not_found(name) end
+  if not group or not grants.allow(cfg, call.key, group) then routing.not_found(name) end
   reply:answer(200, json.encode(entry(cfg, name)))
 end
 

@@ -1,6 +1,7 @@
 -- A name → the model group that answers to it, for this key.
 
 local fault = require "lib.fault"
+local grants = require "lib.grants"
 local hooks = require "lib.hooks"
 local prices = require "lib.prices"
 local views = require "lib.views"
@@ -60,12 +61,6 @@ function routing.resolve(cfg, name)
   return from_wildcard(cfg, name)
 end
 
---- May this key ask for that group?
-function routing.allows(key, group)
-  return key.all or key.models[group.name] or (group.pattern and key.models[group.pattern])
-    or false
-end
-
 -- What the operator's function says: a group, or nil for what was asked.
 local function ask(call, cfg, asked)
   local view = views.call(call, asked and asked.name or call.model)
@@ -83,8 +78,8 @@ end
 function routing.choose(call, cfg)
   local asked = routing.resolve(cfg, call.model)
   local chosen = cfg.hooks.route and ask(call, cfg, asked) or nil
-  local allowed = asked and routing.allows(call.key, asked)
-    or chosen and routing.allows(call.key, chosen)
+  local allowed = asked and grants.allow(cfg, call.key, asked)
+    or chosen and grants.allow(cfg, call.key, chosen)
   if not allowed or not (chosen or asked) then not_found(call.model) end
   return chosen or asked
 end

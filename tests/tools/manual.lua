@@ -92,7 +92,8 @@ end
 local CLASSES = {
   provider = { "Provider" },
   model = { "Deployment", "ModelGroup", "Timeout", "Cooldown", "Price", "PriceAbove" },
-  virtual_key = { "VirtualKey" }, route = { "Call" }, on_error = { "Fault" },
+  virtual_key = { "VirtualKey" }, limits = { "Limits", "Limit", "UserLimit" },
+  route = { "Call" }, on_error = { "Fault" },
   on_usage = { "Usage" },
 }
 
@@ -102,6 +103,7 @@ local TITLES = {
   ModelGroup = "A model group:", Timeout = "`timeout`:", Cooldown = "`cooldown`:",
   Price = "`price`, in dollars per million tokens:", PriceAbove = "`above`, within `price`:",
   VirtualKey = "Fields of a virtual key, with a `token` or a `hash`:", Call = "`call` has:",
+  Limits = "`limits` has:", Limit = "A limit:", UserLimit = "`user`:",
   Fault = "`err` has:", Usage = "`usage` has:",
 }
 
@@ -110,7 +112,7 @@ local HEAD = [[
 
 # routes.lua
 
-`routes.lua` is Lua with eighteen words. It decides which model answers, what follows a
+`routes.lua` is Lua with nineteen words. It decides which model answers, what follows a
 failure and who may ask. Save it and send `SIGHUP` (or run `moongate reload`): requests that
 are running finish on the file they began with, the next one sees the new one, and a file with
 a mistake changes nothing. `moongate check` prints its mistakes, each with its line; `moongate

@@ -234,11 +234,6 @@ describe("virtual keys", function()
     assert.same({ ["o/*"] = true, ["o/x"] = true }, cfg.keys.list[1].models)
   end)
 
-  it("say what is not enforced yet", function()
-    local _, _, warnings = load(key "token = env.CLIENT,\n rpm = 5, budget = '$5/day'")
-    assert.same({ '4: virtual_key "k": rpm, budget are read, but not enforced yet' }, warnings)
-  end)
-
   it("are needed away from loopback", function()
     local cfg = good(MODEL)
     assert.is_true(cfg.open)

@@ -130,14 +130,18 @@ local function host(text)
 end
 
 local GOOD = routes.MODEL .. 'virtual_key "k" { token = env.CLIENT, rpm = 5 }'
+local ODD = routes.MODEL .. 'virtual_key "k" { token = env.CLIENT, expires = "2020-01-01" }'
 local BAD = routes.MODEL .. 'modle "b" {}\nmodel "c" {}'
 
 describe("moongate check", function()
   it("has a verdict for a valid file", function()
     local h = host(GOOD)
     assert.equal(0, check({}, h))
+    assert.same({ "routes.lua is valid: 1 model, 1 key." }, h.said)
+    h = host(ODD)
+    assert.equal(0, check({}, h))
     assert.same({
-      'routes.lua:3: warning: virtual_key "k": rpm is read, but not enforced yet',
+      'routes.lua:3: warning: virtual_key "k": has expired',
       "routes.lua is valid: 1 model, 1 key, 1 warning.",
     }, h.said)
     h = host(routes.MODEL)
@@ -160,7 +164,7 @@ describe("moongate check", function()
     local back = require("engine.json").decode(h.said[1])
     assert.is_false(back.valid)
     assert.same({ 3, 4 }, { back.errors[1].line, back.errors[2].line })
-    h = host(GOOD)
+    h = host(ODD)
     assert.equal(0, check({ "--json" }, h))
     assert.truthy(h.said[1]:find(
       '^{"valid":true,"models":1,"keys":1,"errors":%[%],"warnings":%[{'))

@@ -47,9 +47,9 @@ local function documented(class)
 end
 
 describe("the words", function()
-  it("are eighteen, and the same everywhere", function()
+  it("are nineteen, and the same everywhere", function()
     local known = keys(words.of { opts = {}, hooks = {}, pending = {} })
-    assert.equal(18, #known)
+    assert.equal(19, #known)
     assert.same(known, sorted { unpack(meta.words) })
     local rc = setfenv(assert(loadfile ".luacheckrc"), { stds = {}, files = {} })
     rc()
@@ -60,7 +60,8 @@ describe("the words", function()
     for class, of in pairs {
       Provider = schema.provider, Deployment = schema.deployment, ModelGroup = schema.model,
       VirtualKey = schema.virtual_key, Defaults = schema.defaults, Timeout = schema.timeout,
-      Cooldown = schema.cooldown,
+      Cooldown = schema.cooldown, Limits = schema.limits, Limit = schema.limit,
+      UserLimit = schema.user_limit,
     } do
       assert.same(keys(of.fields), documented(class), class)
     end

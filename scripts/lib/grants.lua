@@ -1,0 +1,28 @@
+-- May this key ask for that model? Its own list, its team's, its tags' and the organisation's
+-- all have to say so.
+
+local grants = {}
+
+local function names(set, group)
+  return set == nil or set[group.name] or (group.pattern and set[group.pattern]) or false
+end
+
+local function tags_allow(limits, key, group)
+  for name, value in pairs(key.tags or {}) do
+    local limit = limits.tag[name .. "=" .. value]
+    if limit and not names(limit.models, group) then return false end
+  end
+  return true
+end
+
+--- True or false. `key` names groups in `models`, unless `all` is set.
+function grants.allow(cfg, key, group)
+  local limits = cfg.limits
+  if not (key.all or names(key.models or {}, group)) then return false end
+  local team = key.team and limits.team[key.team]
+  if team and not names(team.models, group) then return false end
+  if limits.org and not names(limits.org.models, group) then return false end
+  return next(limits.tag) == nil or tags_allow(limits, key, group)
+end
+
+return grants
