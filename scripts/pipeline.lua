@@ -16,7 +16,7 @@ local function steps(call, reply, cfg)
   if endpoint.answer then return endpoint.answer(call, reply, cfg) end
   ingress.read(call)                            -- bytes → a call                 400 413 415
   call.group = routing.choose(call, cfg)        -- which model answers            404
-  call.hold = limits.reserve(call)              -- its place among the active
+  limits.reserve(call)                          -- requests, tokens, money        403 429
   call.dep = dispatch.run(call, reply, cfg)     -- attempts, retries, fallbacks   5xx
 end
 
@@ -25,8 +25,7 @@ function pipeline.serve(request, cfg)
   local call, reply = ingress.open(request, cfg)
   local ok, err = xpcall(steps, cfg.caught or fault.of, call, reply, cfg)
   call.fault = not ok and fault.of(err)
-  if call.hold then call.hold:settle() end      -- never waits
-  observe.record(call, reply, cfg)              -- journal, log, metrics, once; never waits
+  observe.record(call, reply, cfg)              -- settle, journal, log, metrics; never waits
   reply:close(call.fault)                       -- the last bytes, or the error: after the
 end                                             -- journal, and last: it may wait, and so raise
 

@@ -70,6 +70,8 @@ function openai.read(call)
   check_limits(old, new)
   check_count(choices, "n", CHOICES_MOST)
   call.model, call.stream = model, stream == true
+  call.output_limit = not absent(new) and new or not absent(old) and old or false
+  call.choices = not absent(choices) and choices or 1
   call.include_usage = stream == true and usage == true
 end
 

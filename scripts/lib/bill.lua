@@ -7,14 +7,14 @@ local bill = {}
 local WISHES = { flex = true, priority = true }
 
 -- Was the request passed on as it came, with all its members?
-local function is_passed(call)
-  local adapter = call.dep and call.dep.provider.adapter
+local function is_passed(call, dep)
+  local adapter = dep and dep.provider.adapter
   return call.doc and adapter and adapter.dialect == "openai"
 end
 
 -- The tier of service that the client asked for.
-local function asked(call)
-  local tier = is_passed(call) and call.doc:get("service_tier")
+local function asked(call, dep)
+  local tier = is_passed(call, dep) and call.doc:get("service_tier")
   return WISHES[tier] and tier or "default"
 end
 
@@ -24,18 +24,18 @@ local function search_size(call)
 end
 
 -- OpenAI's models that search do so once a chat, and their usage does not say it.
-local function searches(call)
-  if not is_passed(call) then return nil end
+local function searches(call, dep)
+  if not is_passed(call, dep) then return nil end
   local wanted = call.doc:type("web_search_options") == "object"
-  if not wanted and not call.dep.model:find("search", 1, true) then return nil end
+  if not wanted and not dep.model:find("search", 1, true) then return nil end
   return { ["web_search_" .. search_size(call)] = 1 }
 end
 
 local function completed(rates, call, total)
   local out = {}
   for name, value in pairs(total) do out[name] = value end
-  out.service_tier = total.service_tier or asked(call)
-  if rates.may_search and not total.units then out.units = searches(call) end
+  out.service_tier = total.service_tier or asked(call, call.dep)
+  if rates.may_search and not total.units then out.units = searches(call, call.dep) end
   return out
 end
 
@@ -48,11 +48,12 @@ function bill.cost(rates, call, total)
   return money.cost(rates, total)
 end
 
---- The most that `call` can cost with so many tokens at most.
-function bill.bound(rates, call, input_tokens, output_tokens)
+--- The most that `call` can cost at a deployment with so many tokens at most.
+function bill.bound(rates, call, dep, input_tokens, output_tokens)
   if not rates then return nil end
   return money.bound(rates, input_tokens, output_tokens,
-    rates.service and asked(call) or "default", rates.may_search and searches(call) or nil)
+    rates.service and asked(call, dep) or "default",
+    rates.may_search and searches(call, dep) or nil)
 end
 
 return bill

@@ -31,6 +31,8 @@ local NONE = {} -- never written to
 ---@field admitted integer?  wall milliseconds: whose windows the cost belongs to
 ---@field reserved_tokens integer
 ---@field reserved_nano integer?  nano-dollars; nil where no price is known
+---@field output_limit integer|false  output tokens of each choice, as asked
+---@field choices integer
 ---@field stream boolean
 ---@field started number     monotonic seconds
 ---@field deadline number    monotonic seconds; covers attempts, waits and fallbacks
@@ -38,6 +40,7 @@ local NONE = {} -- never written to
 ---@field dropped string[]
 ---@field body table         lazily decoded
 ---@field input_tokens integer  counted when first read
+---@field end_user string|false
 ---@field user string?
 ---@field session string|false  as the client's headers name it
 
@@ -52,9 +55,26 @@ function lazy.input_tokens(self)
   return (tokens.count_messages(self.body, dep and dep.model or self.model))
 end
 
+local function first_text(...)
+  for i = 1, select("#", ...) do
+    local value = select(i, ...)
+    if type(value) == "string" and value ~= "" then return value end
+  end
+  return false
+end
+
+-- Whom the client serves: as the operator's header says, else the body.
+function lazy.end_user(self)
+  local limit = self.cfg.limits.user
+  local header = limit and limit.header and self.request:header(limit.header)
+  if header and header ~= "" then return header end
+  local doc = self.doc
+  if not doc then return false end
+  return first_text(doc:at("user", "safety_identifier", "metadata.user_id"))
+end
+
 function lazy.user(self)
-  local user = self.doc and self.doc:get("user")
-  return type(user) == "string" and user or nil
+  return self.end_user or nil
 end
 
 function lazy.session(self)
@@ -106,7 +126,7 @@ end
 --- A call of `request`, not yet read.
 ---@return Call
 function call.new(request, dialect, cfg)
-  local self = new_table(0, 32) -- with room for what the stages add
+  local self = new_table(0, 48) -- with room for what the stages add
   self.request, self.id, self.dialect, self.cfg = request, crypto.uuid7(), dialect, cfg
   self.started, self.attempts, self.dropped = request.started, {}, NONE
   self.method, self.path = request.method, request.path
@@ -114,6 +134,8 @@ function call.new(request, dialect, cfg)
   self.stream, self.quiet, self.fault, self.hold, self.trail = false, false, false, false, false
   self.served, self.upstream, self.provider_headers, self.sent_at = false, false, false, false
   self.plan, self.admitted, self.reserved_tokens, self.reserved_nano = false, false, 0, false
+  self.output_limit, self.choices, self.clamped, self.limit_headers = false, 1, false, false
+  self.covered, self.crossed, self.input_most, self.counted = false, false, false, false
   return setmetatable(self, Call)
 end
 

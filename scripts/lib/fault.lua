@@ -23,12 +23,15 @@ local KINDS = {
   invalid_api_key            = { 401, INVALID, "invalid_api_key" },
   key_expired                = { 403, "permission_error", "key_expired" },
   not_permitted              = { 403, "permission_error", "not_permitted" },
+  model_unpriced             = { 403, "permission_error", "model_unpriced" },
   model_not_found            = { 404, INVALID, "model_not_found" },
   unknown_url                = { 404, INVALID, "unknown_url" },
   method_not_allowed         = { 405, INVALID, "method_not_allowed" },
   request_timeout            = { 408, INVALID, "request_timeout" },
   body_too_large             = { 413, INVALID, "body_too_large" },
   unsupported_media_type     = { 415, INVALID, "unsupported_media_type" },
+  rate_limited               = { 429, "rate_limit_error", "rate_limit_exceeded" },
+  budget_exceeded            = { 429, "insufficient_quota", "budget_exceeded" },
   cancelled                  = { 499, INVALID, "client_closed" },
 
   -- what a provider did: the FaultKind of routes.lua

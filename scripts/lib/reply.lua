@@ -65,8 +65,10 @@ local function base_headers(self, content_type, cost)
     ["x-moongate-dropped"] = dropped[1] and table.concat(dropped, ",") or nil,
     ["x-moongate-cost"] = cost,
   }
-  if call.provider_headers then
-    for name, value in pairs(call.provider_headers) do headers[name] = value end
+  if call.clamped then headers["x-moongate-clamped"] = ("%.0f"):format(call.clamped) end
+  local room = call.limit_headers or call.provider_headers -- a key's own limits come first
+  if room then
+    for name, value in pairs(room) do headers[name] = value end
   end
   return headers
 end
@@ -393,7 +395,7 @@ function Reply:answer(status, body)
 end
 
 local function retry_header(err)
-  if err.exhausted then return "false" end
+  if err.exhausted or err.kind == "budget_exceeded" then return "false" end
   if err.status == 408 or err.status == 429 or err.status == 503 then return "true" end
   return "false"
 end

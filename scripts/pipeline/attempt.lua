@@ -212,6 +212,7 @@ local function try(call, dep, reply, record)
   local adapter = dep.provider.adapter
   if adapter.answer then
     intend(call, dep)
+    record.sent = true
     waiting(dep, call.cfg, adapter.answer, call, dep, reply)
     return check(call, reply)
   end
@@ -233,6 +234,9 @@ local function try(call, dep, reply, record)
   read(upstream, call, dep, reply)
   check(call, reply)
 end
+
+-- After a mistake of ours nobody else is asked, and what the answer took is billed.
+local OURS = { script_error = true, internal = true }
 
 -- One try ---------------------------------------------------------------------------------
 
@@ -288,7 +292,7 @@ function attempt.run(call, dep, reply)
   record.kind, record.status = err.kind, err.upstream_status or record.status
   observe.attempt(cfg, dep, record)
   if err.kind == "cancelled" then error(err, 0) end
-  if not reply.committed then reply:abandon() end
+  if not (reply.committed or OURS[err.kind]) then reply:abandon() end
   return nil, err
 end
 

@@ -6,6 +6,7 @@ local cooldown = require "policy.cooldown"
 local fault = require "lib.fault"
 local limits = require "pipeline.limits"
 local observe = require "pipeline.observe"
+local room = require "pipeline.room"
 local stats = require "policy.stats"
 local time = require "engine.time"
 local verdict = require "policy.verdict"
@@ -24,12 +25,13 @@ local function deadline(call)
   return call.started + (longest > 0 and longest or TOTAL)
 end
 
--- Who takes it: picked, let in by its own limits, and not already under a probe.
+-- Who takes it: picked, paid for, let in by its own limits, and not already under a probe.
 local function pick(trail, call)
   while true do
     local dep = balance.pick(trail, call)
     if not dep then return nil end
-    local admitted, seconds = limits.admit(dep, call)
+    local admitted, seconds = limits.affords(call, dep, trail.group), nil
+    if admitted then admitted, seconds = room.admit(dep, call) end
     if admitted then
       if not trail.probation then return dep, false end
       local free, probing = cooldown.enter(dep)
@@ -58,7 +60,7 @@ end
 local function try(trail, call, reply)
   local dep, probing = pick(trail, call)
   if not dep then return false, nobody(trail) end
-  local hold = limits.enter(dep, trail.group)
+  local hold = room.enter(dep, trail.group)
   local ok, err = attempt.run(call, dep, reply)
   if hold then hold:settle() end
   call.served = trail.group

@@ -1,48 +1,154 @@
--- What may be taken before a call: a place among the active requests, and a deployment's own
--- requests and tokens a minute.
+-- What is set aside before a call and settled after it: a request, its tokens and its money, of
+-- every account that pays for it, or of none.
 
-local metrics = require "lib.metrics"
+local bounds = require "pipeline.bounds"
 local plans = require "pipeline.plans"
-local shared = require "engine.shared"
+local refusals = require "pipeline.refusals"
+local squeeze = require "pipeline.squeeze"
 local time = require "engine.time"
-local tokens = require "lib.tokens"
 
 local limits = {}
 
-limits.ACTIVE = "requests:active"
+local LEASE_WAITS = 30 -- times, so that a slow cluster holds a request up for 60 ms at most
+local LEASE_WAIT = 0.002 -- seconds
 
-local WINDOW = 60 -- seconds
+-- Setting aside -----------------------------------------------------------------------------
 
---- Take a place among the gateway's active requests. The engine gives it back whatever happens.
+-- Ask; where the cluster is just being asked for room, a moment later again.
+local function patiently(ask, who, n, nano)
+  for _ = 1, LEASE_WAITS do
+    local ok, name, limit, retry, left, soon = ask(who, n, nano)
+    if ok or not soon then return ok, name, limit, retry, left end
+    time.sleep(LEASE_WAIT)
+  end
+  return ask(who, n, nano)
+end
+
+-- Whose limit, which, seconds until it may have room, what it still has.
+local function refusal(name, limit, retry, left)
+  return { name = name, limit = limit, retry = retry, left = left }
+end
+
+-- True, or nil and why not. From here on the call holds it: whatever is raised, it is settled.
+local function set_aside(call, n, nano)
+  local handle = call.plan.handle
+  local res, name, limit, retry, left, soon = handle:reserve(n, nano)
+  if not res and soon then
+    res, name, limit, retry, left = patiently(handle.reserve, handle, n, nano)
+  end
+  if not res then return nil, refusal(name, limit, retry, left) end
+  call.hold, call.admitted = res, res.admitted
+  call.reserved_tokens, call.reserved_nano = n, nano
+  return true
+end
+
+local function is_budget(refused)
+  return refused.limit:sub(1, 6) == "budget"
+end
+
+-- Counting helps where a size was refused that may be far above the truth.
+local function count(call)
+  if call.counted then return false end
+  local n = bounds.counted(call)
+  call.counted = true
+  if n >= call.input_most then return false end
+  call.input_most = n
+  return true
+end
+
+-- Nobody can hold a budget to a price that nobody knows.
+local function check_priced(call, nano)
+  if nano == nil and call.plan.budgeted then refusals.unpriced(call) end
+end
+
+-- For the dearest deployment, so that no other needs more.
+local function for_all(call)
+  local group = call.group
+  local n, nano, all = bounds.of_group(call, group, call.input_most)
+  check_priced(call, nano)
+  call.asked_nano = nano
+  local done, refused = set_aside(call, n, nano or 0)
+  if not done then return nil, refused end
+  if all or not call.plan.budgeted then call.covered = group end
+  if nano == nil then call.reserved_nano = false end -- for the journal: unknown, not free
+  return true
+end
+
+-- What was refused by size is counted; a budget may still pay for a cheaper deployment, or,
+-- where the key says so, for a shorter answer.
+local function insist(call, refused)
+  local sized, done = refused.limit == "tpm" or is_budget(refused), nil
+  if sized and count(call) then
+    done, refused = for_all(call)
+    if done then return true end
+  end
+  if is_budget(refused) then done, refused = squeeze.cheaper(call, refused, set_aside) end
+  if not done and call.key.on_low_budget == "clamp" and is_budget(refused) then
+    done, refused = squeeze.shorter(call, refused, set_aside)
+  end
+  return done, refused
+end
+
+--- Set aside what the call may take of every account that pays for it. Raises 429 where one has
+--- no room, 403 where a budget meets a model without a price; then nothing is taken.
 function limits.reserve(call)
-  call.plan, call.admitted = plans.of(call), math.floor(time.now() * 1000)
-  return shared.hold(limits.ACTIVE, 1)
+  local plan = plans.of(call)
+  call.plan = plan
+  call.input_most, call.counted = bounds.input(call)
+  local done, refused = for_all(call)
+  if not done then done, refused = insist(call, refused) end
+  if plan.limited then call.limit_headers = refusals.headers(plan) end
+  if not done then refusals.raise(call, refused) end
 end
 
-local function take(dep, limit, n)
-  local taken, seconds = shared.take(limit .. ":" .. dep.name, n, dep[limit], WINDOW)
-  if taken then return true end
-  metrics.add("moongate_ratelimited_total", { scope = "deployment", limit = limit }, 1)
-  return false, seconds
-end
+-- More, for another deployment ----------------------------------------------------------------
 
---- May this deployment take the call? Takes what it needs from its limits if so; else false,
---- and the seconds until it may.
-function limits.admit(dep, call)
-  if dep.tpm then
-    local n = call.input_tokens + tokens.output(call, dep)
-    local taken, seconds = take(dep, "tpm", math.min(n, dep.tpm))
-    if not taken then return false, seconds end
+local function raise(call, n, nano)
+  local hold = call.hold
+  local ok, name, limit, retry, left, soon = hold:raise(n, nano)
+  if not ok and soon then
+    ok, name, limit, retry, left = patiently(hold.raise, hold, n, nano)
   end
-  if not dep.rpm then return true end
-  return take(dep, "rpm", 1)
+  if not ok then return false, refusal(name, limit, retry, left) end
+  call.reserved_tokens = math.max(call.reserved_tokens, n)
+  call.reserved_nano = math.max(call.reserved_nano or 0, nano)
+  return true
 end
 
---- Count the call among those in flight at a deployment, where somebody chooses by it.
-function limits.enter(dep, group)
-  if group.balance == "least_busy" or type(group.balance) == "function" then
-    return shared.hold("in_flight:" .. dep.name, 1)
+--- Is enough set aside for this deployment? Sets more aside where it is dearer; false where
+--- that is refused, or where a budget meets a price that nobody knows.
+function limits.affords(call, dep, group)
+  if group == call.covered then return true end
+  local n, nano = bounds.at(call, dep, call.input_most)
+  if not nano and call.plan.budgeted then return false end
+  nano = nano or 0
+  if n <= call.reserved_tokens and nano <= (call.reserved_nano or 0) then return true end
+  if raise(call, n, nano) then return true end
+  if not count(call) then return false end
+  n, nano = bounds.at(call, dep, call.input_most)
+  return (raise(call, n, nano or 0))
+end
+
+-- The end -----------------------------------------------------------------------------------
+
+local function was_sent(call)
+  for _, try in ipairs(call.attempts) do
+    if try.sent then return true end
   end
+  return false
+end
+
+--- The fact takes the reservation's place, once: `n` tokens, `nano` nano-dollars. Where no
+--- provider saw the request, nothing happened. The soft budgets that this crossed, or nil.
+function limits.settle(call, n, nano)
+  local hold = call.hold
+  if not hold then return nil end
+  call.hold = false
+  if not was_sent(call) then
+    hold:refund()
+    return nil
+  end
+  return hold:settle(n, nano)
 end
 
 return limits

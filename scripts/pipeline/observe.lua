@@ -2,6 +2,7 @@
 
 local bills = require "lib.bill"
 local hooks = require "lib.hooks"
+local limits = require "pipeline.limits"
 local log = require "engine.log"
 local metrics = require "lib.metrics"
 local money = require "lib.money"
@@ -95,6 +96,7 @@ end
 local function outcome_of(err)
   if not err then return "ok" end
   if err.kind == "cancelled" then return "cancelled" end
+  if err.kind == "budget_exceeded" then return "budget" end
   if err.status == 429 then return "rate_limited" end
   if err.kind == "internal" or err.kind == "script_error" then return "internal_error" end
   return err.status < 500 and "client_error" or "upstream_error"
@@ -103,7 +105,7 @@ end
 -- The provider was asked, and perhaps worked, without saying what it counted: bill by what
 -- was seen. After a break the count so far may be a stale one.
 local function estimate(call, reply, facts)
-  if not call.fault then return reply:estimate(call) end
+  if not call.fault or reply.ready then return reply:estimate(call) end
   local seen = tokens.of_bytes(reply.seen)
   reply:usage { output_tokens = math.max(seen, reply.usage_total.output_tokens or 0) }
   reply:estimate(call)
@@ -136,12 +138,17 @@ local function rates_of(call, reply, cfg)
   return known.rates
 end
 
+-- The faults that end a try whose provider was at work: it bills, though nobody read on.
+local LEFT = { cancelled = true, script_error = true, internal = true }
+
 -- Was there an answer, or part of one, that a provider bills?
 local function is_billable(call, reply)
   if not call.dep then return false end
   if not call.fault or reply.committed then return true end
   local last = call.attempts[#call.attempts]
-  return call.fault.kind == "cancelled" and last ~= nil and last.sent == true
+  if not (last and last.sent and LEFT[last.kind]) then return false end
+  return last.status == nil and last.kind == "cancelled"
+    or last.status ~= nil and last.status < 300
 end
 
 local function bill(call, reply, cfg, facts)
@@ -151,6 +158,10 @@ local function bill(call, reply, cfg, facts)
   estimate(call, reply, facts)
   facts.estimated = facts.estimated or reply.estimated == true
   facts.cost = bills.cost(rates_of(call, reply, cfg), call, reply.usage_total)
+  if not facts.cost and call.plan.budgeted and call.reserved_nano then
+    -- Counts that make no sense: a budget is charged what was set aside for it.
+    facts.cost, facts.estimated = call.reserved_nano, true
+  end
   facts.dollars = facts.cost and money.dollars(facts.cost) or nil
   reply.cost = facts.dollars or "unknown"
 end
@@ -197,13 +208,23 @@ local function write_journal(call, reply, facts)
   })
 end
 
+-- The fact takes the reservation's place.
+local function settle(call, reply, facts)
+  local total = reply.usage_total
+  local n = facts.billable and (total.input_tokens or 0) + (total.output_tokens or 0) or 0
+  call.crossed = limits.settle(call, n, facts.cost or 0)
+end
+
 --- Record a request, once. A request that reached no deployment's door leaves no usage line.
 function observe.record(call, reply, cfg)
   local facts = facts_of(call, reply)
   facts.asked = call.group and runtime.asked(call) or nil
   if call.trail then
     bill(call, reply, cfg, facts)
+    settle(call, reply, facts)
     write_journal(call, reply, facts)
+  elseif call.hold then
+    settle(call, reply, facts)
   end
   count(call, reply, cfg, facts)
   if call.trail and cfg.hooks.on_usage then tell(call, reply, cfg, facts) end

@@ -1,25 +1,114 @@
--- Which accounts a request is reserved with: its key's, its team's, the organisation's.
+-- Which accounts a request is reserved with, and what limits each of them has: its key's, its
+-- team's, the organisation's, and those of tags and end users that routes.lua limits.
 
+local accounts = require "engine.accounts"
+local crypto = require "engine.crypto"
 local json = require "engine.json"
 
 local plans = {}
 
-local function make(key)
-  local names = json.array { key.account or "key:" .. key.name }
-  if key.team then names[#names + 1] = "team:" .. key.team end
-  names[#names + 1] = "org"
-  return { names = json.encode(names) }
+local ACTIVE = "requests:active" -- what policy/verdict.lua knows how many retries may run by
+local USERS_MOST = 1000 -- end users remembered a key
+local NAME_MOST = 64    -- bytes of an end user's id that become an account's name
+
+---@class Plan
+---@field names string      the accounts' names, a JSON list
+---@field handle userdata   engine.accounts' plan
+---@field budgeted boolean  something here limits money
+---@field limited boolean   something here limits requests or tokens a minute
+
+-- The same limits twice: routes.lua's and the ledger's. Both hold.
+local function stricter(list, limits)
+  if limits then list[#list + 1] = limits end
 end
 
---- The plan of a call, remembered by its key.
-function plans.of(call)
-  local known = call.cfg.runtime.plans
-  local found = known[call.key]
-  if not found then
-    found = make(call.key)
-    known[call.key] = found
+local function account(list, name, limits, open)
+  list[#list + 1] = {
+    name = name, rpm = limits.rpm, tpm = limits.tpm, parallel = limits.parallel,
+    budgets = limits.budgets, soft = limits.soft_budgets, open = open,
+  }
+end
+
+-- The limits of an account from each place that has some; one without any is counted all the
+-- same, so that what it spent is known.
+local function add(list, name, found)
+  if #found == 0 then found[1] = {} end
+  for _, limits in ipairs(found) do account(list, name, limits) end
+end
+
+local function tags_of(cfg, key, list)
+  local limited = cfg.limits.tag
+  for name, value in pairs(key.tags or {}) do
+    local limits = limited[name .. "=" .. value]
+    if limits then account(list, "tag:" .. name .. "=" .. value, limits) end
   end
+end
+
+-- Names of accounts end up in lines and labels: what is long or odd goes by its hash.
+local function user_account(id)
+  if #id > NAME_MOST or id:find("[^%w%._@:+-]") then
+    return "user:#" .. crypto.sha256(id):sub(1, 32)
+  end
+  return "user:" .. id
+end
+
+local function list_of(cfg, key, user)
+  local list, team = {}, key.team
+  account(list, key.account or "key:" .. key.name, key, key.without_cluster == "open")
+  if team then
+    local found = {}
+    stricter(found, cfg.limits.team[team])
+    stricter(found, key.team_limits)
+    add(list, "team:" .. team, found)
+  end
+  add(list, "org", { cfg.limits.org })
+  tags_of(cfg, key, list)
+  if user then account(list, user_account(user), cfg.limits.user) end
+  return list
+end
+
+local function describe(list, plan)
+  local names, seen = json.array {}, {}
+  plan.budgeted, plan.limited = false, false
+  for _, one in ipairs(list) do
+    if not seen[one.name] then names[#names + 1] = one.name end
+    seen[one.name] = true
+    plan.budgeted = plan.budgeted or (one.budgets ~= nil and #one.budgets > 0)
+    plan.limited = plan.limited or one.rpm ~= nil or one.tpm ~= nil
+  end
+  plan.names = json.encode(names)
+end
+
+local function make(cfg, key, user)
+  local list, plan = list_of(cfg, key, user), {}
+  describe(list, plan)
+  list.hold = ACTIVE
+  plan.handle = accounts.plan(list)
+  return plan
+end
+
+local function of_user(call, mine, user)
+  local found = mine.users[user]
+  if found then return found end
+  if mine.count >= USERS_MOST then mine.users, mine.count = {}, 0 end
+  found = make(call.cfg, call.key, user)
+  mine.users[user], mine.count = found, mine.count + 1
   return found
+end
+
+--- The plan of a call, remembered by its key and, where end users are limited, by its user.
+---@return Plan
+function plans.of(call)
+  local cfg, key = call.cfg, call.key
+  local known = cfg.runtime.plans
+  local mine = known[key]
+  if not mine then
+    mine = { plan = make(cfg, key), users = {}, count = 0 }
+    known[key] = mine
+  end
+  if not cfg.limits.user then return mine.plan end
+  local user = call.end_user
+  return user and of_user(call, mine, user) or mine.plan
 end
 
 return plans

@@ -115,7 +115,7 @@ local function spent(call, reply, facts)
     total.reasoning_tokens or 0, rare(total), facts.cost, facts.estimated, facts.status,
     facts.outcome, call.stream, milliseconds(facts.ttft), milliseconds(facts.duration),
     call.cfg.runtime.generation, short(reply.finish_reason, 64),
-    call.fault and call.fault.code or nil, call.admitted, short(call.user, 256),
+    call.fault and call.fault.code or nil, call.admitted, short(call.end_user or nil, 256),
     short(reply.id, 128), notes(total)
 end
 
@@ -141,7 +141,7 @@ local function answer(call, reply, facts)
     facts.overhead and math.floor(facts.overhead * 1e6 + 0.5), total.input_tokens or 0,
     total.output_tokens or 0, total.cache_read_tokens or 0, total.cache_write_tokens or 0,
     total.reasoning_tokens or 0, facts.dollars or "null", facts.estimated,
-    short(reply.finish_reason, 64), #call.doc, short(call.user, 64),
+    short(reply.finish_reason, 64), #call.doc, short(call.end_user or nil, 64),
     short(call.session, 64) or nil,
     trace_id(call.request), about(call, facts)
 end

@@ -2,6 +2,7 @@
 -- what a test says, and everything written down. The real pipeline runs on top.
 
 require "engine" -- the real engine.json
+local accounts_of = require "unit.world_accounts"
 local json = require "engine.json"
 local real_tokens = require "engine.tokens"
 
@@ -349,6 +350,7 @@ local function stubs(w)
       mentions = real_tokens.mentions,
     },
     journal = journal_of(w),
+    accounts = accounts_of(w),
     vm = { is_operator = function() return false end },
   }
   for name, module in pairs(loaded) do package.loaded["engine." .. name] = module end
@@ -380,7 +382,7 @@ function world.new(routes, env)
   forget_scripts()
   local w = setmetatable({
     clock = 1000, sleeps = {}, metrics = {}, log = {}, journal = {}, answers = {}, calls = {},
-    upstreams = {}, env = env or {},
+    upstreams = {}, env = env or {}, accounts = {},
   }, World)
   w.engine = stubs(w)
   math.randomseed(7)

@@ -1,0 +1,88 @@
+-- What a call can take at most: tokens, and nano-dollars at the deployments that may answer it.
+-- Cheap, since every request is asked; never under the truth.
+
+local bills = require "lib.bill"
+local prices = require "lib.prices"
+local runtime = require "pipeline.runtime"
+local tokens = require "lib.tokens"
+
+local bounds = {}
+
+local OUTPUT = 4096 -- of an answer whose length neither client nor model nor operator limits
+
+-- What of a deployment's bound does not depend on the call.
+local function known_of(call, dep)
+  local known = runtime.of(call.cfg, dep)
+  if known.longest == nil then
+    local _, most = prices.limits(dep)
+    known.longest, known.rates_asked = most or OUTPUT, prices.of(dep) or false
+  end
+  return known
+end
+
+-- The longest answer. A deployment's own max_tokens lowers what the client asked.
+local function output_of(call, dep, known)
+  local asked = call.output_limit
+  if not asked then return known.longest * call.choices end
+  if dep.max_tokens and dep.max_tokens < asked then asked = dep.max_tokens end
+  return asked * call.choices
+end
+
+--- Input tokens at most, counted: slow, and close. May wait.
+function bounds.counted(call)
+  local dep = call.group.deployments[1]
+  local n, about = tokens.count_messages(call.body, dep and dep.model or call.model)
+  call.input_tokens = n
+  return about.high
+end
+
+--- Input tokens at most, by the body's size where that says enough; whether they were counted.
+function bounds.input(call)
+  local n = tokens.bound(call)
+  if n then return n, false end
+  return bounds.counted(call), true
+end
+
+--- Tokens and nano-dollars that `input` tokens may come to at a deployment; nil nano-dollars
+--- where nobody knows its price.
+function bounds.at(call, dep, input)
+  local known = known_of(call, dep)
+  local output, rates = output_of(call, dep, known), known.rates_asked
+  return input + output, rates and bills.bound(rates, call, dep, input, output) or nil
+end
+
+--- The most that any deployment of a group may take. nano is nil where none has a price; the
+--- third value is whether all have one.
+function bounds.of_group(call, group, input)
+  local most, dearest, all = 0, nil, true
+  local list = group.deployments
+  for i = 1, #list do
+    local n, nano = bounds.at(call, list[i], input)
+    if n > most then most = n end
+    if not nano then
+      all = false
+    elseif not dearest or nano > dearest then
+      dearest = nano
+    end
+  end
+  return most, dearest, all
+end
+
+--- Output tokens of each choice that `left` nano-dollars pay for at a deployment, beside the
+--- input; 0 where they do not even pay for that.
+function bounds.affordable(call, dep, input, left)
+  local known = known_of(call, dep)
+  local function fits(output)
+    local cost = bills.bound(known.rates_asked, call, dep, input, output * call.choices)
+    return cost ~= nil and cost <= left
+  end
+  local few, many = 0, output_of(call, dep, known) / call.choices
+  if not fits(1) then return 0 end
+  while few < many do
+    local middle = math.ceil((few + many) / 2)
+    if fits(middle) then few = middle else many = middle - 1 end
+  end
+  return few
+end
+
+return bounds

@@ -1,0 +1,90 @@
+-- What a client hears of its limits: refusals with the time to come back, and the headers that
+-- let it slow down by itself.
+
+local fault = require "lib.fault"
+local metrics = require "lib.metrics"
+local money = require "lib.money"
+local time = require "engine.time"
+
+local refusals = {}
+
+local RATES = {
+  rpm = "requests a minute", tpm = "tokens a minute", parallel = "requests at once",
+}
+local WHO = {
+  key = "this key", team = "this key's team", org = "the organisation", tag = "this key's tag",
+  user = "this end user",
+}
+local WINDOWS = {
+  minute = "minute's ", hour = "hour's ", day = "day's ", week = "week's ",
+  month = "month's ", year = "year's ",
+}
+
+-- "team:search" → "team"
+local function scope_of(name)
+  return name:match("^%a+")
+end
+
+local function about_rate(refused)
+  local seconds = math.max(1, math.ceil(refused.retry or 1))
+  return ("The limit on %s of %s is reached. Try again in %d s."):format(
+    RATES[refused.limit], WHO[scope_of(refused.name)], seconds), seconds
+end
+
+local function about_budget(call, refused)
+  local window = refused.limit:match("^budget:(%a+)$")
+  local text = ("The %sbudget of %s is used up: $%s of it is left, and this request may cost "
+    .. "$%s."):format(WINDOWS[window] or "", WHO[scope_of(refused.name)],
+    money.dollars(math.max(0, refused.left or 0)), money.dollars(call.asked_nano or 0))
+  if WINDOWS[window] and refused.retry then
+    text = text .. " The next one begins at " .. time.iso(time.now() + refused.retry) .. "."
+  end
+  return text
+end
+
+--- Refuse a call for a limit: { name, limit, retry, left }.
+function refusals.raise(call, refused)
+  local limit = refused.limit
+  metrics.add("moongate_ratelimited_total", {
+    scope = scope_of(refused.name), limit = limit:match("^%a+"),
+  }, 1)
+  if RATES[limit] then
+    local message, seconds = about_rate(refused)
+    fault.raise("rate_limited", message, { retry_after = seconds })
+  end
+  fault.raise("budget_exceeded", about_budget(call, refused))
+end
+
+--- Refuse a call of a key with a budget, where nobody knows what it would cost.
+function refusals.unpriced(call)
+  fault.raise("model_unpriced", ("No price is known for the model `%s`, and this key has a "
+    .. "budget."):format(call.model:sub(1, 64):gsub("[%c`]", "?")), { param = "model" })
+end
+
+local function digits(n)
+  return ("%.0f"):format(math.max(0, n))
+end
+
+local function seconds_text(seconds)
+  return digits(math.ceil(seconds)) .. "s"
+end
+
+--- x-ratelimit-… of a plan: the tightest limit of each kind.
+function refusals.headers(plan)
+  local requests, requests_left, requests_reset, tokens, tokens_left, tokens_reset =
+    plan.handle:room()
+  local headers = {}
+  if requests then
+    headers["x-ratelimit-limit-requests"] = digits(requests)
+    headers["x-ratelimit-remaining-requests"] = digits(requests_left)
+    headers["x-ratelimit-reset-requests"] = seconds_text(requests_reset)
+  end
+  if tokens then
+    headers["x-ratelimit-limit-tokens"] = digits(tokens)
+    headers["x-ratelimit-remaining-tokens"] = digits(tokens_left)
+    headers["x-ratelimit-reset-tokens"] = seconds_text(tokens_reset)
+  end
+  return headers
+end
+
+return refusals
