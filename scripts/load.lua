@@ -3,6 +3,7 @@
 local config = require "config"
 local crypto = require "engine.crypto"
 local guard = require "engine.guard"
+local keyring = require "engine.keyring"
 local log = require "engine.log"
 local metric = require "engine.metric"
 local time = require "engine.time"
@@ -60,7 +61,7 @@ local function options(loopback)
   return {
     load = vm.load, getenv = vm.getenv, read_file = vm.read_file, string = vm.safe_string(),
     adapter = adapter, adapters = adapters, now = time.now, loopback = loopback,
-    secret = log.secret, sha256 = crypto.sha256, log = log,
+    ledger_keys = keyring.count(), secret = log.secret, sha256 = crypto.sha256, log = log,
     metric = function(name, value, labels) metric.add(name, labels, value) end,
   }
 end

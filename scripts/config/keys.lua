@@ -34,17 +34,22 @@ local function warn_expired(session, declared)
   end
 end
 
---- Build cfg.keys. A file without keys serves whoever asks, so only on loopback.
+local OPEN = "no virtual_key is declared and the ledger has no key either, so anyone who "
+  .. "reaches this address could spend your money; declare one, such as virtual_key \"me\" "
+  .. "{ token = env.MOONGATE_KEY }, make one with 'moongate keys create NAME', or listen on "
+  .. "127.0.0.1"
+
+--- Build cfg.keys. A file without keys serves whoever asks, so only on loopback, and only while
+--- the ledger has no key (pipeline/auth.lua).
 function keys.build(session, cfg)
   for _, declared in ipairs(session.keys) do
     if declared.token or declared.hash then add(session, cfg, declared) end
     warn_expired(session, declared)
   end
-  cfg.open = #session.keys == 0
-  if cfg.open and session.opts.loopback == false then
-    session.report:error(1, "no virtual_key is declared, so anyone who reaches this address "
-      .. "could spend your money; declare one, such as virtual_key \"me\" "
-      .. "{ token = env.MOONGATE_KEY }, or listen on 127.0.0.1")
+  local none, reached = #session.keys == 0, session.opts.loopback == false
+  cfg.open = none and not reached
+  if none and reached and (session.opts.ledger_keys or 0) == 0 then
+    session.report:error(1, OPEN)
   end
 end
 

@@ -26,8 +26,10 @@ local function reached_by_keys(cfg)
 end
 
 local function models(session, cfg)
-  -- A hook may choose any group, and a file without keys is open to all.
-  if cfg.open or session.hooks.route or session.hooks.on_error then return end
+  -- A hook may choose any group, a file without keys is open to all, and what the ledger's
+  -- keys may ask for changes while this file stays.
+  local others = cfg.open or #session.keys == 0 or (session.opts.ledger_keys or 0) > 0
+  if others or session.hooks.route or session.hooks.on_error then return end
   local reached = reached_by_keys(cfg)
   for _, declared in ipairs(reached and session.groups or {}) do
     if not reached[declared.name] then

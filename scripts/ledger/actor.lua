@@ -14,6 +14,7 @@ end
 --- nil for the operator; else the row of the key, as it stands now.
 function actor.of(given)
   if given == nil or given == json.null then return nil end
+  if type(given) == "table" and given.role == "operator" then return nil end
   local known = type(given) == "table" and given.role == "team_admin"
     and type(given.id) == "string"
   local row = known and store.key(given.id) or nil

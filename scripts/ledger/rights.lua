@@ -140,9 +140,9 @@ local function first_larger(said, bound)
   end
 end
 
--- Without the cluster, a key that is open may pass its limits.
+-- Without the cluster, a key that is open may pass its limits. None is unless it says so.
 local function is_more_open(said, bound)
-  return said == "open" and bound == "closed"
+  return said == "open" and bound ~= "open"
 end
 
 --- The first field that says more than `bound` allows; what is not said is not looked at.
@@ -180,9 +180,6 @@ function rights.beyond(record, bound)
     if bound[name] and not record[name] then return name end
   end
   if budgets_missing(record, bound) then return "budgets" end
-  if bound.without_cluster == "closed" and record.without_cluster ~= "closed" then
-    return "without_cluster"
-  end
   return tags_missing(record, bound) and "tags" or nil
 end
 
@@ -211,7 +208,9 @@ function rights.cut(record, bound)
   out.within = out.models and within(record, bound, out.models)
   out.budgets = budgets_both(record.budgets, bound.budgets)
   out.tags = tags_both(record, bound)
-  if bound.without_cluster == "closed" then out.without_cluster = "closed" end
+  if is_more_open(out.without_cluster, bound.without_cluster) then
+    out.without_cluster = "closed"
+  end
   return out
 end
 

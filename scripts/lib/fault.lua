@@ -21,6 +21,7 @@ local KINDS = {
   too_many_nodes             = { 400, INVALID, "too_many_nodes" },
   missing_api_key            = { 401, INVALID, "missing_api_key" },
   invalid_api_key            = { 401, INVALID, "invalid_api_key" },
+  key_disabled               = { 403, "permission_error", "key_disabled" },
   key_expired                = { 403, "permission_error", "key_expired" },
   not_permitted              = { 403, "permission_error", "not_permitted" },
   model_unpriced             = { 403, "permission_error", "model_unpriced" },

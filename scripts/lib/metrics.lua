@@ -33,6 +33,7 @@ local FAMILIES = {
   { "cost_usd_total", "counter", "Dollars spent." },
   { "unpriced_requests_total", "counter", "Answers whose price nobody knows." },
   { "usage_estimated_total", "counter", "Answers whose tokens had to be estimated." },
+  { "auth_delayed_total", "counter", "Wrong keys whose answer had to wait." },
   { "ratelimited_total", "counter", "Refusals for a limit." },
   { "lua_calls_total", "counter", "Calls of operator functions." },
   { "lua_duration_seconds", "histogram", "Time operator functions took.", OVERHEAD },

@@ -1,6 +1,7 @@
 -- Why a request would go where: one trace as data, and as text for people.
 
 local grants = require "lib.grants"
+local keyring = require "engine.keyring"
 local money = require "lib.money"
 local prices = require "lib.prices"
 local wildcard = require "lib.wildcard"
@@ -142,7 +143,8 @@ function explain.trace(cfg, ask)
     alias = alias and { to = alias, line = cfg.alias_lines[ask.model] },
     group = group_trace(group), fallbacks = fallbacks(cfg, group),
     fallbacks_by_kind = by_kind(cfg, group), hooks = hooks(cfg), key = key,
-    keys = not key and keys_for(cfg, group) or nil, open = cfg.open,
+    keys = not key and keys_for(cfg, group) or nil,
+    open = cfg.open and keyring.count() == 0,
     estimate = ask.tokens and estimate(cfg, group, ask.tokens),
   }
 end

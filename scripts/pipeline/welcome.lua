@@ -1,5 +1,7 @@
 -- What `moongate serve` says once it serves: what can be asked for, and how.
 
+local keyring = require "engine.keyring"
+
 local welcome = {}
 
 local SHOWN = 8
@@ -12,8 +14,8 @@ local function models(cfg)
 end
 
 local function keys(cfg)
-  if cfg.open then return "none needed; this machine only" end
-  local n = #cfg.keys.list
+  local n = #cfg.keys.list + keyring.count()
+  if cfg.open and n == 0 then return "none needed; this machine only" end
   return ("%d virtual key%s; send one as `authorization: Bearer KEY`"):format(n,
     n == 1 and "" or "s")
 end

@@ -238,9 +238,12 @@ describe("virtual keys", function()
     local cfg = good(MODEL)
     assert.is_true(cfg.open)
     assert.same(
-      { "1: no virtual_key is declared, so anyone who reaches this address could spend "
-      .. 'your money; declare one, such as virtual_key "me" { token = env.MOONGATE_KEY }, or '
+      { "1: no virtual_key is declared and the ledger has no key either, so anyone who "
+      .. "reaches this address could spend your money; declare one, such as virtual_key "
+      .. '"me" { token = env.MOONGATE_KEY }, make one with \'moongate keys create NAME\', or '
       .. "listen on 127.0.0.1" }, errors_of(MODEL, ENV, { loopback = false }))
+    cfg = good(MODEL, ENV, { loopback = false, ledger_keys = 1 })
+    assert.is_false(cfg.open) -- not even once the last one is deleted
     good(key "token = env.CLIENT", ENV, { loopback = false })
   end)
 end)
