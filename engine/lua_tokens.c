@@ -6,45 +6,99 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-#include "estimate.h"
 #include "lua_context.h"
 #include "lua_engine.h"
 #include "lua_guard.h"
 #include "lua_json.h"
+#include "lua_outline.h"
 #include "lua_vm.h"
 #include "moment.h"
 #include "shelf.h"
-#include "tokens.h"
+#include "tokens_body.h"
 
 enum {
     STEP = 4096,       /* bytes between two looks at the clock */
+    SHARE = 30,        /* percent of the tokens in a script: then it is the text's */
     TURN_US = 1500,    /* then others have theirs */
     GUARDED_US = 20000 /* where nothing may wait: what is left is then estimated */
 };
 
-static const char RUN[] = "moongate.tokens_run";
+static const char BODY[] = "moongate.tokens_body";
 static const char context_key = 0; /* its address: the registry's key of the context */
+static const char spare_key = 0;   /* and that of a body not in use */
+
+static const struct outline plain; /* of a text */
+
+static const struct lua_context *context_of(lua_State *L)
+{
+    lua_pushlightuserdata(L, (void *)&context_key);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    const struct lua_context *context = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return context;
+}
+
+/* ---- a body that is counted ------------------------------------------------------------- */
+
+static int body_gc(lua_State *L)
+{
+    tokens_body_free(lua_touserdata(L, 1));
+    return 0;
+}
+
+/* Push the one that is not in use, or make it. */
+static struct tokens_body *push_spare(lua_State *L)
+{
+    lua_pushlightuserdata(L, (void *)&spare_key);
+    lua_rawget(L, LUA_REGISTRYINDEX);
+    struct tokens_body *body = lua_touserdata(L, -1);
+    if (body) return body;
+    lua_pop(L, 1);
+    body = lua_newuserdata(L, sizeof(*body)); /* body */
+    tokens_body_init(body);
+    luaL_getmetatable(L, BODY);
+    lua_setmetatable(L, -2);
+    lua_pushlightuserdata(L, (void *)&spare_key);
+    lua_pushvalue(L, -2);
+    lua_rawset(L, LUA_REGISTRYINDEX);
+    return body;
+}
+
+/* The body on top of the stack is in use for longer, with the document (or text) and the
+ * outline at `doc` and behind it. */
+static void keep(lua_State *L, int doc)
+{
+    size_t len;
+
+    lua_pushlightuserdata(L, (void *)&spare_key);
+    lua_pushnil(L);
+    lua_rawset(L, LUA_REGISTRYINDEX); /* the next call makes another */
+    (void)lua_doc_bytes(L, doc, &len);
+    lua_createtable(L, 2, 0); /* body holds */
+    for (int i = 0; i < 2; i++) {
+        lua_pushvalue(L, doc + i);
+        lua_rawseti(L, -2, i + 1);
+    }
+    lua_setfenv(L, -2);
+}
 
 /* Counts until done or out of time. True: done. */
-static bool work(struct tokens_run *run, int64_t us)
+static bool work(struct tokens_body *body, int64_t us)
 {
-    int64_t end_us = moment_monotonic_us() + us;
+    int64_t end_us = 0;
 
-    while (!tokens_step(run, STEP)) {
-        if (moment_monotonic_us() >= end_us) return false;
+    while (!tokens_body_step(body, STEP)) {
+        int64_t now_us = moment_monotonic_us();
+        if (end_us == 0) end_us = now_us + us; /* most are done in one step */
+        if (now_us >= end_us) return false;
     }
     return true;
 }
 
-static int push_count(lua_State *L, const struct tokens_run *run)
+/* Where nothing may wait it is a guarded call, or a command, which has all the time. */
+static bool may_wait(lua_State *L, const struct lua_context *context)
 {
-    const char *rest = run->text + run->at;
-    bool over = run->count > run->limit;
-    uint64_t more = over ? 0 : estimate_tokens(rest, run->len - run->at);
-
-    lua_pushnumber(L, (double)(run->count + more));
-    lua_pushboolean(L, more == 0 && !run->rough);
-    return 2;
+    return context->guard && !context->guard->running && vm_of(L)->running;
 }
 
 static uint64_t limit_at(lua_State *L, int index)
@@ -55,52 +109,149 @@ static uint64_t limit_at(lua_State *L, int index)
     return limit < 9e15 ? (uint64_t)limit : TOKENS_NO_LIMIT;
 }
 
-/* Where nothing may wait it is a guarded call, or a command, which has all the time. */
-static bool may_wait(lua_State *L, const struct lua_context *context)
+/* The body on top of the stack is set up: count it. True: it is counted, as far as may be. */
+static bool count(lua_State *L, const struct lua_context *context, int doc)
 {
-    return context->guard && !context->guard->running && vm_of(L)->running;
+    struct tokens_body *body = lua_touserdata(L, -1);
+    bool waits = context && may_wait(L, context);
+    int64_t us = waits ? TURN_US : context && context->cli ? INT64_MAX / 2 : GUARDED_US;
+
+    if (work(body, us)) return true;
+    if (!waits) {
+        tokens_body_cut(body);
+        return true;
+    }
+    keep(L, doc);
+    return false;
 }
 
-/* n, exact = tokens_count(text [, encoding [, limit]]); or nil, run: call tokens_go_on(run) in
- * a later turn. A text of more than `limit` tokens has limit + 1. */
+static void prepare(struct tokens_body *body, const struct lua_context *context,
+                    const char *encoding, uint64_t limit)
+{
+    bool able = context && context->tokens_work;
+
+    body->tokens = able ? shelf_find(context->shelf, encoding) : NULL;
+    body->work = able ? context->tokens_work : NULL;
+    body->limit = limit;
+}
+
+/* ---- what it came to -------------------------------------------------------------------- */
+
+/* What a text mostly is: 1 Latin, 2 code, 3 Greek or Cyrillic, 4 Chinese or Japanese, 5 Korean.
+ */
+static int script_of(const struct tokens_tally *tally)
+{
+    const uint64_t *n = tally->tokens;
+    uint64_t all = 0;
+
+    for (size_t i = 0; i < TALLY_KINDS; i++) {
+        all += n[i];
+    }
+    all = all * SHARE / 100;
+    if (n[TALLY_HANGUL] > all) return 5;
+    if (n[TALLY_HAN] + n[TALLY_KANA] > all) return 4;
+    if (n[TALLY_GREEK] + n[TALLY_CYRILLIC] > all) return 3;
+    return n[TALLY_SIGNS] + n[TALLY_DIGITS] + n[TALLY_BLANKS] + n[TALLY_LINES] > all ? 2 : 1;
+}
+
+/* Push a list of { kind, width, height, bytes, detail }, or nil. */
+static void push_pictures(lua_State *L, const struct buf *pictures)
+{
+    static const char *const kinds[] = {[IMAGE_ELSEWHERE] = "elsewhere",
+                                        [IMAGE_SIZED] = "sized",
+                                        [IMAGE_UNSIZED] = "unsized",
+                                        [IMAGE_PDF] = "pdf"};
+    static const char *const details[DETAILS] = {"auto", "low", "high", "original"};
+    const struct tokens_picture *one = (const void *)pictures->data;
+    size_t many = pictures->len / sizeof(*one);
+
+    if (many == 0) {
+        lua_pushnil(L);
+        return;
+    }
+    lua_createtable(L, (int)many, 0);
+    for (size_t i = 0; i < many; i++, one++) {
+        lua_createtable(L, 0, 5); /* list picture */
+        lua_pushstring(L, kinds[one->image.kind]);
+        lua_setfield(L, -2, "kind");
+        lua_pushstring(L, details[one->detail]);
+        lua_setfield(L, -2, "detail");
+        lua_pushnumber(L, one->image.width);
+        lua_setfield(L, -2, "width");
+        lua_pushnumber(L, one->image.height);
+        lua_setfield(L, -2, "height");
+        lua_pushnumber(L, (lua_Number)one->image.bytes);
+        lua_setfield(L, -2, "bytes");
+        lua_rawseti(L, -2, (int)i + 1);
+    }
+}
+
+static int push_body(lua_State *L, const struct tokens_body *body)
+{
+    lua_pushnumber(L, outline_weigh(body->outline, &body->tally, body->texts));
+    lua_pushboolean(L, body->tokens && !body->rough);
+    lua_pushnumber(L, body->frames);
+    lua_pushnumber(L, body->outline->weighted ? script_of(&body->tally) : 0);
+    push_pictures(L, &body->pictures);
+    return 5;
+}
+
+/* n, exact = count(text [, encoding [, limit]]); or nil, run: call tokens_go_on(run) in a later
+ * turn. A text of more than `limit` tokens has limit + 1. */
 static int l_count(lua_State *L)
 {
+    const struct lua_context *context = context_of(L);
     size_t len;
     const char *text = luaL_checklstring(L, 1, &len);
     const char *encoding = luaL_optstring(L, 2, "");
     uint64_t limit = limit_at(L, 3);
 
-    lua_pushlightuserdata(L, (void *)&context_key);
-    lua_rawget(L, LUA_REGISTRYINDEX); /* text encoding limit context */
-    const struct lua_context *context = lua_touserdata(L, -1);
-    const struct tokens *tokens = context ? shelf_find(context->shelf, encoding) : NULL;
-    if (!tokens || !context->tokens_work) {
-        lua_pushnumber(L, (double)estimate_tokens(text, len));
-        lua_pushboolean(L, 0);
+    lua_settop(L, 2);
+    struct tokens_body *body = push_spare(L); /* text encoding body */
+    prepare(body, context, encoding, limit);
+    tokens_body_begin_text(body, &plain, text, len);
+    if (count(L, context, 1)) {
+        push_body(L, body);
+        lua_pop(L, 3);
         return 2;
     }
-    struct tokens_run run = {tokens, context->tokens_work, text, len, .limit = limit};
-    bool waits = may_wait(L, context);
-    int64_t us = waits ? TURN_US : context->cli ? INT64_MAX / 2 : GUARDED_US;
-    if (work(&run, us) || !waits) return push_count(L, &run);
     lua_pushnil(L);
-    struct tokens_run *later = lua_newuserdata(L, sizeof(*later)); /* … nil run */
-    *later = run;
-    luaL_getmetatable(L, RUN);
-    lua_setmetatable(L, -2);
-    lua_createtable(L, 1, 0); /* … nil run holds */
-    lua_pushvalue(L, 1);
-    lua_rawseti(L, -2, 1);
-    lua_setfenv(L, -2); /* the text lives as long as the run */
+    lua_insert(L, -2); /* … nil body */
     return 2;
 }
 
-/* n, exact = tokens_go_on(run); nil: not yet. */
+/* texts, exact, frames, script, pictures = tokens_body(doc or text, outline, encoding [,
+ * limit]); or nil, run, as above. */
+static int l_body(lua_State *L)
+{
+    const struct lua_context *context = context_of(L);
+    const struct outline *outline = lua_outline_check(L, 2);
+    const char *encoding = luaL_checkstring(L, 3);
+    uint64_t limit = limit_at(L, 4);
+    size_t len;
+    const char *bytes = lua_doc_peek(L, 1, &len);
+    const char *text = bytes ? bytes : luaL_checklstring(L, 1, &len);
+
+    lua_settop(L, 3);
+    struct tokens_body *body = push_spare(L); /* doc outline encoding body */
+    prepare(body, context, encoding, limit);
+    if (bytes) {
+        tokens_body_begin(body, outline, bytes, len);
+    } else {
+        tokens_body_begin_text(body, outline, text, len);
+    }
+    if (count(L, context, 1)) return push_body(L, body);
+    lua_pushnil(L);
+    lua_insert(L, -2); /* … nil body */
+    return 2;
+}
+
+/* The five of tokens_body = tokens_go_on(run); nil: not yet. */
 static int l_go_on(lua_State *L)
 {
-    struct tokens_run *run = luaL_checkudata(L, 1, RUN);
+    struct tokens_body *body = luaL_checkudata(L, 1, BODY);
 
-    if (work(run, TURN_US)) return push_count(L, run);
+    if (work(body, TURN_US)) return push_body(L, body);
     lua_pushnil(L);
     return 1;
 }
@@ -110,9 +261,7 @@ static int l_has(lua_State *L)
 {
     const char *encoding = luaL_checkstring(L, 1);
 
-    lua_pushlightuserdata(L, (void *)&context_key);
-    lua_rawget(L, LUA_REGISTRYINDEX); /* encoding context */
-    const struct lua_context *context = lua_touserdata(L, -1);
+    const struct lua_context *context = context_of(L);
     lua_pushboolean(L, context && shelf_find(context->shelf, encoding));
     return 1;
 }
@@ -120,9 +269,8 @@ static int l_has(lua_State *L)
 /* text = complaint(): why vocabularies are missing; "" where none is. */
 static int l_complaint(lua_State *L)
 {
-    lua_pushlightuserdata(L, (void *)&context_key);
-    lua_rawget(L, LUA_REGISTRYINDEX); /* context */
-    const struct lua_context *context = lua_touserdata(L, -1);
+    const struct lua_context *context = context_of(L);
+
     lua_pushstring(L, context && context->shelf ? shelf_complaint(context->shelf) : "");
     return 1;
 }
@@ -152,12 +300,16 @@ static int l_mentions(lua_State *L)
 
 int luaopen_engine_tokens(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"count", l_count},
-                                         {"complaint", l_complaint},
-                                         {"has", l_has},
-                                         {"mentions", l_mentions},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"body", l_body}, {"count", l_count},       {"complaint", l_complaint},
+        {"has", l_has},   {"mentions", l_mentions}, {"outline", lua_outline_make},
+        {NULL, NULL}};
 
+    lua_outline_open(L);
+    luaL_newmetatable(L, BODY);
+    lua_pushcfunction(L, body_gc);
+    lua_setfield(L, -2, "__gc");
+    lua_pop(L, 1);
     lua_newtable(L);
     luaL_register(L, NULL, functions);
     return 1;
@@ -172,9 +324,7 @@ void lua_tokens_use(lua_State *L, const struct lua_context *context)
 
 void lua_tokens_open(lua_State *L)
 {
-    lua_tokens_use(L, lua_context_of(L));
-    luaL_newmetatable(L, RUN);
-    lua_pop(L, 1); /* raw */
+    lua_tokens_use(L, lua_context_of(L)); /* raw */
     lua_pushcfunction(L, l_go_on);
     lua_setfield(L, -2, "tokens_go_on");
 }

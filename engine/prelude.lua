@@ -127,20 +127,31 @@ function time.sleep(seconds)
   while not timer:done() do wait() end
 end
 
--- A long text is counted over several turns, so that it holds up nobody else.
+-- What is long is counted over several turns, so that it holds up nobody else.
 local tokens = package.loaded["engine.tokens"]
-local count = tokens.count
+local count, body = tokens.count, tokens.body
+
+local function go_on(run)
+  while true do
+    time.sleep(0)
+    local texts, exact, frames, script, pictures = raw.tokens_go_on(run)
+    if texts then return texts, exact, frames, script, pictures end
+  end
+end
 
 --- Tokens of a text. n, exact
 function tokens.count(text, encoding, limit)
   local n, exact = count(text, encoding, limit)
   if n then return n, exact end
-  local run = exact
-  repeat
-    time.sleep(0)
-    n, exact = raw.tokens_go_on(run)
-  until n
+  n, exact = go_on(exact)
   return n, exact
+end
+
+--- Tokens of a body. texts, exact, frames, script, pictures
+function tokens.body(doc, outline, encoding, limit)
+  local texts, exact, frames, script, pictures = body(doc, outline, encoding, limit)
+  if texts then return texts, exact, frames, script, pictures end
+  return go_on(exact)
 end
 
 local admin = raw.admin

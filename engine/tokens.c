@@ -295,6 +295,7 @@ static inline void step_piece(struct tokens_run *run, const uint8_t *p, const ui
         return;
     }
     uint64_t count = count_piece(run, p, len);
+    if (run->tally) tokens_tally(run->tally, p, len, count);
     if (!take(run, count, run->at + len)) cut_piece(run, len);
 }
 
@@ -308,7 +309,12 @@ bool tokens_step(struct tokens_run *run, size_t most)
     while (run->at < run->len && run->count <= run->limit) {
         if (run->at >= stop) return false;
         if (run->piece) {
+            size_t at = run->at;
+            uint64_t before = run->count;
             step_long(run);
+            if (run->tally) {
+                tokens_tally(run->tally, text_of(run) + at, run->at - at, run->count - before);
+            }
             continue;
         }
         const uint8_t *p = text_of(run) + run->at, *end = tokens_scan(&run->scan, p);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "tokens_scan.h"
+#include "tokens_tally.h"
 
 struct tokens;
 struct tokens_work;
@@ -43,7 +44,7 @@ uint64_t tokens_count_limit(const struct tokens *tokens, struct tokens_work *wor
 size_t tokens_prefix(const struct tokens *tokens, struct tokens_work *work, const char *text,
                      size_t len, uint64_t limit);
 
-/* A count that can be interrupted. Set the first five (`limit`: TOKENS_NO_LIMIT for all) and
+/* A count that can be interrupted. Set the first six (`limit`: TOKENS_NO_LIMIT for all) and
  * zero the others; text and workspace must stay, but others may use the workspace in between.
  */
 struct tokens_run {
@@ -52,6 +53,7 @@ struct tokens_run {
     const char *text;
     size_t len;
     uint64_t limit;
+    struct tokens_tally *tally; /* what it is made of is added there; NULL: nobody asks */
 
     uint64_t count;  /* so far; limit + 1: there are more */
     size_t at;       /* bytes of those tokens, at most `limit` of them */

@@ -41,6 +41,7 @@ local NONE = {} -- never written to
 ---@field body table         lazily decoded
 ---@field input_tokens integer  counted when first read
 ---@field end_user string|false
+---@field input_about table|false  what is known of that number, once it was read (lib/tokens)
 ---@field user string?
 ---@field session string|false  as the client's headers name it
 
@@ -50,9 +51,12 @@ function lazy.body(self)
   return self.doc:decode(DECODE)
 end
 
+-- Counted once, for the deployment that is asked then, or the group's first.
 function lazy.input_tokens(self)
   local dep = self.dep or self.group and self.group.deployments[1]
-  return (tokens.count_messages(self.body, dep and dep.model or self.model))
+  local n, about = tokens.count_call(self, dep and dep.model or self.model)
+  self.input_about = about
+  return n
 end
 
 local function first_text(...)
@@ -133,6 +137,7 @@ function call.new(request, dialect, cfg)
   -- What may never be set is false, not absent: an absent member is looked for in `lazy`.
   self.stream, self.quiet, self.fault, self.hold, self.trail = false, false, false, false, false
   self.served, self.upstream, self.provider_headers, self.sent_at = false, false, false, false
+  self.input_about = false
   self.plan, self.admitted, self.reserved_tokens, self.reserved_nano = false, false, 0, false
   self.output_limit, self.choices, self.clamped, self.limit_headers = false, 1, false, false
   self.covered, self.crossed, self.input_most, self.counted = false, false, false, false

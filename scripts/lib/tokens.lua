@@ -1,29 +1,65 @@
--- How many tokens a text has: exactly where the vocabulary is public, else an estimate that
--- says so. How many a call will take: an estimate.
+-- How many tokens a text has, or a body as its model will see it: exactly where the vocabulary
+-- is public, else an estimate that says so, corrected by what providers reported before.
 
+local images = require "lib.token_images"
 local json = require "engine.json"
 local models = require "lib.token_models"
-local token_tools = require "lib.token_tools"
+local shapes = require "lib.token_shapes"
 local tokens = require "engine.tokens"
 
 local estimate = {}
 
-local IMAGE = 765      -- one image of ordinary size
-local IMAGE_MOST = 36835 -- and one of those that cost most
 local ANSWER = 1024    -- an answer whose length nobody limited
 local BYTES_A_TOKEN = 4
+local NAMES = 1000     -- of models, remembered
+local MISSING = 0.15   -- how far off an estimate is where a vocabulary is public, but not here
+local RULED, RULED_SHARE = 3, 0.03 -- how far off rules for tools and schemas are
+local HIDDEN = 20      -- and where a provider puts a text of its own before them
+local LEAST_RATIO = 2  -- no family has fewer than half of o200k's tokens
 
--- An estimate where the vocabulary is public, but not here.
-local MISSING = 0.15
+-- Profiles: what counting for a model needs ---------------------------------------------------
 
-local function found(family, n, exact)
+local Profiles = {}
+Profiles.__index = Profiles
+
+--- Remembers what counting for a model needs. One a generation.
+function estimate.profiles()
+  return setmetatable({ count = 0, named = {}, outlines = {} }, Profiles)
+end
+
+local function outline(self, family, frame, kind)
+  local found = self.outlines[kind]
+  if not found then
+    found = shapes.outline(frame, family)
+    self.outlines[kind] = found
+  end
+  return found
+end
+
+--- What counting for a model needs, by the model's or an encoding's name.
+function Profiles:of(name)
+  local found = self.named[name]
+  if found then return found end
+  local family = models.find(name)
+  found = {
+    name = name, family = family, chat = outline(self, family, family.frame, family.kind),
+    items = outline(self, family, family.items, family.kind .. ":items"),
+  }
+  if self.count >= NAMES then self.named, self.count = {}, 0 end
+  self.named[name], self.count = found, self.count + 1
+  return found
+end
+
+-- What is known of a number -------------------------------------------------------------------
+
+local function about_of(profile, n, exact)
+  local family = profile.family
   if exact and not family.ratio then
-    local encoding = family.encoding
-    return { exact = true, method = "vocabulary", low = n, high = n, encoding = encoding }
+    return { exact = true, method = "vocabulary", low = n, high = n, encoding = family.encoding }
   end
   local spread = (family.spread or 0) + (exact and 0 or MISSING)
   return {
-    exact = false, method = exact and "vocabulary and ratio" or "estimate",
+    exact = false, method = exact and "vocabulary and weights" or "estimate",
     low = math.floor(n * (1 - spread)), high = math.ceil(n * (1 + spread)),
     encoding = family.encoding,
   }
@@ -33,10 +69,11 @@ end
 --- tokens has limit + 1. n, { exact =, method =, low =, high =, encoding =, missing = why its
 --- vocabulary is not here, or nil }
 function estimate.count(text, name, limit)
-  local family = models.find(name)
-  local n, exact = tokens.count(text, family.table, family.ratio == nil and limit or nil)
-  if family.ratio then n = math.ceil(n * family.ratio) end
-  local about = found(family, n, exact)
+  local profile = estimate.profiles():of(name)
+  local family = profile.family
+  local n, exact = tokens.body(text, profile.chat, family.table, not family.ratio and limit or nil)
+  n = math.floor(n + 0.5)
+  local about = about_of(profile, n, exact)
   if not tokens.has(family.table) then
     local why = tokens.complaint()
     about.missing = why ~= "" and why or ("no vocabulary of " .. family.encoding)
@@ -45,127 +82,63 @@ function estimate.count(text, name, limit)
   return n, about
 end
 
--- What a body comes to: a sum that stops behind a limit.
-local Sum = {}
-Sum.__index = Sum
-
-function Sum:text(value)
-  if type(value) ~= "string" or value == "" or self.n > self.limit then return end
-  local n, exact = tokens.count(value, self.family.table, self.limit - self.n)
-  self.n, self.exact = self.n + n, self.exact and exact
+-- Does the number go by rules that nobody has published?
+local function is_ruled(doc)
+  return doc:type "tools" ~= nil or doc:type "functions" ~= nil
+    or doc:type "response_format" ~= nil or doc:type "text" == "object"
+    or doc:type "prompt" == "object" or doc:type "previous_response_id" == "string"
 end
 
-function Sum:json(value)
-  if type(value) == "table" then value = json.text(value) end
-  self:text(value)
+local function ruled(about, family, n)
+  local spread = RULED + RULED_SHARE * n + (family.frame.hidden and HIDDEN or 0)
+  about.method = about.exact and "vocabulary and rules" or about.method
+  about.exact = false
+  about.low = math.max(0, math.floor(about.low - spread))
+  about.high = math.ceil(about.high + spread)
 end
 
--- So many tokens by a rule that nobody has published, and how far off it may be.
-function Sum:guess(n, spread)
-  self.n, self.spread, self.ruled = self.n + n, self.spread + spread, true
-end
-
-function Sum:part(value)
-  if type(value) ~= "table" then return end
-  if value.text then return self:text(value.text) end
-  if value.type == "tool_use" then
-    self:text(value.name)
-    return self:json(value.input)
+local function add_images(about, rule, pictures)
+  local sum = 0
+  for _, picture in ipairs(pictures) do
+    local n, most = images.count(rule, picture)
+    sum = sum + n
+    about.low, about.high = about.low + math.min(n, rule.base or n), about.high + most
   end
-  if value.type == "tool_result" then return self:content(value.content) end
-  self.images = self.images + 1
+  about.exact, about.images = false, #pictures
+  return sum
 end
 
-function Sum:content(value)
-  if type(value) ~= "table" then return self:text(value) end
-  for _, piece in ipairs(value) do self:part(piece) end
-end
-
-function Sum:tool_calls(list)
-  if type(list) ~= "table" then return end
-  for _, one in ipairs(list) do
-    local asked = type(one) == "table" and one["function"]
-    if type(asked) == "table" then
-      self:guess(3, 1)
-      self:text(asked.name)
-      self:json(asked.arguments)
-    end
-  end
-end
-
-function Sum:message(value)
-  if type(value) ~= "table" then return end
-  self.n = self.n + self.frame.message
-  self:text(value.role)
-  self:content(value.content)
-  if type(value.name) == "string" then
-    self.n = self.n + 1
-    self:text(value.name)
-  end
-  self:tool_calls(value.tool_calls)
-end
-
-function Sum:tools(body, has_system)
-  if type(body.tools) ~= "table" or #body.tools == 0 then return end
-  self:guess(self.frame.tools - (has_system and 1 or 0), 2)
-  local before = self.n
-  self:text(token_tools.text(body.tools))
-  self.spread = self.spread + 0.03 * (self.n - before)
-  local named = type(body.tool_choice) == "table" and body.tool_choice["function"]
-  if type(named) == "table" then
-    self:guess(7, 3)
-    self:text(named.name)
-  end
-end
-
-function Sum:schema(format)
-  local about = type(format) == "table" and format.json_schema
-  if type(about) ~= "table" then return end
-  self:guess(12, 12)
-  self:json(about.schema)
-end
-
-function Sum:body(body)
-  local has_system = body.system ~= nil
-  self.n = self.frame.base
-  if has_system then self:message { role = "system", content = body.system } end
-  for _, value in ipairs(type(body.messages) == "table" and body.messages or {}) do
-    self:message(value)
-    has_system = has_system or type(value) == "table" and value.role == "system"
-  end
-  self:tools(body, has_system)
-  self:schema(body.response_format)
-end
-
--- The number, and what is known of it.
-local function finish(sum)
-  local family = sum.family
-  local n = math.ceil(sum.n * (family.ratio or 1))
-  local about = found(family, n, sum.exact)
-  if sum.ruled or sum.images > 0 then
-    about.method = about.exact and "vocabulary and rules" or about.method
-    about.exact = false
-    about.low = math.max(0, math.floor(about.low - sum.spread))
-    about.high = math.ceil(about.high + sum.spread) + sum.images * IMAGE_MOST
-  end
-  return n + sum.images * IMAGE, about
-end
-
---- Input tokens of a chat body for a model. Of images only the usual size is known. With a
---- limit, a body of more tokens has limit + 1.
---- n, { exact =, method =, low =, high =, encoding = }
-function estimate.count_messages(body, model, most)
-  local family = models.find(model)
-  local sum = setmetatable({
-    n = 0, exact = true, images = 0, spread = 0, ruled = false,
-    limit = most and most / (family.ratio or 1) or math.huge,
-    family = family, frame = models.frame(model),
-  }, Sum)
-  sum:body(body)
-  local n, about = finish(sum)
+--- Input tokens of a body for a model. `doc` is indexed JSON. With a limit, a body of more
+--- tokens has limit + 1. n, { exact =, method =, low =, high =, encoding =, texts = without
+--- images, images = how many, or nil, script = }
+function estimate.count_doc(doc, profile, most)
+  local family = profile.family
+  local as_items = doc:type "input" ~= nil
+  local frame = as_items and family.items or family.frame
+  local limit = most and (family.ratio and most * LEAST_RATIO or math.max(0, most - frame.base))
+  local texts, exact, frames, script, pictures =
+    tokens.body(doc, as_items and profile.items or profile.chat, family.table, limit)
+  local n = math.max(0, math.floor(texts + frame.base + frames + 0.5))
+  local about = about_of(profile, n, exact)
+  about.script, about.texts = script, n
+  if is_ruled(doc) then ruled(about, family, n) end
+  if pictures then n = n + add_images(about, family.image, pictures) end
   if most and n > most then return most + 1, about end
   return n, about
 end
+
+--- The same for a body (a document, or decoded) and a model's name.
+function estimate.count_messages(body, model, most)
+  local doc = type(body) == "userdata" and body or assert(json.index(json.encode(body)))
+  return estimate.count_doc(doc, estimate.profiles():of(model), most)
+end
+
+--- Input tokens of a call for a deployment's model. n, about
+function estimate.count_call(call, model)
+  return estimate.count_doc(call.doc, call.cfg.runtime.profiles:of(model))
+end
+
+-- By the body's bytes -------------------------------------------------------------------------
 
 -- What a body may hold that takes tokens without having their bytes: images and files, what the
 -- provider kept, and names written so that a look at the bytes does not see them.
@@ -175,7 +148,7 @@ local BEYOND_BYTES = {
   '"input_audio"', '"video"', '"video_url"', '"previous_response_id"', '"conversation"',
   '"cachedContent"', '"cached_content"', "\\u004", "\\u005", "\\u006", "\\u007",
 }
-local AROUND = 64      -- what a template puts around messages, beyond what JSON does
+local AROUND = 128     -- what a template puts around messages, beyond what JSON does
 local BEFORE_TOOLS = 800 -- a text that some put before tools
 
 --- No fewer input tokens than a call has, from the size of its body alone: a token has a byte
@@ -194,11 +167,19 @@ end
 function estimate.fits(call, model, most)
   local bound = estimate.bound(call)
   if bound and bound <= most then return true end
-  local _, about = estimate.count_messages(call.body, model, most)
+  local profile = estimate.profiles():of(model)
+  local _, about = estimate.count_doc(call.doc, profile, most)
   return about.high <= most
 end
 
-local function limit(call)
+--- Input tokens by the body's size alone, for policies that only compare.
+function estimate.rough(call)
+  return #call.doc / BYTES_A_TOKEN
+end
+
+-- Answers -------------------------------------------------------------------------------------
+
+local function limit_of(call)
   for _, name in ipairs { "max_completion_tokens", "max_tokens" } do
     local value = call.doc:get(name)
     if type(value) == "number" then return value end
@@ -208,13 +189,8 @@ end
 --- Output tokens that a call may come to: its own limit, or a guess.
 function estimate.output(call, dep)
   local choices = call.doc:get("n")
-  return (limit(call) or dep.max_tokens or ANSWER)
+  return (limit_of(call) or dep.max_tokens or ANSWER)
     * (type(choices) == "number" and choices or 1)
-end
-
---- Input tokens by the body's size alone, for policies that only compare.
-function estimate.rough(call)
-  return #call.doc / BYTES_A_TOKEN
 end
 
 --- Tokens in so many bytes of answer text.

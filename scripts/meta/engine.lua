@@ -411,6 +411,39 @@ local tokens = {}
 ---@return integer n, boolean exact  false: an estimate. May wait, where the text is long
 function tokens.count(text, encoding, limit) end
 
+---@class OutlineRule  what a member of a body is; all of it may be absent
+---@field text? boolean    a string, and those of an array, count
+---@field image? boolean   an image or a file, or where it is
+---@field detail? boolean  how closely an image is looked at
+---@field into? string     the place of an object, and of an array's objects
+---@field raw? boolean     an object or array counts as the JSON that it is
+---@field named? boolean   the member's own name counts
+---@field add? number      tokens where it is there
+---@field each? number     for each element of an array
+---@field alone? number    where it is a string, not an array
+---@field before? string   what stands before a text, at most 7 bytes
+---@field after? string    and behind it
+
+---@class OutlinePlace
+---@field add? number  tokens for each object
+---@field members table<string, OutlineRule>  by name; "*" is any other
+
+---Where a body's tokens are. See lib/token_shapes.lua.
+---@param spec { places: table<string, OutlinePlace>, order: string[], weights: number[]?, otherwise: number? }
+---@return userdata outline
+function tokens.outline(spec) end
+
+---Tokens of a body (or of a text), weighed as the outline says: of its texts, whether those are
+---exact, of what stands around them; what script it is in (1 Latin, 2 code, 3 Greek or
+---Cyrillic, 4 Chinese or Japanese, 5 Korean; 0: nobody weighed), and its images and files.
+---May wait, where the body is long.
+---@param doc Document|string
+---@param outline userdata
+---@param encoding string
+---@param limit? number  stop there, before weighing
+---@return number texts, boolean exact, number frames, integer script, table[]? pictures
+function tokens.body(doc, outline, encoding, limit) end
+
 ---Is the vocabulary of an encoding here?
 ---@param encoding string
 ---@return boolean

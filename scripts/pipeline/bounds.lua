@@ -31,8 +31,8 @@ end
 --- Input tokens at most, counted: slow, and close. May wait.
 function bounds.counted(call)
   local dep = call.group.deployments[1]
-  local n, about = tokens.count_messages(call.body, dep and dep.model or call.model)
-  call.input_tokens = n
+  local n, about = tokens.count_call(call, dep and dep.model or call.model)
+  call.input_tokens, call.input_about = n, about
   return about.high
 end
 

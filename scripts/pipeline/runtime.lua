@@ -4,6 +4,7 @@
 local json = require "engine.json"
 local metrics = require "lib.metrics"
 local time = require "engine.time"
+local tokens = require "lib.tokens"
 
 local runtime = {}
 
@@ -23,6 +24,7 @@ function runtime.new(generation, is_operator)
     tokens = { count = 0, keys = {}, bearers = {} }, -- token → key, header → token
     concrete = { count = 0, groups = {} },           -- name → group made from a wildcard
     deployments = by_table(), asked = by_table(), plans = by_table(),
+    profiles = tokens.profiles(), -- how a model's tokens are counted
     overhead = metrics.histogram("moongate_overhead_seconds", { stage = "before_call" }),
     operator = metrics.cached(is_operator),
     unrouted = metrics.cached(function(outcome)

@@ -347,7 +347,8 @@ local function stubs(w)
     crypto = crypto_of(), http = http_of(w), guard = { call = guard_call },
     tokens = {
       count = function(text) return math.ceil(#text / 4), false end,
-      mentions = real_tokens.mentions,
+      mentions = real_tokens.mentions, outline = real_tokens.outline, body = real_tokens.body,
+      has = real_tokens.has, complaint = real_tokens.complaint,
     },
     journal = journal_of(w),
     accounts = accounts_of(w),
