@@ -55,7 +55,7 @@ MODULE  := $(wildcard tests/c/engine_module.c)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all run test unit live lint fmt fmt-check asan tsan fuzz fuzzers coverage bench golden \
-        watch hooks help clean check-tools force exact
+        watch hooks help clean check-tools force exact tokens-table
 
 # ---- what people type --------------------------------------------------------------------
 
@@ -118,6 +118,10 @@ coverage:
 ### exact      token counts against OpenAI's own tokenizer: N hostile strings (default 200000)
 exact: all check-tools
 	@sh tests/tokens/run.sh $(or $(N),200000)
+
+### tokens-table  counts of recorded requests beside what their providers reported
+tokens-table: all check-tools
+	@MOONGATE_TRAFFIC=$(TRAFFIC) luajit tests/tokens/table.lua $(if $(ALL),all)
 
 ### bench      nginx and moongate to one upstream, token counters side by side; prints tables
 bench: all check-tools

@@ -28,19 +28,19 @@ enum outline_kind {
 struct outline_rule {
     char name[OUTLINE_NAME]; /* "": any other member */
     uint8_t name_len;
-    uint8_t kind;  /* enum outline_kind, of a string and of the strings of an array */
-    uint8_t into;  /* the place of an object, and of the objects of an array; 0: none */
-    bool raw;      /* objects and arrays count as the JSON text that they are */
-    bool named;    /* the member's own name counts too */
-    float add;   /* tokens where the member is there, and no null or empty array */
-    float each;  /* for each element of an array */
-    float alone; /* where the value is a string and no array */
+    uint8_t kind; /* enum outline_kind, of a string and of the strings of an array */
+    uint8_t into; /* the place of an object, and of the objects of an array; 0: none */
+    bool raw;     /* objects and arrays count as the JSON text that they are */
+    bool named;   /* the member's own name counts too */
+    float add;    /* tokens where the member is there, and no null or empty array */
+    float each;   /* for each element of an array */
+    float alone;  /* where the value is a string and no array */
     char before[OUTLINE_AROUND], after[OUTLINE_AROUND]; /* what stands around the text */
 };
 
 struct outline_place {
     uint8_t first, count; /* of its rules; one for any name is the last */
-    float add;          /* for each object */
+    float add;            /* for each object */
 };
 
 /* Immutable once made. */

@@ -1,5 +1,5 @@
--- What images and files cost, by their size in pixels. The rules are data (lib/token_models.lua);
--- what an address leads to is never fetched.
+-- What images and files cost, by their size in pixels. The rules are data
+-- (lib/token_models.lua); what an address leads to is never fetched.
 
 local images = {}
 

@@ -46,9 +46,9 @@ local WEIGHTS = {
 
 -- Frames --------------------------------------------------------------------------------------
 
--- Tokens around texts: once a body (`base`), for each message beside its role's name, for a call
--- that an assistant asked for; where there are tools (`tools`: often a hidden text), for each
--- of them, where one must be called (`choice`), for a schema that the answer must have
+-- Tokens around texts: once a body (`base`), for each message beside its role's name, for a
+-- call that an assistant asked for; where there are tools (`tools`: often a hidden text), for
+-- each of them, where one must be called (`choice`), for a schema that the answer must have
 -- (`format`), for thinking. With `property`, tools are shown as types, with what a property, a
 -- value of an enumeration and a description add; else as JSON. Checked against recorded usage
 -- (tests/tokens/table.lua).
@@ -115,8 +115,8 @@ local IMAGES = {
 
 -- Families ------------------------------------------------------------------------------------
 
--- The longest matching beginning decides. `weights`: of another family, with the ratio for where
--- there is no vocabulary; `spread`: how far off that may be.
+-- The longest matching beginning decides. `weights`: of another family, with the ratio for
+-- where there is no vocabulary; `spread`: how far off that may be.
 local O200K, CL100K = "o200k_base", "cl100k_base"
 
 local function openai(image, frame)
@@ -135,7 +135,8 @@ local CLAUDE_NEW = family("claude_47", 1.55, 0.2, "claude_47", "claude_47")
 local CLAUDE_NOW = family("claude", 1.2, 0.15, "claude_45", "claude")
 
 local FAMILIES = {
-  ["gpt-4o"] = openai "tiles", ["gpt4o"] = openai "tiles", ["chatgpt-4o"] = openai "tiles", ["gpt-4.1"] = openai "tiles",
+  ["gpt-4o"] = openai "tiles", ["gpt4o"] = openai "tiles", ["gpt-4.1"] = openai "tiles",
+  ["chatgpt-4o"] = openai "tiles",
   ["gpt-4o-mini"] = openai "tiles_mini", ["gpt-4.1-mini"] = openai "patches_mini",
   ["gpt-4.1-nano"] = openai "patches_nano", ["gpt-4.5"] = openai "tiles",
   ["gpt-5"] = openai("tiles_5", "gpt5"), ["gpt-5-mini"] = openai("patches_5", "gpt5"),
@@ -209,16 +210,17 @@ end
 function models.find(name)
   if ENCODINGS[name] then
     return { encoding = name, table = TABLES[name] or name, frame = OPENAI, items = OPENAI,
-      image = IMAGES.tiles, kind = name }
+      image = IMAGES.tiles, kind = name, label = name }
   end
   local found = longest(bare(name))
   local encoding, frame = found[1], found.frame
   return {
-    encoding = encoding, table = TABLES[encoding] or encoding, weights = weights_of(found.weights),
+    encoding = encoding, table = TABLES[encoding] or encoding,
+    weights = weights_of(found.weights),
     ratio = found.ratio, spread = found.spread, frame = FRAMES[frame],
-    items = ITEMS[frame] or FRAMES[frame], image = IMAGES[found.image],
+    items = ITEMS[frame] or FRAMES[frame], image = IMAGES[found.image], label = frame,
     kind = encoding .. ":" .. frame .. ":" .. tostring(found.weights or found.ratio),
-  }
+  } -- kind: what shares an outline; label: for people
 end
 
 --- Is this the name of an encoding?

@@ -1,12 +1,12 @@
 -- Where a body's tokens are: the members of every dialect's requests that a model is shown, as
--- an outline for engine.tokens. A body is recognised by its shape: it has `messages`, `input` or
--- `contents`, and what means nothing in one dialect does not stand in the others.
+-- an outline for engine.tokens. A body is recognised by its shape: it has `messages`, `input`
+-- or `contents`, and what means nothing in one dialect does not stand in the others.
 --
 -- A rule: `text` it counts; `into` the place of an object, or of an array's objects; `raw` an
 -- object counts as the JSON it is; `named` the member's own name counts; `add` so many tokens
--- where it is there, `each` for an element, `alone` where it is a string by itself; `before` and
--- `after` what stands around the text; `image` an image or a file, `detail` how closely it is
--- looked at.
+-- where it is there, `each` for an element, `alone` where it is a string; `before`
+-- and `after` what stands around the text; `image` an image or a file, `detail` how closely it
+-- is looked at.
 
 local tokens = require "engine.tokens"
 
@@ -21,10 +21,12 @@ local ORDER = {
 -- Messages of chats, items of Responses, contents of Gemini.
 local function message(frame)
   return { add = frame.message, members = {
-    role = not frame.roleless and TEXT or nil, content = { text = true, into = "part" }, parts = { into = "part" },
+    role = not frame.roleless and TEXT or nil, parts = { into = "part" },
+    content = { text = true, into = "part" },
     name = { text = true, add = 1 }, refusal = TEXT,
     tool_calls = { into = "call" }, function_call = { into = "asked", add = frame.call },
-    arguments = TEXT, output = { text = true, into = "part" }, input = { text = true, raw = true },
+    arguments = TEXT, output = { text = true, into = "part" },
+    input = { text = true, raw = true },
   } }
 end
 
@@ -50,8 +52,8 @@ local PICTURE = { members = {
 -- A schema as lines of a type: names, types and, at the top, descriptions.
 local function typed(frame, described, inside)
   local members = {
-    type = { add = frame.kind }, enum = { text = true, each = frame.enum, add = frame.enums },
-    items = { into = inside.items }, properties = { into = inside.properties, add = frame.nested },
+    enum = { text = true, each = frame.enum },
+    items = { into = inside.items }, properties = { into = inside.properties },
     anyOf = { into = "option" }, oneOf = { into = "option" }, allOf = { into = "option" },
   }
   if described then
@@ -124,11 +126,12 @@ function shapes.outline(frame, family)
         ["function"] = { into = "asked", add = frame.call }, custom = { into = "asked" },
       } },
       asked = { members = {
-        name = TEXT, arguments = { text = true, raw = true }, args = { raw = true }, input = TEXT,
+        name = TEXT, input = TEXT,
+        arguments = { text = true, raw = true }, args = { raw = true },
       } },
       answer = { members = { name = TEXT, response = { raw = true } } },
       tool = tool(frame), declared = { members = declared(frame) },
-      schema = { members = { properties = { into = "properties", add = frame.properties } } },
+      schema = { members = { properties = { into = "properties" } } },
       properties = names(frame, "property"), property = typed(frame, true, top),
       nested = names(frame, "inner"), inner = typed(frame, false, low),
       option = typed(frame, false, low),

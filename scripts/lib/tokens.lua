@@ -55,7 +55,8 @@ end
 local function about_of(profile, n, exact)
   local family = profile.family
   if exact and not family.ratio then
-    return { exact = true, method = "vocabulary", low = n, high = n, encoding = family.encoding }
+    local encoding = family.encoding
+    return { exact = true, method = "vocabulary", low = n, high = n, encoding = encoding }
   end
   local spread = (family.spread or 0) + (exact and 0 or MISSING)
   return {
@@ -71,7 +72,8 @@ end
 function estimate.count(text, name, limit)
   local profile = estimate.profiles():of(name)
   local family = profile.family
-  local n, exact = tokens.body(text, profile.chat, family.table, not family.ratio and limit or nil)
+  local n, exact =
+    tokens.body(text, profile.chat, family.table, not family.ratio and limit or nil)
   n = math.floor(n + 0.5)
   local about = about_of(profile, n, exact)
   if not tokens.has(family.table) then

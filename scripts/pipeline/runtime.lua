@@ -87,15 +87,15 @@ end
 local function served(group, team)
   return metrics.cached(function(provider)
     local where = { group = group, provider = provider }
-    local function tokens(kind)
+    local function counter(kind)
       return metrics.counter("moongate_tokens_total", {
         group = group, provider = provider, type = kind, team = team,
       })
     end
     return {
-      input_tokens = tokens "input", output_tokens = tokens "output",
-      cache_read_tokens = tokens "cache_read", cache_write_tokens = tokens "cache_write",
-      reasoning_tokens = tokens "reasoning",
+      input_tokens = counter "input", output_tokens = counter "output",
+      cache_read_tokens = counter "cache_read", cache_write_tokens = counter "cache_write",
+      reasoning_tokens = counter "reasoning",
       cost = metrics.counter("moongate_cost_usd_total", {
         group = group, provider = provider, team = team,
       }),

@@ -5,14 +5,12 @@ local lfs = require "lfs"
 
 local exchanges = {}
 
-local KEEP = { raw = { body = true } }
-
--- What was said, wherever it stands in the answer; the first of each is of the request as sent.
+-- What was said, wherever it stands in an answer: the first, or the last.
 local function number(answer, name, last)
   local found
   for n in answer:gmatch('"' .. name .. '"%s*:%s*(%d+)') do
     found = tonumber(n)
-    if not last then return found end
+    if not last then break end
   end
   return found
 end
@@ -31,7 +29,8 @@ end
 local SAID = {
   chat_completions = last "prompt_tokens", responses = last "input_tokens",
   messages = of_messages, invoke = of_messages, invoke_stream = of_messages,
-  generate_content = last "promptTokenCount", stream_generate_content = last "promptTokenCount",
+  generate_content = last "promptTokenCount",
+  stream_generate_content = last "promptTokenCount",
   count_tokens = function(answer)
     return number(answer, "input_tokens") or number(answer, "totalTokens")
   end,
@@ -44,24 +43,39 @@ local function read(path)
   return text
 end
 
-local function one(folder, row)
-  local file, provider, api, _, status, features = row:match(
-    "^([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)")
-  if status ~= "200" or not SAID[api] then return nil end
-  local got = json.decode(read(folder .. "/" .. file), KEEP)
+local function columns(row)
+  local out = {}
+  for text in (row .. "\t"):gmatch "([^\t]*)\t" do out[#out + 1] = text end
+  return unpack(out, 1, 6)
+end
+
+-- The request as a document; nil where it is none, or stands in base64.
+local function sent_of(got)
   local body = got.request.body and json.text(got.request.body)
+  local doc = body and body:sub(1, 1) == "{" and json.index(body)
+  return doc and not doc:type "b64" and doc or nil
+end
+
+local function model_of(doc, path, answer)
+  local asked = doc:get "model"
+  if type(asked) == "string" then return asked end
+  return path:match "models?/([^:/?]+)" or answer:match '"model"%s*:%s*"([^"]+)"' or ""
+end
+
+local function one(folder, row)
+  local file, provider, api, _, status, features = columns(row)
+  if status ~= "200" or not SAID[api] then return nil end
+  local got = json.decode(read(folder .. "/" .. file), { raw = { body = true } })
+  local doc = sent_of(got)
   local answer = got.response.body_text or json.text(got.response.body)
   local reported = SAID[api](answer)
-  local sent = body and body:sub(1, 1) == "{" and json.index(body)
-  if not (sent and reported and reported > 0) or sent:type "b64" then return nil end
-  local said = answer:match '"model"%s*:%s*"([^"]+)"' or answer:match '"modelVersion"%s*:%s*"([^"]+)"'
-  local path = got.request.path or ""
-  local asked = sent:get "model" or path:match "models/([^:/?]+)" or path:match "model/([^/]+)"
+  if not (doc and reported and reported > 0) then return nil end
   return {
-    file = file, provider = provider, api = api, doc = sent, reported = reported,
-    model = type(asked) == "string" and asked or said or "", answered = said,
-    has = function(name) return ("," .. features .. ","):find("," .. name .. ",", 1, true) ~= nil end,
-    features = features,
+    file = file, provider = provider, api = api, doc = doc, reported = reported,
+    model = model_of(doc, got.request.path or "", answer),
+    has = function(name)
+      return ("," .. features .. ","):find("," .. name .. ",", 1, true) ~= nil
+    end,
   }
 end
 

@@ -122,4 +122,97 @@ describe("tokens", function()
     assert.is_true(tokens.fits(call_of(long), "gpt-4o", 1100))
     assert.is_false(tokens.fits(call_of(long), "gpt-4o", 900))
   end)
+
+  exact("counts the same conversation in every dialect", function()
+    local chat = { messages = {
+      { role = "system", content = "Be short." }, { role = "user", content = "hello world" },
+    } }
+    local items = {
+      instructions = "Be short.",
+      input = { { role = "user", content = { { text = "hello world" } } } },
+    }
+    local messages = {
+      system = { { type = "text", text = "Be short." } },
+      messages = { { role = "user", content = { { type = "text", text = "hello world" } } } },
+    }
+    local n = tokens.count_messages(chat, "gpt-4o")
+    assert.equal(3 + 2 * 3 + 2 + 3 + 2, n)
+    assert.equal(n, (tokens.count_messages(items, "gpt-4o")))
+    assert.equal(n, (tokens.count_messages(messages, "gpt-4o")))
+    local contents = {
+      systemInstruction = { parts = { { text = "Be short." } } },
+      contents = { { role = "user", parts = { { text = "hello world" } } } },
+    }
+    local gemini, about = tokens.count_messages(contents, "gemini-2.5-flash")
+    assert.is_true(gemini >= 5 and gemini <= 6)
+    assert.is_false(about.exact)
+  end)
+
+  exact("undoes escapes before it counts, and passes on JSON without its blanks", function()
+    local function count(text, model)
+      return (tokens.count_messages(assert(json.index(text)), model or "gpt-4o"))
+    end
+    local plain = '{"messages":[{"role":"user","content":"\208\151\208\180 \"a\" / b"}]}'
+    local escaped = '{"messages":[{"role":"user","content":'
+      .. '"\\u0417\\u0434 \\"a\\" \\/ b"}]}'
+    assert.equal(count((plain:gsub('"a"', '\\"a\\"'))), count(escaped))
+    local tight = '{"messages":[],"tools":[{"name":"f","input_schema":{"a":[1,"x y"]}}]}'
+    local loose = tight:gsub("([:,%[])", "%1 \n ")
+    assert.equal(count(tight, "claude-sonnet-4-5"), count(loose, "claude-sonnet-4-5"))
+  end)
+
+  it("knows calls, their results and tools in every dialect", function()
+    local function in_messages(one) return '{"messages":[{' .. one .. "}]}" end
+    for _, case in ipairs {
+      in_messages '"tool_calls":[{"function":{"name":"f","arguments":"%s"}}]',
+      in_messages '"role":"tool","content":"%s"',
+      in_messages '"content":[{"type":"tool_use","name":"f","input":{"a":"%s"}}]',
+      in_messages '"content":[{"type":"tool_result","content":[{"text":"%s"}]}]',
+      '{"input":[{"type":"function_call","name":"f","arguments":"%s"}]}',
+      '{"input":[{"type":"function_call_output","output":"%s"}]}',
+      '{"contents":[{"parts":[{"functionCall":{"name":"f","args":{"a":"%s"}}}]}]}',
+      '{"contents":[{"parts":[{"functionResponse":{"name":"f","response":{"a":"%s"}}}]}]}',
+      '{"tools":[{"function":{"name":"f","description":"%s"}}]}',
+      '{"tools":[{"type":"function","name":"f","description":"%s"}]}',
+      '{"tools":[{"functionDeclarations":[{"name":"f","description":"%s"}]}]}',
+      '{"tools":[{"name":"f","input_schema":{"properties":{"a":{"description":"%s"}}}}]}',
+      '{"response_format":{"type":"json_schema","json_schema":{"schema":{"a":"%s"}}}}',
+    } do
+      for _, model in ipairs { "gpt-4o", "gpt-5", "claude-sonnet-4-5", "mistral-large" } do
+        local short = tokens.count_messages(json.index(case:format "x"), model)
+        local words = ("word "):rep(200)
+        local long = tokens.count_messages(json.index(case:format(words)), model)
+        assert.is_true(long - short > 150 and long - short < 400, case .. model)
+      end
+    end
+  end)
+
+  it("takes an image's size from its first bytes, and fetches nothing", function()
+    -- 1 × 1, made larger by hand: the head is all that is read.
+    local png = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAABAAAAAMACAYAAAC6pPnTAAAA"
+    local gif = "R0lGODlhAAEAAfAAAAAAAAAAACH5BAAAAAAALAAAAAABAAEAAAIEhI+pAAAAAAAAAAAAAAAAAAAA"
+    local function openai(url, detail, model)
+      local n, about = tokens.count_messages({ messages = { { role = "user", content = {
+        { type = "image_url", image_url = { url = url, detail = detail } },
+      } } } }, model or "gpt-4o")
+      return n - 7, about
+    end
+    assert.equal(85 + 170 * 4, (openai(png)))
+    assert.equal(85, (openai(png, "low")))
+    assert.equal(2833 + 5667 * 4, (openai(png, nil, "gpt-4o-mini")))
+    local n, about = openai("https://example.org/a.png")
+    assert.is_true(n == 85 + 170 * 4 and about.high > n and not about.exact)
+    assert.equal(1, about.images)
+    local function anthropic(data)
+      return (tokens.count_messages({ messages = { { content = {
+        { type = "image", source = { type = "base64", data = data } },
+      } } } }, "claude-sonnet-4-5"))
+    end
+    assert.equal(5 + 10 * 10, anthropic(gif))
+    local inline = { contents = { { parts = { { inlineData = { data = gif } } } } } }
+    assert.equal(258, (tokens.count_messages(inline, "gemini-2.5-pro")))
+    local image = { type = "input_image", detail = "low", image_url = png }
+    local item = { input = { { content = { image } } } }
+    assert.equal(6 + 85, (tokens.count_messages(item, "gpt-4o")))
+  end)
 end)
