@@ -1,9 +1,6 @@
 #include "ledger.h"
 
-#include <errno.h>
 #include <poll.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,30 +9,13 @@
 #include <sys/eventfd.h>
 
 #include "bundle.h"
-#include "keyring_fill.h"
-#include "ledger_queue.h"
-#include "ledger_schema.h"
+#include "ledger_ingest.h"
+#include "ledger_parts.h"
 #include "log.h"
-#include "lua_context.h"
 #include "lua_ledger.h"
 #include "lua_vm.h"
-#include "sql.h"
 
 enum { TURN_MS = 250 };
-
-struct ledger {
-    struct ledger_options options;
-    char *path;      /* owned */
-    struct sql *sql; /* owned; the ledger thread's, once that runs */
-    struct ledger_queue queue;
-    struct lua_context context;
-    struct vm *vm;                  /* owned; NULL before the first files */
-    _Atomic(struct bundle *) inbox; /* owned; the files to answer with next */
-    int wake_fd;
-    pthread_t thread;
-    bool runs;
-    atomic_bool closing;
-};
 
 /* ---- from other threads -------------------------------------------------------------------
  */
@@ -88,12 +68,12 @@ static void answer_all(struct ledger *ledger)
 {
     for (struct ledger_job *job = ledger_queue_take(&ledger->queue); job;
          job = ledger_queue_take(&ledger->queue)) {
-        if (ledger->vm) {
+        if (ledger->vm && ledger->sql) {
             lua_ledger_answer(ledger->vm, job);
         } else {
-            lua_ledger_refuse(job, "the ledger has no scripts");
+            lua_ledger_refuse(job, "The ledger cannot be used now.");
         }
-        sql_rollback(ledger->sql); /* a script that forgot it */
+        if (ledger->sql) sql_rollback(ledger->sql); /* a script that forgot it */
     }
 }
 
@@ -115,34 +95,18 @@ static void *run(void *argument)
     while (!atomic_load(&ledger->closing)) {
         wait(ledger);
         take_inbox(ledger);
+        ledger_carry(ledger); /* so that answers know all that was written before */
         answer_all(ledger);
+        ledger_keep(ledger);
         log_flush(ledger->options.log);
     }
     ledger_queue_close(&ledger->queue);
+    ledger_carry(ledger);
     return NULL;
 }
 
 /* ---- start and stop -----------------------------------------------------------------------
  */
-
-static bool open_file(struct ledger *ledger, char **error)
-{
-    bool create = access(ledger->path, F_OK) != 0 && errno == ENOENT;
-    enum sql_code code;
-    char *why = NULL;
-
-    ledger->sql = sql_open(ledger->path, create, &code, &why);
-    if (ledger->sql) {
-        return ledger_schema_migrate(ledger->sql, ledger->path, error) &&
-               keyring_fill(ledger->options.keyring, ledger->sql, ledger->options.data_dir,
-                            error);
-    }
-    if (asprintf(error, "cannot open %s: %s (%s)", ledger->path, why ? why : "?",
-                 sql_code_name(code)) < 0)
-        *error = NULL;
-    free(why);
-    return false;
-}
 
 struct ledger *ledger_open(const struct ledger_options *options, char **error)
 {
@@ -153,7 +117,9 @@ struct ledger *ledger_open(const struct ledger_options *options, char **error)
     ledger->options = *options;
     ledger->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (asprintf(&ledger->path, "%s/ledger.db", options->data_dir) < 0) ledger->path = NULL;
-    if (!ledger->path || ledger->wake_fd < 0 || !open_file(ledger, error)) {
+    ledger->ingest = ledger_ingest_new(options->data_dir, options->log);
+    if (!ledger->path || ledger->wake_fd < 0 || !ledger->ingest ||
+        !ledger_begin(ledger, error)) {
         ledger_free(ledger);
         return NULL;
     }
@@ -167,6 +133,7 @@ struct ledger *ledger_open(const struct ledger_options *options, char **error)
         .sql = ledger->sql,
         .ledger_state = true,
     };
+    ledger_keep_init(ledger);
     return ledger;
 }
 
@@ -192,6 +159,7 @@ void ledger_free(struct ledger *ledger)
     ledger_queue_close(&ledger->queue);
     vm_retire(ledger->vm); /* its queries end before the connection */
     bundle_drop(atomic_exchange(&ledger->inbox, NULL));
+    ledger_ingest_free(ledger->ingest);
     sql_close(ledger->sql);
     if (ledger->wake_fd >= 0) close(ledger->wake_fd);
     free(ledger->path);

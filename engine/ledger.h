@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+struct accounts;
 struct bundle;
 struct keyring;
 struct ledger;
@@ -23,6 +24,7 @@ struct shared;
 struct ledger_options {
     const char *data_dir; /* locked by the caller */
     struct shared *shared;
+    struct accounts *accounts; /* NULL: not told what was spent */
     struct keyring *keyring;
     struct metrics *metrics;
     unsigned slot; /* of the metrics */

@@ -208,3 +208,10 @@ void lua_ledger_refuse(struct ledger_job *job, const char *message)
     char *bytes = whole ? buf_take(&text, &len) : NULL;
     ledger_job_answer(job, false, bytes, len);
 }
+
+void lua_ledger_collect(struct vm *vm)
+{
+    if (!vm) return;
+    lua_gc(vm->L, LUA_GCCOLLECT, 0);
+    lua_gc(vm->L, LUA_GCCOLLECT, 0);
+}

@@ -20,6 +20,8 @@ struct vm *lua_ledger_load(struct lua_context *context, struct bundle *files, ch
     __attribute__((warn_unused_result));
 /* Answer the job, which is gone after. */
 void lua_ledger_answer(struct vm *vm, struct ledger_job *job);
+/* All queries that no script holds any more are done. vm may be NULL. */
+void lua_ledger_collect(struct vm *vm);
 /* Answer it with an error of the ledger's own: 503 ledger_unavailable. */
 void lua_ledger_refuse(struct ledger_job *job, const char *message);
 

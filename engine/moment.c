@@ -62,3 +62,36 @@ void moment_iso(int64_t wall_ms, char out[MOMENT_ISO_SIZE])
     put_digits(out + 17, 2, in_day / 1000 % 60);
     put_digits(out + 20, 3, in_day % 1000);
 }
+
+static bool read_digits(const char *from, int count, int64_t *number)
+{
+    for (*number = 0; count--; from++) {
+        if (*from < '0' || *from > '9') return false;
+        *number = *number * 10 + (*from - '0');
+    }
+    return true;
+}
+
+bool moment_of_iso(const char *text, size_t len, int64_t *wall_ms)
+{
+    static const char form[] = "0000-00-00T00:00:00.000Z";
+    int64_t year, month, day, hour, minute, second, ms;
+
+    if (len != sizeof(form) - 1) return false;
+    for (size_t i = 0; i < len; i++) {
+        if (form[i] != '0' && form[i] != text[i]) return false;
+    }
+    if (!read_digits(text, 4, &year) || !read_digits(text + 5, 2, &month) ||
+        !read_digits(text + 8, 2, &day) || !read_digits(text + 11, 2, &hour) ||
+        !read_digits(text + 14, 2, &minute) || !read_digits(text + 17, 2, &second) ||
+        !read_digits(text + 20, 3, &ms))
+        return false;
+    if (month < 1 || month > 12 || day < 1 || day > 31) return false;
+    if (month <= 2) year--;
+    int64_t era = (year >= 0 ? year : year - 399) / 400, of_era = year - era * 400;
+    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    int64_t days =
+        era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - DAYS_TO_1970;
+    *wall_ms = ((days * 24 + hour) * 60 + minute) * 60000 + second * 1000 + ms;
+    return true;
+}

@@ -4,6 +4,7 @@
 #ifndef MOONGATE_MOMENT_H
 #define MOONGATE_MOMENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,5 +16,8 @@ int64_t moment_monotonic_us(void); /* since some start; never goes back */
 /* "2026-11-22T08:00:00.123Z" of milliseconds since 1970, years 0 to 9999; what lies outside is
  * written as the nearest such moment. */
 void moment_iso(int64_t wall_ms, char out[MOMENT_ISO_SIZE]);
+/* And back: of that form alone. False: it is not. */
+bool moment_of_iso(const char *text, size_t len, int64_t *wall_ms)
+    __attribute__((warn_unused_result));
 
 #endif

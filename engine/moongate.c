@@ -78,6 +78,7 @@ static bool open_ledger(struct moongate *gateway, char **error)
     struct ledger_options options = {
         .data_dir = gateway->options.data_dir,
         .shared = gateway->shared,
+        .accounts = gateway->accounts,
         .keyring = gateway->keyring,
         .metrics = gateway->metrics,
         .slot = gateway->worker_count,

@@ -8,6 +8,7 @@
 
 #include <sqlite3.h>
 
+#include "moment.h"
 #include "utf8.h"
 
 enum {
@@ -380,4 +381,36 @@ int64_t sql_number(struct sql *sql, const char *text, int64_t otherwise)
     }
     sql_done(query);
     return number;
+}
+
+/* ---- is it whole? -------------------------------------------------------------------------
+ */
+
+static int is_late(void *until_ms)
+{
+    return moment_monotonic_us() / 1000 >= *(const int64_t *)until_ms;
+}
+
+enum sql_code sql_check(struct sql *sql, int64_t limit_ms, char **found)
+{
+    static const char text[] = "PRAGMA quick_check(1)";
+    int64_t until_ms = moment_monotonic_us() / 1000 + limit_ms;
+    struct sql_query *query = sql_query(sql, text, sizeof(text) - 1);
+    size_t len;
+
+    *found = NULL;
+    if (!query) return sql->code;
+    sqlite3_progress_handler(sql->db, 1000, is_late, &until_ms);
+    int status = sqlite3_step(query->statement);
+    sqlite3_progress_handler(sql->db, 0, NULL, NULL);
+    enum sql_code code = status == SQLITE_INTERRUPT ? SQL_OK : note(sql, status);
+    if (code == SQL_ROW) {
+        const char *said = sql_bytes(query, 0, &len);
+        code = len == 2 && memcmp(said, "ok", 2) == 0 ? SQL_OK : SQL_CORRUPT;
+        if (code == SQL_CORRUPT) *found = strndup(said, len);
+    } else if (code != SQL_OK) {
+        *found = strdup(sql_message(sql));
+    }
+    sql_done(query);
+    return code == SQL_OK ? SQL_OK : SQL_CORRUPT;
 }

@@ -38,6 +38,10 @@ struct sql *sql_open(const char *path, bool create, enum sql_code *code, char **
 /* From now on nothing may be written: for another thread's connection, whose reads end within
  * seconds. */
 enum sql_code sql_read_only(struct sql *sql) __attribute__((warn_unused_result));
+/* Look at as many pages as fit into the time. SQL_CORRUPT: *found (free() it) is what is wrong.
+ */
+enum sql_code sql_check(struct sql *sql, int64_t limit_ms, char **found)
+    __attribute__((warn_unused_result));
 /* Every query must have been done. */
 void sql_close(struct sql *sql);
 

@@ -1,0 +1,61 @@
+/* The insides of the ledger, for the ledger*.c files alone. */
+#ifndef MOONGATE_LEDGER_PARTS_H
+#define MOONGATE_LEDGER_PARTS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ledger.h"
+#include "ledger_queue.h"
+#include "lua_context.h"
+#include "sql.h"
+
+struct ledger_ingest;
+struct vm;
+
+/* How it fares; see ledger_keep.c. */
+struct ledger_health {
+    bool degraded;
+    enum sql_code code; /* why */
+    int64_t retry_ms;   /* monotonic; 0: now */
+    int64_t wait_ms;    /* until the retry after that */
+    bool log_is_large;  /* and it was said */
+    unsigned degraded_gauge, log_gauge, rows_counter, skipped_counter; /* metric ids */
+    uint64_t rows, skipped;                                            /* as counted so far */
+};
+
+struct ledger {
+    struct ledger_options options;
+    char *path;                   /* owned */
+    struct sql *sql;              /* owned; the thread's once that runs; NULL: to be reopened */
+    struct ledger_ingest *ingest; /* owned */
+    struct ledger_health health;
+    struct ledger_queue queue;
+    struct lua_context context;
+    struct vm *vm;                  /* owned; NULL before the first files */
+    _Atomic(struct bundle *) inbox; /* owned; the files to answer with next */
+    atomic_llong carried_ms;        /* monotonic: what was written before is in the tables */
+    int64_t pruned_ms; /* monotonic: when old rows and files were last looked for */
+    int wake_fd;
+    pthread_t thread;
+    bool runs;
+    atomic_bool closing;
+};
+
+/* ---- ledger_start.c: before the thread runs ---- */
+
+/* Open what is there or make it, bring the journal into it, tell the accounts. False: *error
+ * says why and what to do. */
+bool ledger_begin(struct ledger *ledger, char **error) __attribute__((warn_unused_result));
+
+/* ---- ledger_keep.c ---- */
+
+void ledger_keep_init(struct ledger *ledger);
+/* Carry the journal into the tables, unless it failed a moment ago. */
+void ledger_carry(struct ledger *ledger);
+/* Once a turn: the log into the file, metrics, old rows and files. */
+void ledger_keep(struct ledger *ledger);
+
+#endif

@@ -1,0 +1,165 @@
+/* The ledger's file at start: made, or checked, opened and brought up to date; then the journal
+ * is carried into it and the accounts are told what was spent. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "accounts.h"
+#include "ledger_check.h"
+#include "ledger_ingest.h"
+#include "ledger_parts.h"
+#include "ledger_schema.h"
+#include "log.h"
+#include "moment.h"
+
+enum { CHECK_MS = 50 }; /* a look at as many pages as that allows */
+
+static bool explain(const char *what, const char *path, const char *why, char **error)
+{
+    if (asprintf(error, "%s %s: %s", what, path, why) < 0) *error = NULL;
+    return false;
+}
+
+/* ---- a new one ----------------------------------------------------------------------------
+ */
+
+static bool sync_dir(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0) return false;
+    bool fine = fsync(fd) == 0;
+    (void)close(fd);
+    return fine;
+}
+
+/* Under another name until it is whole: a crash now must not look like a damaged file later. */
+static bool fill_new(const char *path, char **error)
+{
+    enum sql_code code;
+    char *why = NULL;
+
+    (void)unlink(path);
+    struct sql *sql = sql_open(path, true, &code, &why);
+    bool fine = sql && ledger_schema_migrate(sql, path, error);
+    if (!sql) explain("cannot make", path, why ? why : sql_code_name(code), error);
+    sql_close(sql);
+    free(why);
+    return fine;
+}
+
+static bool make(const struct ledger *ledger, char **error)
+{
+    char *path = NULL;
+
+    if (asprintf(&path, "%s.new", ledger->path) < 0) return false;
+    bool fine = fill_new(path, error);
+    if (fine && (rename(path, ledger->path) != 0 || !sync_dir(ledger->options.data_dir))) {
+        fine = explain("cannot make", ledger->path, strerror(errno), error);
+    }
+    free(path);
+    return fine;
+}
+
+/* ---- one that is there --------------------------------------------------------------------
+ */
+
+static bool refuse(const struct ledger *ledger, enum sql_code code, const char *why,
+                   char **error)
+{
+    if (code == SQL_CORRUPT) return ledger_check_refuse(ledger->path, why, error);
+    if (code != SQL_BUSY) return explain("cannot open", ledger->path, why, error);
+    return explain("cannot use", ledger->path,
+                   "another program has locked it; end that one (a sqlite3 shell?) and start "
+                   "again",
+                   error);
+}
+
+/* Nobody else may be writing, and what can be looked at in a moment must be whole. */
+static bool probe(const struct ledger *ledger, char **error)
+{
+    struct sql *sql = ledger->sql;
+    char *found = NULL;
+
+    if (sql_run(sql, "BEGIN IMMEDIATE; ROLLBACK") != SQL_OK) {
+        return refuse(ledger, sql_error(sql), sql_message(sql), error);
+    }
+    if (sql_check(sql, CHECK_MS, &found) == SQL_OK) return true;
+    bool fine = refuse(ledger, SQL_CORRUPT, found ? found : "it is damaged", error);
+    free(found);
+    return fine;
+}
+
+static bool open_file(struct ledger *ledger, char **error)
+{
+    enum sql_code code;
+    char *why = NULL;
+    bool missing;
+
+    if (!ledger_check(ledger->path, &missing, error)) return false;
+    if (missing && !make(ledger, error)) return false;
+    ledger->sql = sql_open(ledger->path, false, &code, &why);
+    if (!ledger->sql) {
+        bool fine = refuse(ledger, code, why ? why : sql_code_name(code), error);
+        free(why);
+        return fine;
+    }
+    return probe(ledger, error) && ledger_schema_migrate(ledger->sql, ledger->path, error);
+}
+
+/* ---- what it knows ------------------------------------------------------------------------
+ */
+
+static bool replay(struct ledger *ledger, char **error)
+{
+    if (ledger_ingest_use(ledger->ingest, ledger->sql) && ledger_ingest_carry(ledger->ingest) &&
+        ledger_ingest_settle(ledger->ingest)) {
+        ledger_ingest_serve(ledger->ingest, moment_wall_us() / 1000);
+        return true;
+    }
+    return refuse(ledger, sql_error(ledger->sql), sql_message(ledger->sql), error);
+}
+
+static bool seed_window(const struct ledger *ledger, enum accounts_window window,
+                        int64_t start_s)
+{
+    static const char text[] = "SELECT account, nano FROM spend WHERE period=? AND start_s=?";
+    const char *period = accounts_window_name(window);
+    struct sql_query *query = sql_query(ledger->sql, text, sizeof(text) - 1);
+    enum sql_code code;
+
+    if (!query) return false;
+    (void)sql_bind_text(query, 1, period, strlen(period));
+    (void)sql_bind_integer(query, 2, start_s);
+    while ((code = sql_step(query)) == SQL_ROW) {
+        struct accounts_seed one = {.window = window, .start_s = start_s};
+        one.name = sql_bytes(query, 0, &one.len);
+        one.nano = sql_integer(query, 1);
+        if (!accounts_seed(ledger->options.accounts, &one)) break;
+    }
+    sql_done(query);
+    return code == SQL_OK;
+}
+
+/* What the running minute, hour, day … have cost so far. */
+static bool seed(const struct ledger *ledger, char **error)
+{
+    int64_t now_ms = moment_wall_us() / 1000;
+
+    if (!ledger->options.accounts) return true;
+    for (unsigned window = 0; window < ACCOUNTS_WINDOWS; window++) {
+        if (!seed_window(ledger, window, accounts_window_start(window, now_ms) / 1000)) {
+            return explain("cannot take over what was spent from", ledger->path,
+                           sql_message(ledger->sql), error);
+        }
+    }
+    return true;
+}
+
+bool ledger_begin(struct ledger *ledger, char **error)
+{
+    return open_file(ledger, error) && replay(ledger, error) && seed(ledger, error);
+}
