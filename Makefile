@@ -42,7 +42,7 @@ OBJ := $(BUILD)/obj/$(VARIANT)
 ENGINE_C := $(sort $(wildcard engine/*.c))
 SHIPPED  := $(sort $(shell find scripts providers -name '*.lua' -not -path 'scripts/meta/*' 2>/dev/null) \
               $(wildcard routes.lua engine/prelude.lua))
-MAIN_OBJ := $(patsubst engine/%.c,$(OBJ)/engine/%.o,$(filter engine/main.c engine/cli.c engine/cli_%.c,$(ENGINE_C)))
+MAIN_OBJ := $(patsubst engine/%.c,$(OBJ)/engine/%.o,$(filter engine/main.c engine/cli.c engine/cli_%.c engine/lua_cli%.c,$(ENGINE_C)))
 LIB_OBJ  := $(filter-out $(MAIN_OBJ),$(ENGINE_C:engine/%.c=$(OBJ)/engine/%.o)) $(OBJ)/embedded.o
 
 C_TESTS := $(patsubst tests/c/%.c,$(OUT)/tests/%,$(wildcard tests/c/test_*.c tests/c/embed_test.c))

@@ -14,6 +14,8 @@
 
 #include "buf.h"
 
+enum { MAX_HEAD = 64 << 10 };
+
 static int connect_unix(const char *path)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
@@ -59,19 +61,49 @@ static bool send_all(int fd, const char *bytes, size_t len)
     return true;
 }
 
-static bool ask(int fd, const char *address, const char *target, int seconds)
+/* A token that is no header's value would be two headers. */
+static bool is_sendable(const char *token)
 {
-    struct timeval limit = {.tv_sec = seconds};
-    const char *host = strncmp(address, "unix:", 5) == 0 ? "localhost" : address;
-    char request[1024];
-    int n = snprintf(request, sizeof(request),
-                     "%s HTTP/1.1\r\nHost: %s\r\nContent-Length: 0\r\n"
-                     "Connection: close\r\n\r\n",
-                     target, host);
+    for (; *token; token++) {
+        if (*token <= ' ' || *token == 0x7F) return false;
+    }
+    return true;
+}
 
-    return n > 0 && (size_t)n < sizeof(request) &&
-           setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0 &&
-           send_all(fd, request, (size_t)n);
+static bool write_head(const struct cli_request *request, struct buf *out)
+{
+    const char *address = request->address, *token = request->token ? request->token : "";
+    const char *host = strncmp(address, "unix:", 5) == 0 ? "localhost" : address;
+    const char *parts[] = {request->target,
+                           " HTTP/1.1\r\nHost: ",
+                           host,
+                           "\r\nConnection: close\r\n",
+                           *token ? "Authorization: Bearer " : "",
+                           token,
+                           *token ? "\r\n" : "",
+                           request->body ? "Content-Type: application/json\r\n" : ""};
+    char length[64];
+    int n = snprintf(length, sizeof(length), "Content-Length: %zu\r\n\r\n", request->body_len);
+
+    if (!is_sendable(token)) return false;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        if (!buf_append(out, parts[i], strlen(parts[i]))) return false;
+    }
+    return buf_append(out, length, (size_t)n);
+}
+
+static bool ask(int fd, const struct cli_request *request)
+{
+    struct timeval limit = {.tv_sec = request->seconds};
+    struct buf head;
+
+    buf_init(&head, MAX_HEAD);
+    bool sent = write_head(request, &head) &&
+                setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0 &&
+                send_all(fd, head.data, head.len) &&
+                (!request->body || send_all(fd, request->body, request->body_len));
+    buf_free(&head);
+    return sent;
 }
 
 /* Until the other side closes. */
@@ -87,14 +119,14 @@ static enum cli_outcome read_answer(int fd, struct buf *answer)
     }
 }
 
-enum cli_outcome cli_http(const char *address, const char *target, int seconds,
-                          struct buf *answer)
+enum cli_outcome cli_http(const struct cli_request *request, struct buf *answer)
 {
+    const char *address = request->address;
     bool local = strncmp(address, "unix:", 5) == 0;
     int fd = local ? connect_unix(address + 5) : connect_tcp(address);
 
     if (fd < 0) return CLI_UNREACHABLE;
-    bool asked = ask(fd, address, target, seconds);
+    bool asked = ask(fd, request);
     enum cli_outcome outcome = asked ? read_answer(fd, answer) : CLI_BROKEN;
     close(fd);
     return outcome;

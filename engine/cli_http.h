@@ -15,10 +15,18 @@ enum cli_outcome {
     CLI_BROKEN,
 };
 
-/* address: "HOST:PORT" or "unix:PATH"; target: "POST /path". All that came back is in *answer.
- */
-enum cli_outcome cli_http(const char *address, const char *target, int seconds,
-                          struct buf *answer);
+/* All borrowed. */
+struct cli_request {
+    const char *address; /* "HOST:PORT" or "unix:PATH" */
+    const char *target;  /* "POST /path" */
+    const char *token;   /* of the admin listener; NULL or "": none */
+    const char *body;    /* JSON; NULL: none */
+    size_t body_len;
+    int seconds; /* how long it may be silent */
+};
+
+/* All that came back is in *answer. */
+enum cli_outcome cli_http(const struct cli_request *request, struct buf *answer);
 
 /* 0: that was no HTTP. */
 int cli_http_status(const struct buf *answer);

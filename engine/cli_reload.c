@@ -70,12 +70,15 @@ static int read_verdict(const struct buf *answer)
 
 static int reload_at(const char *address, bool wait)
 {
+    struct cli_request request = {.address = address,
+                                  .target = "POST /admin/reload",
+                                  .token = getenv("MOONGATE_ADMIN_TOKEN"),
+                                  .seconds = wait ? WAIT_S : NO_WAIT_S};
     struct buf answer;
     int code = EXIT_UNREACHABLE;
 
     buf_init(&answer, MAX_ANSWER);
-    enum cli_outcome outcome =
-        cli_http(address, "POST /admin/reload", wait ? WAIT_S : NO_WAIT_S, &answer);
+    enum cli_outcome outcome = cli_http(&request, &answer);
     if (outcome == CLI_ANSWERED) {
         code = read_verdict(&answer);
     } else if (outcome == CLI_SILENT && !wait) {

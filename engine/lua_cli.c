@@ -18,6 +18,7 @@ static int run(lua_State *L)
 {
     const struct cli_call *call = lua_touserdata(L, 1);
 
+    lua_cli_http_open(L);
     lua_getglobal(L, "require");
     lua_pushliteral(L, "cli.main");
     lua_call(L, 1, 1); /* call main */

@@ -11,6 +11,11 @@ struct cli_call {
     const char *vocabularies_dir; /* NULL: where they are installed */
 };
 
+struct lua_State;
+
+/* engine.cli: what only a command's state may do. */
+void lua_cli_http_open(struct lua_State *L);
+
 /* The exit code (OPERATOR.md 1.4). */
 int lua_cli_run(struct cli_call *call);
 

@@ -49,13 +49,13 @@ static void tell_models(const struct moongate_options *options)
     bool local = strncmp(options->listen, "unix:", 5) == 0;
     struct buf answer;
     char target[320];
+    struct cli_request request = {.address = options->admin, .target = target, .seconds = 1};
     size_t len;
 
     (void)snprintf(target, sizeof(target), "GET /admin/welcome%s%s",
                    local ? "" : "?listen=", local ? "" : options->listen);
     buf_init(&answer, GREETING);
-    if (cli_http(options->admin, target, 1, &answer) == CLI_ANSWERED &&
-        cli_http_status(&answer) == 200) {
+    if (cli_http(&request, &answer) == CLI_ANSWERED && cli_http_status(&answer) == 200) {
         const char *text = cli_http_body(&answer, &len);
         say_error("%.*s", (int)len, text);
     }
@@ -175,7 +175,11 @@ static const struct verb verbs[] = {
     {"explain", "where a request for a model would go, and why", NULL, cli_script},
     {"reload", "tell the running gateway to read its files again", cli_reload_help, cli_reload},
     {"count", "how many tokens a text has", NULL, cli_script},
-    {"usage", "requests, tokens and spend from the journal", NULL, cli_script},
+    {"keys", "make, list, change, rotate and disable virtual keys", NULL, cli_script},
+    {"teams", "the same for teams", NULL, cli_script},
+    {"usage", "requests, tokens and spend, by key, team, model, day …", NULL, cli_script},
+    {"budgets", "what is spent and left of every budget", NULL, cli_script},
+    {"audit", "do rows, roll-ups, budgets and metrics add up?", NULL, cli_script},
 };
 enum { VERBS = sizeof(verbs) / sizeof(verbs[0]) };
 

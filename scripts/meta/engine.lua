@@ -713,7 +713,19 @@ function sql.atomic(fn, ...) end
 ---@return any ...
 function sql.durable(fn, ...) end
 
+-- engine.cli ---------------------------------------------------------------------------------
+
+---Only in a command's state.
+---@class cli
+local cli = {}
+
+---Ask a gateway's admin listener, over a blocking socket. `target` is "POST /path".
+---@param request { address: string, target: string, token: string?, body: string? }
+---@return integer? status, string|EngineError body
+function cli.http(request) end
+
 return {
+  cli = cli,
   ledger = ledger, sql = sql,
   http = http, shared = shared, accounts = accounts, metric = metric, log = log,
   journal = journal,

@@ -1,0 +1,46 @@
+-- moongate budgets: what is spent and left.
+
+local json = require "engine.json"
+local report = require "cli.report"
+local table_text = require "cli.table_text"
+
+local COLUMNS = {
+  "account", "name", "window", "soft", "limit_usd", "spent_usd", "reserved_usd", "left_usd",
+  "resets",
+}
+
+local function cells(row)
+  return {
+    row.name, row.window .. (row.soft and " (soft)" or ""), "$" .. row.limit_usd,
+    "$" .. row.spent_usd, "$" .. row.reserved_usd, "$" .. row.left_usd,
+    row.resets ~= json.null and row.resets or "never",
+  }
+end
+
+local function show(host, answer)
+  local lines = {}
+  for i, row in ipairs(answer.data) do lines[i] = cells(row) end
+  if #lines == 0 then
+    host.print "There are no budgets."
+    return
+  end
+  host.print(table_text.of(
+    { "account", "window", "limit", "spent", "reserved", "left", "resets" }, lines))
+end
+
+return report.of {
+  path = "/admin/budgets", show = show, columns = COLUMNS,
+  query = function(parsed) return { team = parsed.team, account = parsed.account } end,
+  rows = function(answer) return answer.data end,
+  flags = { team = "NAME", account = "NAME", csv = true },
+  usage = [[
+moongate budgets [--team NAME] [--account NAME] [--json|--csv]
+
+Every budget of keys, teams, tags and of all together: its limit, what is spent in the window
+that runs, what requests under way have reserved, what is left, and when it begins anew (UTC).
+Without a running gateway, those of the ledger.
+
+  --team NAME     of this team and its keys
+  --account NAME  one account, such as team:search
+  --csv           one line per budget, with the names of --json]],
+}

@@ -1,0 +1,149 @@
+-- How a verb reaches keys, usage and budgets: the running gateway's admin listener, or where
+-- none runs, the ledger in the data folder. The same operations answer in both.
+
+local cli = require "engine.cli"
+local json = require "engine.json"
+local ledger = require "engine.ledger"
+
+local gateway = {}
+
+--- The flags of every verb that asks.
+gateway.FLAGS = { admin = "ADDR", data = "DIR", json = true }
+
+gateway.HELP = [[
+  --admin ADDR   the gateway's admin listener: HOST:PORT or unix:PATH
+  --data DIR     the data folder (data): its gateway is asked, or where none runs, its ledger
+  --json         the answer as JSON
+
+Without either the gateway of the folder `data` is asked, else the one at 127.0.0.1:4001. A
+token that its listener wants is read from MOONGATE_ADMIN_TOKEN.
+
+Exit code: 0, 1 refused or failed, 2 wrong words, 5 nobody answers.]]
+
+local DEFAULT = "127.0.0.1:4001"
+local UNREACHABLE, FAILED = 5, 1
+
+-- Over HTTP --------------------------------------------------------------------------------
+
+local function problem_of(status, body)
+  local answer = json.decode(body)
+  local err = type(answer) == "table" and answer.error
+  if type(err) ~= "table" then
+    err = { message = ("the gateway answered with status %d"):format(status) }
+  end
+  return {
+    status = status, message = err.message, code = err.code,
+    param = err.param ~= json.null and err.param or nil,
+  }
+end
+
+local function over_http(address)
+  local token = os.getenv("MOONGATE_ADMIN_TOKEN")
+  return function(method, target, body)
+    local status, text = cli.http {
+      address = address, target = method .. " " .. target, token = token,
+      body = body and json.encode(body),
+    }
+    if not status then return nil, text end
+    if status >= 200 and status < 300 then return json.decode(text) end
+    return nil, problem_of(status, text)
+  end
+end
+
+-- The ledger itself ------------------------------------------------------------------------
+
+local function in_ledger(opened)
+  local operation = require "pipeline.admin.operation"
+  local function ask(verb, args) return opened:ask(verb, args) end
+  return function(method, target, body)
+    local path, query = target:match("^([^?]*)%??(.*)$")
+    local op, values = operation.find(method, path)
+    if not op then return nil, values end
+    local value, problem = operation.run(op, {
+      query = query, bytes = body and json.encode(body) or "", path = values, ask = ask,
+    })
+    if value == nil then return nil, problem end
+    return json.decode(json.encode(value))
+  end
+end
+
+local function open_ledger(dir, host)
+  local opened, err = ledger.open(dir)
+  if opened then return in_ledger(opened) end
+  if err.kind == "missing" then
+    host.complain(("no gateway answers at %s, and there is no ledger in %s"):format(DEFAULT,
+      dir))
+    return nil, UNREACHABLE
+  elseif err.kind == "locked" then
+    host.complain(("the gateway that serves with %s has no admin listener to ask"):format(dir))
+    return nil, UNREACHABLE
+  end
+  host.complain(err.message)
+  return nil, FAILED
+end
+
+-- Which ------------------------------------------------------------------------------------
+
+local function address_in(dir)
+  local file = io.open(dir .. "/admin.addr", "r")
+  if not file then return nil end
+  local address = file:read("*l")
+  file:close()
+  return address ~= "" and address or nil
+end
+
+-- Does anybody answer there?
+local function answers(address)
+  return cli.http { address = address, target = "GET /health/live" } ~= nil
+end
+
+local function unreachable(address, host)
+  host.complain("no gateway answers at " .. address)
+  return nil, UNREACHABLE
+end
+
+--- What asks for this command: a function(method, target, body) → value | nil, problem; or nil
+--- and the exit code, said why.
+function gateway.open(parsed, host)
+  if parsed.admin then
+    if not answers(parsed.admin) then return unreachable(parsed.admin, host) end
+    return over_http(parsed.admin)
+  end
+  local dir = parsed.data or "data"
+  local address = address_in(dir)
+  if address and answers(address) then return over_http(address) end
+  if parsed.data or address then return open_ledger(dir, host) end
+  if answers(DEFAULT) then return over_http(DEFAULT) end
+  return open_ledger(dir, host)
+end
+
+-- Words of targets -------------------------------------------------------------------------
+
+--- Text as a step of a path or a value of a query.
+function gateway.escaped(text)
+  return (tostring(text):gsub("[^%w_.~-]", function(byte)
+    return ("%%%02X"):format(byte:byte())
+  end))
+end
+
+--- "/admin/usage", { by = "team" } → "/admin/usage?by=team"
+function gateway.target(path, query)
+  local names, out = {}, {}
+  for name in pairs(query) do names[#names + 1] = name end
+  table.sort(names)
+  for i, name in ipairs(names) do out[i] = name .. "=" .. gateway.escaped(query[name]) end
+  return #out > 0 and path .. "?" .. table.concat(out, "&") or path
+end
+
+--- Say what was wrong; the exit code.
+function gateway.failed(problem, host, flags)
+  local message = tostring(problem.message)
+  local flag = problem.param and "--" .. problem.param:match("^[%w_]+"):gsub("_", "-")
+  if flag and flags and flags[flag:sub(3)] and not message:find(flag, 1, true) then
+    message = flag .. ": " .. message
+  end
+  host.complain(message)
+  return problem.status == 400 and 2 or FAILED
+end
+
+return gateway

@@ -1,0 +1,58 @@
+-- A verb that asks one thing and prints it: as a table for people, as JSON, as CSV.
+
+local args = require "cli.args"
+local gateway = require "cli.gateway"
+local json = require "engine.json"
+
+local report = {}
+
+local function quoted(value)
+  if value == json.null or value == nil then return "" end
+  local text = type(value) == "number" and ("%.0f"):format(value) or tostring(value)
+  if not text:find('[",\r\n]') then return text end
+  return '"' .. text:gsub('"', '""') .. '"'
+end
+
+--- Rows as CSV (RFC 4180), the members named in `order`, the names first.
+function report.csv(order, rows)
+  local out = { table.concat(order, ",") }
+  for _, row in ipairs(rows) do
+    local cells = {}
+    for i, name in ipairs(order) do cells[i] = quoted(row[name]) end
+    out[#out + 1] = table.concat(cells, ",")
+  end
+  return table.concat(out, "\r\n") .. "\r"
+end
+
+local function flags_of(verb)
+  local out = {}
+  for _, flags in ipairs { gateway.FLAGS, verb.flags or {} } do
+    for name, kind in pairs(flags) do out[name] = kind end
+  end
+  return out
+end
+
+--- A verb: { usage, flags, path, query(parsed) → table, show(host, answer, parsed) → exit code,
+--- columns and rows(answer) for CSV } → what main.lua calls.
+function report.of(verb)
+  local usage = verb.usage .. "\n\n" .. gateway.HELP
+  return function(words, host)
+    local flags = flags_of(verb)
+    local parsed, code = args.read(words, { flags = flags, most = 0, usage = usage }, host)
+    if not parsed then return code end
+    local ask, failed = gateway.open(parsed, host)
+    if not ask then return failed end
+    local answer, problem = ask("GET", gateway.target(verb.path, verb.query(parsed)))
+    if not answer then return gateway.failed(problem, host, flags) end
+    if parsed.json then
+      host.print(json.encode(answer))
+      return verb.code and verb.code(answer) or 0
+    elseif parsed.csv then
+      host.print(report.csv(verb.columns, verb.rows(answer)))
+      return 0
+    end
+    return verb.show(host, answer, parsed) or 0
+  end
+end
+
+return report
