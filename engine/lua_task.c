@@ -14,11 +14,12 @@
 
 enum { MAX_IDLE = 256 };
 
-/* One coroutine serving one client request. Freed when it ends; may outlive the client. */
+/* One coroutine serving one client request, or nobody's. Freed when it ends; may outlive the
+ * client. */
 struct task {
     lua_State *co;             /* kept alive by co_ref in the vm's registry */
     struct vm *vm;             /* counted: holds its generation open */
-    struct request *client;    /* ours until request_release() */
+    struct request *client;    /* ours until request_release(); NULL: nobody's */
     struct task_owned *owned;  /* what ends with this task */
     struct task *next_ready;   /* in the context's list, when queued; of idle ones, when idle */
     struct task *next, **prev; /* in the context's list of all */
@@ -121,20 +122,45 @@ static void task_free(struct task *task)
     free(task);
 }
 
-bool task_start(struct vm *vm, struct request *client)
+static void begin(struct task *task, struct vm *vm, struct request *client)
 {
-    struct task *task = task_new(vm);
-
-    if (!task) return false;
     task->vm = vm;
     task->client = client;
     task->owned = NULL;
     task->started = task->queued = task->cancelled = false;
     vm->tasks++;
     link_task(task);
-    request_set_owner(client, task);
     task_ready(task);
+}
+
+bool task_start(struct vm *vm, struct request *client)
+{
+    struct task *task = task_new(vm);
+
+    if (!task) return false;
+    begin(task, vm, client);
+    request_set_owner(client, task);
     return true;
+}
+
+int task_start_alone(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    if (!task_current(L)) return luaL_error(L, "nothing can be started while files load");
+    lua_settop(L, 1);
+    lua_State *co = lua_newthread(L); /* fn co */
+    lua_insert(L, 1);
+    lua_xmove(L, co, 1);
+    int ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    struct task *task = calloc(1, sizeof(*task));
+    if (!task) {
+        luaL_unref(L, LUA_REGISTRYINDEX, ref);
+        return luaL_error(L, "out of memory");
+    }
+    task->co = co;
+    task->co_ref = ref;
+    begin(task, vm_of(L), NULL);
+    return 0;
 }
 
 /* Out of the ready list, where it may stand if it made itself ready and then raised. */
@@ -159,7 +185,8 @@ static void task_end(struct task *task, bool reusable)
 
     if (task->queued) unqueue(task);
     release_owned(task);
-    request_release(task->client);
+    reusable = reusable && task->client;
+    if (task->client) request_release(task->client);
     task->client = NULL;
     unlink_task(task);
     if (reusable && !vm->retired && vm->idle_count < MAX_IDLE) {
@@ -248,18 +275,18 @@ static int first(lua_State *L)
 static void task_resume(struct task *task)
 {
     struct vm *vm = task->vm;
-    int status = 0;
+    int status = 0, arguments = task->started || task->client ? 1 : 0;
 
     assert(!vm->running);
     vm->running = task;
     if (task->started) {
         lua_pushboolean(task->co, task->cancelled); /* what wait() returns */
-    } else {
+    } else if (task->client) {
         status = lua_cpcall(vm->L, first, task);
         if (status != 0) lua_xmove(vm->L, task->co, 1);
     }
     task->started = true;
-    if (status == 0) status = lua_resume(task->co, 1);
+    if (status == 0) status = lua_resume(task->co, arguments);
     vm->running = NULL;
 
     bool closes = status != LUA_YIELD && vm->retired && vm->tasks == 1;

@@ -1,4 +1,5 @@
-/* Coroutines: start, wait, ready, resume, cancel. One task serves one client request.
+/* Coroutines: start, wait, ready, resume, cancel. One task serves one client request, or
+ * nobody.
  *
  * lua_resume and lua_yield are called in lua_task.c alone. All of it belongs to one worker's
  * thread. */
@@ -30,6 +31,9 @@ void task_disown(struct task_owned *owned);
 
 /* A coroutine of `vm` for this request; it first runs at tasks_run(). False: no memory. */
 bool task_start(struct vm *vm, struct request *client) __attribute__((warn_unused_result));
+/* start(fn): a coroutine of its own that no client waits for. A lua_CFunction for the prelude.
+ */
+int task_start_alone(lua_State *L);
 /* Whatever it waits for may have happened: look again. Safe in any callback; never runs Lua. */
 void task_ready(struct task *task);
 /* The client is gone, or the gateway stops: the next wait raises. */

@@ -127,6 +127,11 @@ function time.sleep(seconds)
   while not timer:done() do wait() end
 end
 
+local task = {}
+
+--- Run fn in a task of its own, once this one waits or ends. No client hears what it does.
+function task.start(fn) raw.task_start(fn) end
+
 -- What is long is counted over several turns, so that it holds up nobody else.
 local tokens = package.loaded["engine.tokens"]
 local count, body = tokens.count, tokens.body
@@ -208,4 +213,5 @@ function guard.run(fn, ...)
 end
 
 package.loaded["engine.http"], package.loaded["engine.time"] = http, time
+package.loaded["engine.task"] = task
 package.loaded["engine.admin"], package.loaded["engine.ledger"] = admin, ledger

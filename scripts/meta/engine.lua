@@ -400,6 +400,16 @@ function time.sleep(seconds) end
 ---@return string
 function time.iso(seconds) end
 
+-- engine.task --------------------------------------------------------------------------------
+
+---@class task
+local task = {}
+
+---Run fn in a task of its own, once this one waits or ends: for what no client waits for. It may
+---wait; what it raises is logged as a mistake of ours. A gateway that stops cancels it.
+---@param fn fun()
+function task.start(fn) end
+
 -- engine.tokens ------------------------------------------------------------------------------
 
 ---@class tokens
@@ -729,8 +739,8 @@ return {
   ledger = ledger, sql = sql,
   http = http, shared = shared, accounts = accounts, metric = metric, log = log,
   journal = journal,
-  time = time, tokens = tokens, crypto = crypto, keyring = keyring, guard = guard, vm = vm,
-  admin = admin,
+  task = task, time = time, tokens = tokens, crypto = crypto, keyring = keyring,
+  guard = guard, vm = vm, admin = admin,
   Upstream = Upstream, Request = Request, Held = Held, Plan = Plan,
   Reservation = Reservation,
 }
