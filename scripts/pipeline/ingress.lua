@@ -5,6 +5,7 @@ local fault = require "lib.fault"
 local media = require "pipeline.media"
 local models = require "pipeline.models"
 local openai = require "dialects.openai"
+local own_usage = require "pipeline.own_usage"
 local replies = require "lib.reply"
 
 local ingress = {}
@@ -12,6 +13,7 @@ local ingress = {}
 local CHAT = { method = "POST", allow = "POST", dialect = openai }
 local MODELS = { method = "GET", allow = "GET, HEAD", answer = models.list }
 local MODEL = { method = "GET", allow = "GET, HEAD", answer = models.one }
+local USAGE = { method = "GET", allow = "GET, HEAD", answer = own_usage.answer }
 local HEALTH = {
   method = "GET", allow = "GET, HEAD", public = true, quiet = true,
   answer = function(_, reply) reply:answer(200, '{"status":"ok"}') end,
@@ -21,6 +23,7 @@ local HEALTH = {
 local ENDPOINTS = {
   ["/v1/chat/completions"] = CHAT, ["/chat/completions"] = CHAT,
   ["/v1/models"] = MODELS, ["/models"] = MODELS,
+  ["/v1/usage"] = USAGE,
   ["/healthz"] = HEALTH, ["/v1/healthz"] = HEALTH,
 }
 
@@ -44,7 +47,7 @@ function ingress.endpoint(call)
   end
   if not endpoint then
     fault.raise("unknown_url", "There is nothing at this address. Chat completions are at "
-      .. "/v1/chat/completions, models at /v1/models.")
+      .. "/v1/chat/completions, models at /v1/models, a key's own usage at /v1/usage.")
   end
   if endpoint.quiet then call.quiet = true end
   if method == "HEAD" then method = "GET" end

@@ -9,6 +9,7 @@ local money = require "lib.money"
 local prices = require "lib.prices"
 local rows = require "pipeline.rows"
 local runtime = require "pipeline.runtime"
+local soft = require "pipeline.soft"
 local time = require "engine.time"
 local tokens = require "lib.tokens"
 local views = require "lib.views"
@@ -209,10 +210,11 @@ local function write_journal(call, reply, facts)
 end
 
 -- The fact takes the reservation's place.
-local function settle(call, reply, facts)
+local function settle(call, reply, cfg, facts)
   local total = reply.usage_total
   local n = facts.billable and (total.input_tokens or 0) + (total.output_tokens or 0) or 0
-  call.crossed = limits.settle(call, n, facts.cost or 0)
+  local crossed = limits.settle(call, n, facts.cost or 0)
+  if crossed then soft.tell(crossed, cfg) end
 end
 
 --- Record a request, once. A request that reached no deployment's door leaves no usage line.
@@ -221,10 +223,10 @@ function observe.record(call, reply, cfg)
   facts.asked = call.group and runtime.asked(call) or nil
   if call.trail then
     bill(call, reply, cfg, facts)
-    settle(call, reply, facts)
+    settle(call, reply, cfg, facts)
     write_journal(call, reply, facts)
   elseif call.hold then
-    settle(call, reply, facts)
+    settle(call, reply, cfg, facts)
   end
   count(call, reply, cfg, facts)
   if call.trail and cfg.hooks.on_usage then tell(call, reply, cfg, facts) end

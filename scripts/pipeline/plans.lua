@@ -3,12 +3,17 @@
 
 local accounts = require "engine.accounts"
 local crypto = require "engine.crypto"
+local fault = require "lib.fault"
 local json = require "engine.json"
+local keyring = require "engine.keyring"
+local metrics = require "lib.metrics"
+local teams = require "lib.teams"
 
 local plans = {}
 
 local ACTIVE = "requests:active" -- what policy/verdict.lua knows how many retries may run by
 local USERS_MOST = 1000 -- end users remembered a key
+local EVERYBODY = {}    -- whoever has no room for an account of his own
 local NAME_MOST = 64    -- bytes of an end user's id that become an account's name
 
 ---@class Plan
@@ -46,6 +51,7 @@ end
 
 -- Names of accounts end up in lines and labels: what is long or odd goes by its hash.
 local function user_account(id)
+  if id == EVERYBODY then return "user:*" end
   if #id > NAME_MOST or id:find("[^%w%._@:+-]") then
     return "user:#" .. crypto.sha256(id):sub(1, 32)
   end
@@ -58,7 +64,7 @@ local function list_of(cfg, key, user)
   if team then
     local found = {}
     stricter(found, cfg.limits.team[team])
-    stricter(found, key.team_limits)
+    stricter(found, key.team_limits or teams.record(team))
     add(list, "team:" .. team, found)
   end
   add(list, "org", { cfg.limits.org })
@@ -79,12 +85,24 @@ local function describe(list, plan)
   plan.names = json.encode(names)
 end
 
-local function make(cfg, key, user)
+-- nil where there is no room for another account.
+local function try(cfg, key, user)
   local list, plan = list_of(cfg, key, user), {}
   describe(list, plan)
   list.hold = ACTIVE
   plan.handle = accounts.plan(list)
-  return plan
+  return plan.handle and plan or nil
+end
+
+local function make(cfg, key, user)
+  local plan = try(cfg, key, user)
+  if plan then return plan end
+  if user then
+    metrics.add("moongate_user_accounts_full_total", nil, 1)
+    plan = try(cfg, key, EVERYBODY)
+  end
+  if plan then return plan end
+  fault.raise("unavailable", "The gateway has no room for another account.")
 end
 
 local function of_user(call, mine, user)
@@ -96,14 +114,15 @@ local function of_user(call, mine, user)
   return found
 end
 
---- The plan of a call, remembered by its key and, where end users are limited, by its user.
+--- The plan of a call, remembered by its key and, where end users are limited, by its user,
+--- until something in the ledger's keys or teams changes.
 ---@return Plan
 function plans.of(call)
-  local cfg, key = call.cfg, call.key
+  local cfg, key, version = call.cfg, call.key, keyring.version()
   local known = cfg.runtime.plans
   local mine = known[key]
-  if not mine then
-    mine = { plan = make(cfg, key), users = {}, count = 0 }
+  if not mine or mine.version ~= version then
+    mine = { plan = make(cfg, key), users = {}, count = 0, version = version }
     known[key] = mine
   end
   if not cfg.limits.user then return mine.plan end

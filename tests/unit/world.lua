@@ -351,7 +351,7 @@ local function stubs(w)
       has = real_tokens.has, complaint = real_tokens.complaint,
     },
     journal = journal_of(w),
-    accounts = accounts_of(w),
+    accounts = accounts_of(w), task = { start = function(fn) fn() end },
     vm = { is_operator = function() return false end },
   }
   for name, module in pairs(loaded) do package.loaded["engine." .. name] = module end

@@ -123,6 +123,15 @@ local function accounts_of(w)
     local at = w.accounts[name]
     return at and { month = { spent = at.spent, reserved = at.reserved, start = 0 } }
   end
+  function accounts.each(prefix)
+    local out = {}
+    for name, at in pairs(w.accounts) do
+      if name:sub(1, #prefix) == prefix then
+        out[#out + 1] = { name = name, month = { spent = at.spent, reserved = 0, start = 0 } }
+      end
+    end
+    return out
+  end
   return accounts
 end
 

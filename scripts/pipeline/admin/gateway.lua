@@ -1,12 +1,14 @@
 -- What the admin listener tells of the running gateway itself: health, metrics, reload,
 -- explain.
 
+local accounts = require "engine.accounts"
 local cooldown = require "policy.cooldown"
 local engine_admin = require "engine.admin"
 local explain = require "pipeline.explain"
 local json = require "engine.json"
 local metric = require "engine.metric"
 local shared = require "engine.shared"
+local teams = require "lib.teams"
 local welcome = require "pipeline.welcome"
 
 local gateway = {}
@@ -34,8 +36,24 @@ local function look(cfg)
   end
 end
 
+-- Of a team's budgets the one with least left.
+local function look_at_budgets(cfg)
+  for _, account in ipairs(accounts.each("team:")) do
+    local name, least = account.name:sub(6), nil
+    for _, budget in ipairs(teams.budgets(cfg, name)) do
+      local window = account[budget.window]
+      local left = budget.nano - (window and window.spent or 0)
+      least = math.min(least or left, left)
+    end
+    if least then
+      metric.set("moongate_budget_remaining_usd", { team = name }, math.max(0, least) / 1e9)
+    end
+  end
+end
+
 function gateway.metrics(want)
   look(want.cfg)
+  look_at_budgets(want.cfg)
   return engine_admin.metrics()
 end
 
