@@ -43,7 +43,7 @@ end
 -- The operator's own price wins over the list. `price` is for policies, `rates` for bills.
 local function price_of(dep, own)
   dep.own_price = own ~= nil
-  local listed = not own and prices.lookup(dep.provider.adapter_name, dep.model)
+  local listed = not own and prices.listed(dep)
   if own then
     dep.price, dep.rates = numbers(own), money.rates(own)
   elseif listed then

@@ -1,13 +1,13 @@
--- What a model costs and how much it can hold: lib/price_list.lua, and how to look it up.
+-- What a model costs and how much it can hold: by the table that was imported into the data
+-- folder, and where that is silent by the one that is built in (lib/price_list.lua).
 
 local list = require "lib.price_list"
-local money = require "lib.money"
+local price_file = require "lib.price_file"
+local price_table = require "lib.price_table"
 
-local prices = { date = list.date }
+local prices = {}
 
-local COLUMNS = { "input", "output", "cache_read", "cache_write", "cache_write_1h" }
-
--- Which list a provider's models stand in, and which is asked next.
+-- Which section of a table a provider's models stand in, and which is asked next.
 local NEXT = { azure = "openai" }
 
 -- A dated or numbered name costs what its base does, unless it is listed itself.
@@ -16,49 +16,14 @@ local SUFFIXES = {
   "%-preview%-%d%d%-%d%d$", "%-%d%d%d%d$", "%-%d%d%d$", "%-latest$",
 }
 
-local function columns(words, first)
-  local dollars = {}
-  for i, class in ipairs(COLUMNS) do
-    local word = words[first + i - 1]
-    if word and word ~= "-" then dollars[class] = word end
-  end
-  return dollars
-end
+local BUILT_IN = price_table.open(list.text, { date = list.date, built_in = true })
+local IMPORTED = price_file.given()
 
-local function numbers(dollars)
-  local out = {}
-  for class, text in pairs(dollars) do out[class] = tonumber(text) end
-  return out
-end
+--- The tables in use, the one that is asked first in front.
+prices.tables = { IMPORTED or BUILT_IN, IMPORTED and BUILT_IN or nil }
+prices.date = prices.tables[1].date
 
-local function entry(line)
-  local words = {}
-  for word in line:gmatch("%S+") do words[#words + 1] = word end
-  local dollars = columns(words, 4)
-  local price = numbers(dollars) -- for policies, which compare and never sum
-  if words[9] then
-    dollars.above = columns(words, 10)
-    dollars.above.tokens = tonumber(words[9]:match("^>(%d+)$"))
-  end
-  return words[1], {
-    price = price, rates = assert(money.rates(dollars)),
-    max_input = tonumber(words[2]), max_output = tonumber(words[3]),
-  }
-end
-
-local function section(text)
-  local out = {}
-  for line in text:gmatch("[^\n]+") do
-    local model, what = entry(line)
-    out[model] = what
-  end
-  return out
-end
-
-local SECTIONS = {}
-for name, text in pairs(list) do
-  if type(text) == "string" and text:find("\n", 1, true) then SECTIONS[name] = section(text) end
-end
+-- Names ------------------------------------------------------------------------------------
 
 -- "openai/gpt-4o", "models/gemini-2.5-pro", "ft:gpt-4o:acme::id" → the name in the list.
 local function plain(provider, model)
@@ -67,39 +32,77 @@ local function plain(provider, model)
   return model:match("^(ft:[^:]+):") or model
 end
 
-local function find(models, model)
-  if models[model] then return models[model] end
+-- By a name, or the name it is a dated form of. `exact` finds one name.
+local function find(exact, name)
+  local found = exact(name)
+  if found then return found, name end
   for _, suffix in ipairs(SUFFIXES) do
-    local base, cut = model:gsub(suffix, "")
-    if cut > 0 and models[base] then return models[base] end
+    local base, cut = name:gsub(suffix, "")
+    found = cut > 0 and exact(base)
+    if found then return found, base end
   end
   return nil
 end
 
---- What is listed for a model at a provider (the name of its adapter): { rates, price,
---- max_input, max_output }, or nil. An unknown model has no price; it is not free.
-function prices.lookup(provider, model)
-  local models = SECTIONS[provider]
-  if not models then return nil end
+local function find_in(one, section, name)
+  return find(function(model) return one:exact(section, model) end, name)
+end
+
+local function find_at(one, provider, model)
   local name = plain(provider, model)
-  local found = find(models, name)
-  if found or not NEXT[provider] then return found end
-  return find(SECTIONS[NEXT[provider]], name)
+  local found, as = find_in(one, provider, name)
+  if found or not NEXT[provider] then return found, as end
+  return find_in(one, NEXT[provider], name)
+end
+
+-- Look-ups ---------------------------------------------------------------------------------
+
+--- What is listed for a model at a provider (the name of its adapter, or of a section):
+--- { rates, price, max_input, max_output, table }, or nil; and the name it is listed by. An
+--- unknown model has no price; it is not free.
+function prices.lookup(provider, model)
+  for _, one in ipairs(prices.tables) do
+    local found, as = find_at(one, provider, model)
+    if found then return found, as end
+  end
+  return nil
+end
+
+-- Many servers speak OpenAI's dialect: one that is called as a section of the table is that.
+local function section(provider)
+  return provider.adapter_name == "openai_compatible" and provider.name
+    or provider.adapter_name
+end
+
+--- The same for a deployment, and perhaps the model that its provider says it used.
+function prices.listed(dep, served)
+  local found, as
+  if type(served) == "string" then
+    found, as = prices.lookup(section(dep.provider), served)
+  end
+  if found then return found, as end
+  return prices.lookup(section(dep.provider), dep.model)
+end
+
+--- What rows say of where a price is from: the table's date, with the head of its sum where it
+--- was imported.
+function prices.version(one)
+  return one.sha256 and one.date .. "#" .. one.sha256:sub(1, 8) or one.date
 end
 
 --- The rates (for money.cost) of what a deployment served: its own price, else that of the
 --- model the provider says it used, else that of the model it was asked for; nil if unknown.
+--- And where they are from: "own", or the table's version.
 function prices.of(dep, served)
-  if dep.own_price then return dep.rates end
-  local provider = dep.provider.adapter_name
-  local found = type(served) == "string" and prices.lookup(provider, served)
-    or prices.lookup(provider, dep.model)
-  return found and found.rates or nil
+  if dep.own_price then return dep.rates, "own" end
+  local found = prices.listed(dep, served)
+  if not found then return nil end
+  return found.rates, prices.version(found.table)
 end
 
 --- How many tokens a deployment's model reads and writes at most, where that is known.
 function prices.limits(dep)
-  local found = prices.lookup(dep.provider.adapter_name, dep.model)
+  local found = prices.listed(dep)
   local output = dep.max_tokens or (found and found.max_output)
   return found and found.max_input, output
 end
@@ -107,8 +110,8 @@ end
 -- "gemini-pro-latest" is listed itself: its provider's newest, not a "gemini-pro" that is gone.
 local function is_newest(model)
   if not model:find("%-latest$") then return false end
-  for _, models in pairs(SECTIONS) do
-    if models[model] then return true end
+  for name in pairs(BUILT_IN.sections) do
+    if BUILT_IN:exact(name, model) then return true end
   end
   return false
 end
@@ -116,7 +119,7 @@ end
 --- Since when a model is switched off at its provider, or nil.
 function prices.retired(model)
   if is_newest(model) then return nil end
-  return find(list.retired, model)
+  return (find(function(name) return list.retired[name] end, model))
 end
 
 return prices

@@ -43,7 +43,7 @@ local function concrete_deployment(dep, text)
   one.model, one.wildcard = fill(dep.model, text), false
   if not dep.wildcard then return one end -- one model for all of them: one name
   one.name = dep.name:find("*", 1, true) and fill(dep.name, text) or dep.name .. "/" .. text
-  local listed = not dep.own_price and prices.lookup(dep.provider.adapter_name, one.model)
+  local listed = not dep.own_price and prices.listed(one)
   if listed then one.price, one.rates = listed.price, listed.rates end
   return one
 end

@@ -45,7 +45,7 @@ local function from_wildcard(cfg, name)
   local concrete = wildcard.concrete(group, name, text)
   for i, dep in ipairs(concrete.deployments) do
     dep.label = group.deployments[i].name -- for metrics, which know configured names only
-    local listed = not dep.price and prices.lookup(dep.provider.adapter_name, dep.model)
+    local listed = not dep.price and prices.listed(dep)
     dep.price = dep.price or listed and listed.price or nil
   end
   known.count = known.count + 1

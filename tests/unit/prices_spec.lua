@@ -1,6 +1,5 @@
 -- List prices: looked up by any of a model's names, and free of the reference's known errors.
 
-local list = require "lib.price_list"
 local money = require "lib.money"
 local prices = require "lib.prices"
 local rates = require "lib.rates"
@@ -77,20 +76,29 @@ describe("a look-up", function()
 end)
 
 describe("the list", function()
+  local built_in = prices.tables[#prices.tables]
+
   local function each(check)
     for _, provider in ipairs { "openai", "azure", "anthropic", "gemini" } do
-      for line in list[provider]:gmatch("[^\n]+") do
-        local name = line:match("^%S+")
-        check(provider, name, prices.lookup(provider, name))
+      for _, name in ipairs(built_in:names(provider)) do
+        check(provider, name, built_in:exact(provider, name))
       end
     end
   end
 
+  -- The usual prices, those of its services, and of long prompts.
+  local function all(entry)
+    local out = { entry.rates }
+    for _, own in pairs(entry.rates.service or {}) do out[#out + 1] = own end
+    for i = 1, #out do
+      for _, tier in ipairs(out[i].tiers or {}) do out[#out + 1] = tier end
+    end
+    return out
+  end
+
   it("has whole lines, each model once", function()
-    local seen = {}
-    each(function(provider, name, entry)
-      assert.is_nil(seen[provider .. name], name)
-      seen[provider .. name] = true
+    assert.is_true(built_in:check() >= 140)
+    each(function(_, name, entry)
       assert.is_number(entry.rates.input, name)
       assert.is_number(entry.rates.output, name)
       assert.is_number(entry.max_input, name)
@@ -100,42 +108,65 @@ describe("the list", function()
   it("never prices a cached token above a fresh one, nor leaves a class out of a tier",
     function()
     each(function(_, name, entry)
-      for _, one in ipairs { entry.rates, entry.rates.tiers and entry.rates.tiers[1] } do
+      for _, one in ipairs(all(entry)) do
         assert.is_true((one.cache_read or 0) <= one.input, name)
         assert.is_true((one.cache_write or one.input) >= one.input, name)
-      end
-      for _, tier in ipairs(entry.rates.tiers or {}) do
         for _, class in ipairs(rates.TOKENS) do
-          assert.equal(entry.rates[class] ~= nil, tier[class] ~= nil, name .. " " .. class)
+          assert.equal(entry.rates[class] ~= nil, one[class] ~= nil, name .. " " .. class)
         end
       end
     end)
   end)
 
   it("has Anthropic's cache writes at 1.25 and 2 times the input", function()
-    each(function(provider, name, entry)
-      for _, one in ipairs(provider == "anthropic" and { entry.rates,
-        entry.rates.tiers and entry.rates.tiers[1] } or {}) do
+    for _, name in ipairs(built_in:names "anthropic") do
+      for _, one in ipairs(all(built_in:exact("anthropic", name))) do
         assert.equal(one.input * 2, one.cache_write_1h, name)
         if name ~= "claude-3-haiku" then -- 0.30 there, by its own price page
           assert.equal(one.input * 1.25, one.cache_write, name)
         end
+      end
+    end
+  end)
+
+  it("has dearer prices above a threshold, and for priority; cheaper ones for flex and batch",
+    function()
+    each(function(_, name, entry)
+      local usual, service = entry.rates, entry.rates.service or {}
+      for _, tier in ipairs(usual.tiers or {}) do
+        assert.is_true(tier.input >= usual.input and tier.output >= usual.output, name)
+      end
+      for _, cheap in ipairs { "batch", "flex" } do
+        assert.is_true(not service[cheap] or service[cheap].input < usual.input, name)
+      end
+      for _, dear in ipairs { "priority", "fast", "us" } do
+        assert.is_true(not service[dear] or service[dear].input >= usual.input, name)
       end
     end)
   end)
 
   it("has the four prices of everybody's first example", function()
     local mini = prices.lookup("openai", "gpt-4o-mini").rates
-    assert.same({ input = 150e6, output = 600e6, cache_read = 75e6 }, mini)
+    assert.same({ 150e6, 600e6, 75e6, 75e6 },
+      { mini.input, mini.output, mini.cache_read, mini.service.batch.input })
     local opus = prices.lookup("anthropic", "claude-3-opus-20240229").rates
     assert.same({ input = 15e9, output = 75e9, cache_read = 1.5e9, cache_write = 18.75e9,
-      cache_write_1h = 30e9 }, opus)
+      cache_write_1h = 30e9, web_search = 10e12, may_search = true }, opus)
     assert.equal(30e9, input("azure", "gpt-4"))
     local pro = prices.lookup("gemini", "gemini-2.5-pro").rates
     assert.same({ tokens = 200000, input = 2.5e9, output = 15e9, cache_read = 0.25e9 },
       pro.tiers[1])
     assert.equal(200001 * 2500 + 15000,
       money.cost(pro, { input_tokens = 200001, output_tokens = 1 }))
+  end)
+
+  it("is of the date that rows are told", function()
+    assert.equal("2026-07-24", prices.date)
+    assert.equal("2026-07-24", prices.version(built_in))
+    local dep = { model = "gpt-4o", provider = { adapter_name = "openai" } }
+    assert.equal("2026-07-24", select(2, prices.of(dep)))
+    dep.own_price, dep.rates = true, { input = 1 }
+    assert.equal("own", select(2, prices.of(dep)))
   end)
 end)
 

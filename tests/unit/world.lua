@@ -352,7 +352,7 @@ local function stubs(w)
     },
     journal = journal_of(w),
     accounts = accounts_of(w), task = { start = function(fn) fn() end },
-    vm = { is_operator = function() return false end },
+    vm = { is_operator = function() return false end, source = function() end },
   }
   for name, module in pairs(loaded) do package.loaded["engine." .. name] = module end
   return loaded
