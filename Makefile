@@ -27,7 +27,7 @@ CC_fuzz       := clang
 COMPILER  := $(or $(CC_$(VARIANT)),$(CC))
 MODE      := $(MODE_$(VARIANT))
 # Recursive on purpose: `make test` must be able to install pkg-config first.
-LIB_FLAGS  = $(shell pkg-config --cflags $(LIBS))
+LIB_FLAGS  = $(shell pkg-config --cflags $(LIBS) libpq)# libpq: loaded when it is asked for
 LIB_LINK   = $(shell pkg-config --libs $(LIBS)) -lpthread -lm
 CFLAGS     = -std=c11 -D_GNU_SOURCE $(MODE) -fPIC -fvisibility=hidden $(WARNINGS) -Iengine
 LDFLAGS    = $(filter -fsanitize=% -fprofile-%,$(subst fuzzer-no-link$(comma),,$(MODE))) -pie -Wl,-z,relro,-z,now,-z,noexecstack

@@ -26,6 +26,7 @@ enum {
     SHA = 40,
     MAX_WORDS = 1024,
     AGAIN_MS = 60000, /* the same trouble is told so often */
+    TAGS = 16,        /* more than calls that may be unanswered at once */
 };
 
 enum stage {
@@ -46,7 +47,8 @@ struct redis {
     enum stage stage;
     bool drop;            /* the context is to go once hiredis is not on the stack */
     bool calling, proven; /* proven: the server has answered since it was last given up */
-    uintptr_t number;     /* of the call or greeting now awaited; late answers have others */
+    unsigned number;      /* of the call now awaited; late answers have others */
+    char tags[TAGS];      /* what hiredis hands back with an answer: &tags[number % TAGS] */
     int64_t started_us;
     int64_t rest_ms; /* the next rest's length */
     int64_t told_ms; /* when the trouble was last logged; 0: there is none */
@@ -360,13 +362,18 @@ static void on_numbers(struct redis *redis, const redisReply *reply)
                            .result = REDIS_ANSWERED, .numbers = numbers, .count = count});
 }
 
+static void *tag(struct redis *redis)
+{
+    return &redis->tags[redis->number % TAGS];
+}
+
 static void on_reply(redisAsyncContext *context, void *answer, void *number)
 {
     struct redis *redis = context->data;
     const redisReply *reply = answer;
 
     if (redis->context != context || !reply || redis->drop) return;
-    if (!redis->calling || (uintptr_t)number != redis->number) return; /* too late */
+    if (!redis->calling || number != tag(redis)) return; /* too late */
     loop_timer_clear(redis->options.loop, &redis->timer);
     if (reply->type == REDIS_REPLY_ERROR) {
         on_error_reply(redis, reply->str);
@@ -392,8 +399,8 @@ bool redis_call(struct redis *redis, const struct redis_words *words)
     argv[2] = keys, lens[2] = (size_t)len;
     memcpy(argv + 3, words->words, words->count * sizeof(*argv));
     memcpy(lens + 3, words->lens, words->count * sizeof(*lens));
-    if (redisAsyncCommandArgv(redis->context, on_reply, (void *)redis->number,
-                              (int)words->count + 3, argv, lens) != REDIS_OK) {
+    if (redisAsyncCommandArgv(redis->context, on_reply, tag(redis), (int)words->count + 3, argv,
+                              lens) != REDIS_OK) {
         return false;
     }
     redis->calling = true;

@@ -1,20 +1,19 @@
 -- Runs inside Redis, in one piece: who may spend how much of what all gateways share. The one
 -- script that engine/cluster.c calls; it is loaded there, never here.
 --
--- Of a budget or a number of parallel requests each gateway holds a part ("cap": what it may
--- have spent, reserved or running, since the window began). It names what it has (a fact) and
--- what it would like; it is given that, as far as the parts of all stay below the limit. All
--- numbers are absolute, so that a call that is repeated, or whose answer is lost, does no harm.
--- Of a rate it is given units of one token bucket.
+-- Budgets and places among the running are held: each gateway says what it holds (it may use up
+-- to that) and what it has spent, and is given more as far as what all hold stays below the
+-- limit. What it says is absolute, so that a report that is repeated, or whose answer is lost,
+-- does no harm. Rates are pooled: units of one bucket (engine/accounts_lease.h has the rules).
 --
 -- What Redis forgets (FLUSHALL, an old dump, a replica that lagged) comes back: each gateway
--- tells its own part in any case, and the sum of all others' that it saw last. What is missing
--- from that sum is kept in the field "lost" until those gateways have told theirs.
+-- tells what it holds in any case, and what all others held when it last heard. What is missing
+-- from that is kept in the field "lost" until those gateways have told theirs.
 
 local LIVE_MS = 15000 -- who has not been heard of for so long runs nothing
 local FORGET_MS = 86400000
-local BUCKET_US = 60000000 -- the limit's units come back in a minute
-local FIELDS = 7 -- of each thing asked for
+local MINUTE_US = 60000000 -- in which a rate's bucket runs empty
+local FIELDS = 11 -- of each slot that is told
 
 local state_key, nodes_key = KEYS[1], KEYS[2]
 local node, boot, fresh, epoch, version = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -52,76 +51,90 @@ local function check_nodes()
   ask("ZADD", nodes_key, now_ms, node)
   redis.call("ZREMRANGEBYSCORE", nodes_key, "-inf", now_ms - FORGET_MS)
   local live, count = {}, 0
-  for _, name in ipairs(redis.call("ZRANGEBYSCORE", nodes_key, now_ms - LIVE_MS, "+inf")) do
+  local since = now_ms - LIVE_MS
+  for _, name in ipairs(redis.call("ZRANGEBYSCORE", nodes_key, since, "+inf")) do
     live[name] = true
     count = count + 1
   end
   return live, count, other and other ~= boot
 end
 
--- field → "cap used" of a gateway; "lost" → what gateways held that have not said so again.
-local function read_parts(key, live)
+-- What a request gets, and those that come after it, fairly: the others may want some too.
+local function share(slot, room, nodes)
+  if room <= 0 or room < slot.least then return 0 end
+  local give = math.min(room, slot.need)
+  local more = math.floor((room - give) / (2 * nodes))
+  return give + math.max(0, math.min(more, slot.want - slot.need))
+end
+
+-- Each gateway has a field "held spent seq"; "lost" is what some held and have not said again.
+local function read_held(key, live)
   local fields = ask("HGETALL", key)
-  local parts = { mine = 0, caps = 0, used = 0, lost = 0 }
+  local sum = { mine = 0, seq = 0, held = 0, spent = 0, lost = 0 }
   for i = 1, #fields, 2 do
-    local cap, used = fields[i + 1]:match "^(%d+) ?(%d*)$"
-    cap, used = tonumber(cap) or 0, tonumber(used) or 0
+    local held, spent, seq = fields[i + 1]:match "^(%d+) ?(%d*) ?(%d*)$"
+    held, spent = tonumber(held) or 0, tonumber(spent) or 0
     if fields[i] == "lost" then
-      parts.lost = cap
+      sum.lost = held
     elseif fields[i] == node then
-      parts.mine = cap
+      sum.mine, sum.seq = held, tonumber(seq) or 0
     elseif not live or live[fields[i]] then
-      parts.caps, parts.used = parts.caps + cap, parts.used + used
+      sum.held, sum.spent = sum.held + held, sum.spent + spent
     end
   end
-  return parts
+  return sum
 end
 
-local function remember_lost(key, parts, thing)
-  local lost = math.max(0, parts.lost - math.max(0, thing.held - parts.mine))
-  lost = math.max(lost, thing.seen - parts.caps)
-  if lost ~= parts.lost then redis.call("HSET", key, "lost", whole(lost)) end
-  parts.lost = lost
+local function remember_lost(key, sum, slot)
+  local lost = math.max(0, sum.lost - math.max(0, slot.held - sum.mine))
+  lost = math.max(lost, slot.others - sum.held)
+  if lost ~= sum.lost then redis.call("HSET", key, "lost", whole(lost)) end
+  sum.lost = lost
 end
 
-local function grant_part(key, thing, live, forgot)
-  local parts = read_parts(key, thing.kind == "parallel" and live)
-  if forgot and thing.kind == "budget" then remember_lost(key, parts, thing) end
-  local others = parts.caps + parts.lost
-  local cap = math.max(thing.held, math.min(thing.want, thing.limit - others))
-  redis.call("HSET", key, node, whole(cap) .. " " .. whole(thing.used))
-  if thing.expires > 0 then redis.call("PEXPIREAT", key, whole(thing.expires)) end
-  return cap, parts.used + parts.lost, others, cap < thing.want and 1 or 0, 0
+local function grant_held(key, slot, nodes, live, forgot)
+  local sum = read_held(key, slot.kind == "parallel" and live)
+  if forgot and slot.kind == "budget" then remember_lost(key, sum, slot) end
+  local others = sum.held + sum.lost
+  if slot.seq <= sum.seq then return 0, 0, others, sum.spent + sum.lost end
+  local room = math.max(0, slot.limit - others - slot.held)
+  local give = share(slot, room, nodes)
+  local mine = whole(slot.held + give) .. " " .. whole(slot.spent) .. " " .. whole(slot.seq)
+  redis.call("HSET", key, node, mine)
+  if slot.expires > 0 then redis.call("PEXPIREAT", key, whole(slot.expires)) end
+  return give, room - give, others, sum.spent + sum.lost
 end
 
-local function grant_units(key, thing)
-  local each = BUCKET_US / thing.limit
-  local full_at = math.max(tonumber(ask("GET", key)) or 0, now_us)
-  local room = math.floor((now_us + BUCKET_US - full_at) / each + 0.000001)
-  local units = math.max(0, math.min(thing.want, room))
-  full_at = full_at + units * each
-  redis.call("SET", key, string.format("%.3f", full_at), "PX", 120000)
-  local missing = thing.want - units
-  local wait_ms = math.ceil(math.min(missing, thing.limit) * each / 1000)
-  return units, 0, 0, missing > 0 and 1 or 0, wait_ms
+-- "level at": how much of the bucket is taken, and when that was so.
+local function grant_pooled(key, slot, nodes)
+  local level, at_us = tostring(ask("GET", key) or ""):match "^(%S+) (%d+)$"
+  local gone = math.max(0, now_us - (tonumber(at_us) or now_us)) * slot.limit / MINUTE_US
+  level = math.max(0, (tonumber(level) or 0) - gone - slot.back)
+  local room = math.max(0, math.floor(slot.limit - level + 0.000001))
+  local give = share(slot, room, nodes)
+  local text = string.format("%.6f %.0f", level + give, now_us)
+  redis.call("SET", key, text, "PX", 120000)
+  return give, room - give, 0, 0
 end
 
-local function thing_at(at)
-  return {
-    kind = ARGV[at], limit = tonumber(ARGV[at + 1]), held = tonumber(ARGV[at + 2]),
-    want = tonumber(ARGV[at + 3]), used = tonumber(ARGV[at + 4]), seen = tonumber(ARGV[at + 5]),
-    expires = tonumber(ARGV[at + 6]),
-  }
+local function slot_at(at)
+  local slot = { kind = ARGV[at] }
+  for i, name in ipairs {
+    "limit", "held", "spent", "back", "least", "need", "want", "seq", "others", "expires",
+  } do
+    slot[name] = tonumber(ARGV[at + i])
+  end
+  return slot
 end
 
 local current, at, forgot = check_epoch()
-local live, count, twin = check_nodes()
-local answer = { tonumber(current), at, count, twin and 1 or 0 }
+local live, nodes, twin = check_nodes()
+local answer = { tonumber(current), at, nodes, twin and 1 or 0 }
 
 for i = 3, #KEYS do
-  local thing = thing_at(6 + (i - 3) * FIELDS)
-  local grant = thing.kind == "rate" and grant_units or grant_part
-  for _, number in ipairs { grant(KEYS[i], thing, live, forgot) } do
+  local slot = slot_at(6 + (i - 3) * FIELDS)
+  local grant = slot.kind == "rate" and grant_pooled or grant_held
+  for _, number in ipairs { grant(KEYS[i], slot, nodes, live, forgot) } do
     answer[#answer + 1] = number
   end
 end

@@ -9,7 +9,7 @@ set -u
 wanted() {
   case $1 in
     build) echo gcc libc6-dev make pkg-config libmicrohttpd-dev libcurl4-openssl-dev \
-      libluajit-5.1-dev libssl-dev libsqlite3-dev libhiredis-dev ca-certificates curl ;;
+      libluajit-5.1-dev libssl-dev libsqlite3-dev libhiredis-dev libpq-dev ca-certificates curl ;;
     test) echo luajit lua-busted lua-cjson lua-socket lua-filesystem nodejs npm python3 python3-venv \
       redis-server postgresql-15 ;; # the servers that several gateways share
     lint) echo lua-check clang clang-tidy clang-format cppcheck git ;;

@@ -27,7 +27,7 @@ have() {
   return 1
 }
 
-flags="-std=c11 -D_GNU_SOURCE -Iengine $(pkg-config --cflags libmicrohttpd libcurl luajit libcrypto sqlite3 hiredis)"
+flags="-std=c11 -D_GNU_SOURCE -Iengine $(pkg-config --cflags libmicrohttpd libcurl luajit libcrypto sqlite3 hiredis libpq)"
 
 # Only the findings: the notes that lead to one are clang-tidy's to tell by hand.
 tidy() {
