@@ -1,7 +1,6 @@
 -- The kinds of values a field can hold. Each is a function of the value and its place that
 -- returns what cfg keeps, or nil and how the sentence "rpm …" goes on.
 
-local money = require "lib.money"
 local nearest = require "lib.nearest"
 local units = require "lib.units"
 
@@ -222,38 +221,9 @@ function kinds.each(schema)
   end
 end
 
-local amount = function(value)
-  if not money.nano(value) then return must("dollars per million tokens", value) end
-  return value
-end
+local prices = require "config.price"(kinds)
 
-local CLASSES = {
-  input = amount, output = amount, cache_read = amount, cache_write = amount,
-  cache_write_1h = amount, reasoning = amount,
-}
-
-local function price_schema(extra)
-  local fields = {}
-  for name, kind in pairs(CLASSES) do fields[name] = kind end
-  for name, kind in pairs(extra) do fields[name] = kind end
-  return { fields = fields, required = { "input", "output" } }
-end
-
-local above = price_schema { tokens = kinds.count }
-above.required = { "tokens", "input", "output" }
-local price = price_schema { above = kinds.record(above) }
-
---- Dollars per million tokens. A tier above some prompt length names every class that the
---- price names: one left out would be billed at the wrong rate.
-function kinds.price(value, place)
-  local out, problem = kinds.record(price)(value, place)
-  if not out or not out.above then return out, problem end
-  for class in pairs(CLASSES) do
-    if out[class] and not out.above[class] then
-      return nil, ("names %s, so above must name it too"):format(class)
-    end
-  end
-  return out
-end
+--- Dollars per million tokens, and what else is billed.
+kinds.price = prices.price
 
 return kinds

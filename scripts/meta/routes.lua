@@ -47,24 +47,58 @@
 ---@field timeout? Timeout      over the group's and the provider's
 ---@field drop_unsupported? boolean  drop what the target cannot take instead of refusing it
 
----Dollars per million tokens. Cached tokens cost what `input` does where nothing is said.
+---Dollars per million tokens, and dollars each for what is counted. Cached tokens, sound and
+---images cost what `input` does where nothing is said, in answers what `output` does.
 ---@class Price
 ---@field input number          or as text: "2.50"
 ---@field output number
----@field cache_read? number
----@field cache_write? number
----@field cache_write_1h? number
+---@field cache_read? number    0 is free
+---@field cache_write? number   for five minutes
+---@field cache_write_1h? number  for an hour; else what `cache_write` says
 ---@field reasoning? number     where it differs from `output`
----@field above? PriceAbove     for long prompts: the whole request costs this
+---@field audio_input? number
+---@field audio_output? number
+---@field image_input? number
+---@field image_output? number
+---@field above? PriceAbove|PriceAbove[]  for long prompts: the whole request costs this
+---@field batch? number|PriceService  where the provider says that it served so
+---@field flex? number|PriceService  its own prices, or a factor of all those above: 0.5
+---@field priority? number|PriceService
+---@field request? number       dollars for each request
+---@field web_search? number|PriceSearch  dollars for each search
+---@field code_interpreter? number  dollars for each session
+---@field file_search? number   dollars for each call
 
 ---@class PriceAbove
----@field tokens integer        above so many prompt tokens
+---@field tokens integer        above so many prompt tokens, cached ones among them
 ---@field input number
 ---@field output number
----@field cache_read? number    where the price names it
----@field cache_write? number   where the price names it
----@field cache_write_1h? number  where the price names it
----@field reasoning? number     where the price names it
+---@field cache_read? number    this and the next: where the price names it
+---@field cache_write? number
+---@field cache_write_1h? number
+---@field reasoning? number
+---@field audio_input? number
+---@field audio_output? number
+---@field image_input? number
+---@field image_output? number
+
+---@class PriceService
+---@field input number
+---@field output number
+---@field cache_read? number    this and the next: where the price names it
+---@field cache_write? number
+---@field cache_write_1h? number
+---@field reasoning? number
+---@field audio_input? number
+---@field audio_output? number
+---@field image_input? number
+---@field image_output? number
+---@field above? PriceAbove|PriceAbove[]  with the thresholds of the price
+
+---@class PriceSearch
+---@field low number            by the size of the search's context
+---@field medium number
+---@field high number
 
 ---@class Timeout
 ---@field connect? Duration     until the connection stands; 3s

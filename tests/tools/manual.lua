@@ -91,7 +91,8 @@ end
 
 local CLASSES = {
   provider = { "Provider" },
-  model = { "Deployment", "ModelGroup", "Timeout", "Cooldown", "Price", "PriceAbove" },
+  model = { "Deployment", "ModelGroup", "Timeout", "Cooldown", "Price", "PriceAbove",
+    "PriceService", "PriceSearch" },
   virtual_key = { "VirtualKey" }, limits = { "Limits", "Limit", "UserLimit" },
   route = { "Call" }, on_error = { "Fault" },
   on_usage = { "Usage" },
@@ -101,7 +102,10 @@ local TITLES = {
   Provider = "Fields of a provider, beside those of its adapter:",
   Deployment = "A deployment (what a provider's maker takes):",
   ModelGroup = "A model group:", Timeout = "`timeout`:", Cooldown = "`cooldown`:",
-  Price = "`price`, in dollars per million tokens:", PriceAbove = "`above`, within `price`:",
+  Price = "`price`, in dollars per million tokens:",
+  PriceAbove = "`above`, within `price`; one, or a list of them:",
+  PriceService = "`batch`, `flex` and `priority`, where they have prices of their own:",
+  PriceSearch = "`web_search`, where its price goes by size:",
   VirtualKey = "Fields of a virtual key, with a `token` or a `hash`:", Call = "`call` has:",
   Limits = "`limits` has:", Limit = "A limit:", UserLimit = "`user`:",
   Fault = "`err` has:", Usage = "`usage` has:",

@@ -51,6 +51,12 @@ describe("deployments", function()
     refuses('model "b" { openai { "x", price = { input = 1, output = 2, cache_read = 0.1,\n'
       .. "above = { tokens = 200e3, input = 2, output = 4 } } } }",
       '3: deployment "openai/x": price names cache_read, so above must name it too')
+    refuses('model "b" { openai { "x", price = { input = 1, output = 2, priority = {\n'
+      .. "input = 2, output = 4 }, above = { { tokens = 200e3, input = 2, output = 4 } } } } }",
+      '3: deployment "openai/x": price names above, so priority must name it too')
+    refuses('model "b" { openai { "x", price = { input = 1, output = 2, audio_input = 3,\n'
+      .. "flex = { input = 2, output = 4 } } } }",
+      '3: deployment "openai/x": price names audio_input, so flex must name it too')
     local cfg = good(MODEL
       .. 'model "b" { openai { "x", price = { input = 1, output = "2.5" } } }')
     local dep = cfg.groups.b.deployments[1]
@@ -58,6 +64,45 @@ describe("deployments", function()
     assert.same({ input = 1e9, output = 2.5e9 }, dep.rates)
     assert.equal(2.5e9, cfg.groups.a.deployments[1].rates.input) -- gpt-4o, from the list
     assert.equal(2.5, cfg.groups.a.deployments[1].price.input)
+  end)
+
+  it("have prices of all that is billed", function()
+    local cfg = good(MODEL .. [[
+model "b" { openai { "x", price = {
+  input = 1, output = "2.5", cache_read = 0, audio_input = 40, image_output = 30,
+  above = {
+    { tokens = 200e3, input = 2, output = 5, cache_read = 0, audio_input = 80,
+      image_output = 60 },
+    { tokens = 128e3, input = 1.5, output = 3, cache_read = 0, audio_input = 60,
+      image_output = 45 },
+  },
+  batch = 0.5, request = "0.005",
+  web_search = { low = 0.03, medium = 0.035, high = 0.05 },
+} } }]])
+    local rates = cfg.groups.b.deployments[1].rates
+    assert.same({ 128000, 200000 }, { rates.tiers[1].tokens, rates.tiers[2].tokens })
+    assert.same({ 0.5e9, 1e9, 40e9 }, { rates.service.batch.input,
+      rates.service.batch.tiers[2].input, rates.service.batch.tiers[2].audio_input })
+    assert.same({ 5e12, 35e12, 0 }, { rates.request, rates.web_search_medium,
+      rates.cache_read })
+  end)
+
+  it("have prices that are ones", function()
+    local function price(more, ...)
+      refuses(('model "b" { openai { "x", price = { input = 1, output = 2, %s } } }')
+        :format(more), ...)
+    end
+    local at = '3: deployment "openai/x": price'
+    price("request = 10", at .. ".request must be dollars for one, not 10")
+    price("batch = 0", at .. ".batch must be prices in braces, or a factor such as 0.5, not 0")
+    price("flex = { input = 1 }", at .. '.flex needs the field "output"')
+    price("above = { {} }", at .. '.above.1 needs the field "input"',
+      at .. '.above.1 needs the field "output"', at .. '.above.1 needs the field "tokens"')
+    price("web_search = { low = 1, medium = 1, high = 1, huge = 2 }",
+      '3: deployment "openai/x": price.web_search has no field "huge"')
+    price("audio = 1", '3: deployment "openai/x": price has no field "audio"')
+    refuses('model "b" { openai { "x", price = { input = 9e6, output = 1, priority = 2 } } }',
+      at .. " has a factor priority that makes it too large")
   end)
 end)
 

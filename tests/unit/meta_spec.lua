@@ -4,6 +4,7 @@ local fallbacks = require "config.fallbacks"
 local kinds = require "config.kinds"
 local manual = require "tools.manual"
 local place = require "config.place"
+local rates = require "lib.rates"
 local routes = require "routes_helper"
 local schema = require "config.schema"
 local words = require "config.words"
@@ -68,6 +69,9 @@ describe("the words", function()
     local price = documented "Price"
     assert.same(price, accepts(kinds.price, price))
     assert.same({}, accepts(kinds.price, { "prompt", "tokens" }))
+    local token_classes = sorted { unpack(rates.TOKENS) }
+    assert.same(sorted { "tokens", unpack(token_classes) }, documented "PriceAbove")
+    assert.same(sorted { "above", unpack(token_classes) }, documented "PriceService")
   end)
 
   it("know the same kinds of fault", function()
