@@ -67,12 +67,19 @@ struct upstream_box *lua_upstream_live(lua_State *L)
 
 /* ---- open ---- */
 
+/* 0: no limit. What is left of a deadline may be less than a millisecond, or nothing: that is
+ * the shortest limit, and not none. */
 static int64_t milliseconds(lua_State *L, int index, const char *name)
 {
+    int64_t limit = 0;
+
     lua_getfield(L, index, name);
-    lua_Number seconds = lua_isnil(L, -1) ? 0 : luaL_checknumber(L, -1);
+    if (!lua_isnil(L, -1)) {
+        lua_Number seconds = luaL_checknumber(L, -1);
+        limit = seconds > 0.001 ? (int64_t)(seconds * 1000.0 + 0.5) : 1;
+    }
     lua_pop(L, 1);
-    return seconds > 0 ? (int64_t)(seconds * 1000.0 + 0.5) : 0;
+    return limit;
 }
 
 static void read_timeouts(lua_State *L, int index, struct client_timeouts *timeouts)

@@ -1,0 +1,165 @@
+-- Nothing that was set aside is forgotten, whatever becomes of a request (B-24): clients that
+-- leave at every moment, providers that fail in every way, reloads in between.
+
+local helper = require "helper"
+local socket = require "socket"
+
+local KEY = "mg-test-leaks-0123456789abcdef"
+
+describe("what was set aside", function()
+  local up, gw, routes
+
+  local function key(rpm)
+    return ('virtual_key "k" { token = env.KEY, team = "red", rpm = %d, tpm = 1e9, '
+      .. 'parallel = 1000, budget = { "$100/month", "$50/day" } }\n'):format(rpm)
+      .. 'limits { org = { budget = "$1000/month" }, user = { budget = "$1/day" } }'
+  end
+
+  setup(function()
+    up = helper.upstream()
+    routes = helper.routes(up, { "one", "two" }, [[
+model "chain" {
+  provider "openai_compatible" { name = "c", base_url = "]] .. up:url "bad" .. [[/v1" } {
+    "m", price = { input = 1, output = 1 },
+    timeout = { first_token = "200ms", total = "300ms" },
+  },
+  fallback = { "one" }, retries = 1, backoff = "1ms",
+}
+]])
+    gw = helper.gateway { env = { KEY = KEY }, workers = 2, routes = routes .. key(1e6) }
+  end)
+
+  teardown(function()
+    gw:stop()
+    up:stop()
+  end)
+
+  before_each(function() up:reset() end)
+
+  local function own()
+    local response = gw:request {
+      method = "GET", path = "/v1/usage", headers = { authorization = "Bearer " .. KEY },
+    }
+    return helper.json.decode(response.body)
+  end
+
+  local function usage_rows()
+    local n, nano, seen = 0, 0, {}
+    for _, line in ipairs(gw:journal()) do
+      if line.type == "usage" then
+        assert.is_nil(seen[line.id], "two rows of one request")
+        n, seen[line.id] = n + 1, true
+        if line.cost_nano ~= helper.json.null then nano = nano + line.cost_nano end
+      end
+    end
+    return n, nano, seen
+  end
+
+  -- Every request that a provider saw has its row, and all rows are what was spent.
+  after_each(function()
+    gw:assert_silent()
+    local state = own()
+    for _, account in ipairs(state.limits) do
+      for _, budget in ipairs(account.budgets) do assert.equal("0", budget.reserved_usd) end
+    end
+    assert.equal(1000, state.limits[1].parallel.remaining)
+    local _, nano, seen = usage_rows()
+    assert.equal(("%.9f"):format(nano / 1e9), ("%.9f"):format(state.spend_usd.year))
+    for _, line in ipairs(gw:journal()) do
+      if line.type == "intent" then assert.is_true(seen[line.id], "an intent without a row") end
+    end
+  end)
+
+  local function leave(model, more, prepare)
+    local connection = gw:chat_open(helper.ask(model, more), { key = KEY })
+    if prepare then prepare(connection) end
+    connection:close()
+  end
+
+  local MORE = '"user":"u","max_tokens":9'
+
+  it("B-14, B-16: comes back from clients that leave at once, waiting, or in the stream",
+    function()
+      local hung = helper.script.script {
+        stream = "whole", body = helper.piece "first", after = "halt\n",
+      }
+      for i = 1, 8 do
+        up:reset()
+        leave("one", MORE) -- before anything happened, perhaps
+        socket.sleep(0.01)
+        up:script("one", "halt\n")
+        local seen = #up:requests "one"
+        leave("one", MORE, function() up:wait_for("one", seen + 1) end)
+        up:reset()
+        up:script("one", hung)
+        leave("one", MORE .. ',"stream":true', function(connection)
+          connection:head()
+          for _ = 1, i % 2 do connection:event() end
+        end)
+      end
+      helper.wait_until(function() return gw:metric "moongate_requests_in_flight" == 0 end)
+      helper.wait_until(function()
+        local all = true
+        for _, request in ipairs(up:requests "one") do
+          all = all and up:connection(request.connection) ~= "open"
+        end
+        return all
+      end, 5, "the provider's connections closed")
+      local n = 0
+      for _, line in ipairs(gw:journal()) do
+        if line.type == "usage" and line.outcome == "cancelled" and line.estimated then
+          n = n + 1
+          assert.is_true(line.tokens.input > 0 and line.cost_nano > 0)
+        end
+      end
+      assert.is_true(n >= 16, n .. " rows of clients that left")
+    end)
+
+  local FAILURES = {
+    ["B-10: a 500, then an answer"] = function()
+      up:reply("bad", { status = 500, body = "{}" }, 1)
+      up:reply("bad", { body = helper.completion "hi" })
+    end,
+    ["B-11: a silent provider"] = function() up:script("bad", "halt\n") end,
+    ["a reset"] = function() up:script("bad", "rst\n") end,
+    ["B-12: a 503"] = function() up:reply("bad", { status = 503, body = "{}" }) end,
+    ["no JSON"] = function() up:reply("bad", { body = "no" }) end,
+    ["a 400"] = function() up:reply("bad", { status = 400, body = '{"error":{}}' }) end,
+    ["B-17: a stream that breaks off"] = function()
+      up:reply("bad", { stream = "whole", body = helper.piece "first", after = "rst\n" })
+    end,
+  }
+  for name, prepare in pairs(FAILURES) do
+    it("comes back from " .. name, function()
+      up:reply("one", { body = helper.completion "hi" })
+      prepare()
+      for _, more in ipairs { MORE, MORE .. ',"stream":true' } do
+        for _ = 1, 3 do gw:chat(helper.ask("chain", more), { key = KEY }) end
+        leave("chain", more)
+      end
+    end)
+  end
+
+  it("comes back where a reload goes on underneath", function()
+    up:reply("one", { body = helper.completion "hi" })
+    local connections = {}
+    for i = 1, 30 do
+      connections[i] = gw:chat_open(helper.ask("one", MORE), { key = KEY })
+      if i % 10 == 0 then gw:reload(routes .. key(1e6 + i)) end
+    end
+    for i, connection in ipairs(connections) do
+      if i % 3 > 0 then assert.equal(200, connection:response().status) end
+      connection:close()
+    end
+  end)
+
+  it("comes back from what is refused before anybody is called", function()
+    local before = own().limits[1].requests.remaining
+    for _ = 1, 5 do
+      assert.equal(404, gw:chat(helper.ask "none", { key = KEY }).status)
+      assert.equal(400, gw:chat("{", { key = KEY }).status)
+      assert.equal(400, gw:chat(helper.ask("one", '"n":0'), { key = KEY }).status)
+    end
+    assert.is_true(own().limits[1].requests.remaining >= before)
+  end)
+end)
