@@ -14,8 +14,9 @@
 #include "log.h"
 #include "lua_ledger.h"
 #include "lua_vm.h"
+#include "moment.h"
 
-enum { TURN_MS = 250 };
+enum { TURN_MS = 250, IDLE_MS = 60000 };
 
 /* ---- from other threads -------------------------------------------------------------------
  */
@@ -49,31 +50,48 @@ struct ledger_job *ledger_ask(struct ledger *ledger, const struct ledger_questio
 static void take_inbox(struct ledger *ledger)
 {
     struct bundle *files = atomic_exchange(&ledger->inbox, NULL);
-    char *error = NULL;
 
     if (!files) return;
-    struct vm *vm = lua_ledger_load(&ledger->context, files, &error);
-    bundle_drop(files);
-    if (vm) {
-        vm_retire(ledger->vm);
-        ledger->vm = vm;
-    } else {
+    bundle_drop(ledger->files);
+    ledger->files = files;
+    vm_retire(ledger->vm);
+    ledger->vm = NULL;
+}
+
+/* Opened by the first question after a while, or after a reload. */
+static bool open_state(struct ledger *ledger)
+{
+    char *error = NULL;
+
+    ledger->asked_ms = moment_monotonic_us() / 1000;
+    if (!ledger->sql || !ledger->files) return false;
+    if (ledger->vm) return true;
+    ledger->vm = lua_ledger_load(&ledger->context, ledger->files, &error);
+    if (!ledger->vm) {
         log_event(ledger->options.log, LOG_ERROR, "ledger", "its scripts did not load: %s",
                   error ? error : "out of memory");
     }
     free(error);
+    return ledger->vm != NULL;
+}
+
+static void rest(struct ledger *ledger)
+{
+    if (!ledger->vm || moment_monotonic_us() / 1000 - ledger->asked_ms < IDLE_MS) return;
+    vm_retire(ledger->vm);
+    ledger->vm = NULL;
 }
 
 static void answer_all(struct ledger *ledger)
 {
     for (struct ledger_job *job = ledger_queue_take(&ledger->queue); job;
          job = ledger_queue_take(&ledger->queue)) {
-        if (ledger->vm && ledger->sql) {
+        if (open_state(ledger)) {
             lua_ledger_answer(ledger->vm, job);
+            sql_rollback(ledger->sql); /* of a script that forgot it */
         } else {
             lua_ledger_refuse(job, "The ledger cannot be used now.");
         }
-        if (ledger->sql) sql_rollback(ledger->sql); /* a script that forgot it */
     }
 }
 
@@ -97,6 +115,7 @@ static void *run(void *argument)
         take_inbox(ledger);
         ledger_carry(ledger); /* so that answers know all that was written before */
         answer_all(ledger);
+        rest(ledger);
         ledger_keep(ledger);
         log_flush(ledger->options.log);
     }
@@ -158,6 +177,7 @@ void ledger_free(struct ledger *ledger)
     ledger_stop(ledger);
     ledger_queue_close(&ledger->queue);
     vm_retire(ledger->vm); /* its queries end before the connection */
+    bundle_drop(ledger->files);
     bundle_drop(atomic_exchange(&ledger->inbox, NULL));
     ledger_ingest_free(ledger->ingest);
     sql_close(ledger->sql);

@@ -34,7 +34,9 @@ struct ledger {
     struct ledger_health health;
     struct ledger_queue queue;
     struct lua_context context;
-    struct vm *vm;                  /* owned; NULL before the first files */
+    struct bundle *files;           /* counted; NULL before the first */
+    struct vm *vm;                  /* owned; NULL while nobody asks: it takes a megabyte */
+    int64_t asked_ms;               /* monotonic: the last question */
     _Atomic(struct bundle *) inbox; /* owned; the files to answer with next */
     atomic_llong carried_ms;        /* monotonic: what was written before is in the tables */
     int64_t pruned_ms; /* monotonic: when old rows and files were last looked for */

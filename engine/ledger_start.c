@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "accounts.h"
+#include "keyring_fill.h"
 #include "ledger_check.h"
 #include "ledger_ingest.h"
 #include "ledger_parts.h"
@@ -161,5 +162,15 @@ static bool seed(const struct ledger *ledger, char **error)
 
 bool ledger_begin(struct ledger *ledger, char **error)
 {
-    return open_file(ledger, error) && replay(ledger, error) && seed(ledger, error);
+    const struct ledger_options *options = &ledger->options;
+
+    if (!open_file(ledger, error) || !replay(ledger, error) || !seed(ledger, error)) {
+        return false;
+    }
+    if (options->keyring &&
+        !keyring_fill(options->keyring, ledger->sql, options->data_dir, error)) {
+        return false;
+    }
+    sql_rest(ledger->sql);
+    return true;
 }

@@ -101,7 +101,7 @@ static enum sql_code set_up(struct sql *sql)
     if (code == SQL_OK)
         code = sql_run(sql, "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=0;"
                             "PRAGMA journal_size_limit=67108864; PRAGMA foreign_keys=ON;"
-                            "PRAGMA trusted_schema=OFF; PRAGMA cache_size=-16384;"
+                            "PRAGMA trusted_schema=OFF; PRAGMA cache_size=-2048;"
                             "PRAGMA temp_store=MEMORY");
     return code;
 }
@@ -200,6 +200,16 @@ enum sql_code sql_checkpoint(struct sql *sql, bool reset)
     int mode = reset ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
 
     return note(sql, sqlite3_wal_checkpoint_v2(sql->db, NULL, mode, NULL, NULL));
+}
+
+void sql_rest(struct sql *sql)
+{
+    for (size_t i = 0; i < CACHE; i++) {
+        if (!sql->kept[i] || sql->kept[i]->used) continue;
+        query_free(sql->kept[i]);
+        sql->kept[i] = NULL;
+    }
+    (void)sqlite3_db_release_memory(sql->db);
 }
 
 /* ---- queries ------------------------------------------------------------------------------

@@ -95,6 +95,9 @@ int64_t sql_number(struct sql *sql, const char *text, int64_t otherwise);
 /* Bring the log into the file. `reset`: and begin it anew, where no reader hinders. */
 enum sql_code sql_checkpoint(struct sql *sql, bool reset) __attribute__((warn_unused_result));
 
+/* Give back what memory can be had again. */
+void sql_rest(struct sql *sql);
+
 /* The library's version, for people. */
 const char *sql_library(void);
 
