@@ -3,6 +3,7 @@
 #define MOONGATE_GATEWAY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct loop;
@@ -20,6 +21,11 @@ void gateway_status(struct moongate *gateway, struct gateway_status *status);
 
 /* Why the last reload was refused; NULL when it was not. The caller frees it. */
 char *gateway_last_error(struct moongate *gateway);
+
+/* The token that opens the admin listener to other machines. False: there is none. */
+bool gateway_admin_token(struct moongate *gateway, const char **text, size_t *len);
+/* Whether this machine alone reaches the admin listener. */
+bool gateway_admin_is_loopback(struct moongate *gateway);
 
 /* Reload soon, on a thread of the gateway's; `loop` (borrowed until done) is woken when it is
  * done. NULL: no memory, or too many are waiting. */

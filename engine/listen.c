@@ -1,5 +1,6 @@
 #include "listen.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -131,4 +132,31 @@ bool listen_is_loopback(const char *address)
     }
     if (found) freeaddrinfo(found);
     return loopback;
+}
+
+bool listen_name(int fd, const char *address, char out[LISTEN_NAME])
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+        struct sockaddr_storage room;
+    } name;
+    socklen_t size = sizeof(name);
+    char host[INET6_ADDRSTRLEN];
+
+    if (strncmp(address, "unix:", 5) == 0) {
+        return snprintf(out, LISTEN_NAME, "%s", address) < LISTEN_NAME;
+    }
+    if (getsockname(fd, &name.any, &size) != 0) return false;
+    if (name.any.sa_family == AF_INET) {
+        if (name.in.sin_addr.s_addr == INADDR_ANY)
+            name.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        if (!inet_ntop(AF_INET, &name.in.sin_addr, host, sizeof(host))) return false;
+        return snprintf(out, LISTEN_NAME, "%s:%u", host, ntohs(name.in.sin_port)) > 0;
+    }
+    if (name.any.sa_family != AF_INET6) return false;
+    if (IN6_IS_ADDR_UNSPECIFIED(&name.in6.sin6_addr)) name.in6.sin6_addr = in6addr_loopback;
+    if (!inet_ntop(AF_INET6, &name.in6.sin6_addr, host, sizeof(host))) return false;
+    return snprintf(out, LISTEN_NAME, "[%s]:%u", host, ntohs(name.in6.sin6_port)) > 0;
 }

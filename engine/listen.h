@@ -9,6 +9,11 @@
  * (free() it) and errno set. */
 int listen_open(const char *address, char **error) __attribute__((warn_unused_result));
 
+enum { LISTEN_NAME = 300 };
+/* Where this machine reaches the socket that was opened for `address`: the port it really has,
+ * and loopback where it takes any. False: it cannot be told. */
+bool listen_name(int fd, const char *address, char out[LISTEN_NAME]);
+
 /* Whether only this machine can reach it. False too when it cannot be told. */
 bool listen_is_loopback(const char *address);
 

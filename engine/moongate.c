@@ -62,15 +62,40 @@ static bool open_listeners(struct moongate *gateway, char **error)
         gateway->own_listen ? listen_open(options->listen, error) : options->listen_fd;
     if (gateway->listen_fd < 0) return false;
     if (strcmp(options->admin, "off") == 0) return true;
-    if (!listen_is_loopback(options->admin)) {
+    if (!options->admin_token && !listen_is_loopback(options->admin)) {
         errno = EACCES;
-        return failed(error, "the admin listener is for this machine only, not",
+        return failed(error, "without an admin token no other machine may reach",
                       options->admin);
     }
     gateway->own_admin = options->admin_fd <= 0;
     gateway->admin_fd =
         gateway->own_admin ? listen_open(options->admin, error) : options->admin_fd;
+    gateway->admin_loopback = listen_is_loopback(options->admin);
     return gateway->admin_fd >= 0;
+}
+
+/* Where the command line finds a running gateway. */
+static const char ADDRESS[] = "admin.addr";
+
+static void note_address(const struct moongate *gateway)
+{
+    char name[LISTEN_NAME];
+
+    if (gateway->admin_fd < 0) return;
+    if (!listen_name(gateway->admin_fd, gateway->options.admin, name)) return;
+    datadir_note(gateway->options.data_dir, ADDRESS, name);
+}
+
+/* What must never be printed, whoever prints it. */
+static void hide_secrets(const struct moongate *gateway)
+{
+    const struct moongate_options *options = &gateway->options;
+    const char *const secrets[] = {options->admin_token, options->redis_url,
+                                   options->postgres_url};
+
+    for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++) {
+        if (secrets[i]) log_secret(gateway->log, secrets[i], strlen(secrets[i]));
+    }
 }
 
 static bool open_ledger(struct moongate *gateway, char **error)
@@ -86,6 +111,14 @@ static bool open_ledger(struct moongate *gateway, char **error)
         .gateway = gateway,
     };
 
+    const char *kind;
+
+    if (datadir_is_remote(options.data_dir, &kind)) {
+        log_event(gateway->log, LOG_WARN, "data_folder",
+                  "%s lies on a network file system (%s), whose locks SQLite cannot rely on: "
+                  "a local disk is the place for it",
+                  options.data_dir, kind);
+    }
     gateway->ledger = ledger_open(&options, error);
     if (gateway->ledger) return true;
     errno = EIO;
@@ -113,6 +146,7 @@ static bool open_parts(struct moongate *gateway, char **error)
         errno = ENOMEM;
         return failed(error, "cannot start", "the gateway");
     }
+    hide_secrets(gateway);
     gateway->shelf = shelf_open(options->vocabularies_dir);
     if (gateway->shelf && *shelf_complaint(gateway->shelf)) {
         log_event(gateway->log, LOG_WARN, "vocabulary", "%s", shelf_complaint(gateway->shelf));
@@ -176,6 +210,7 @@ struct moongate *moongate_start(const struct moongate_options *options, char **e
         errno = EINVAL;
         goto fail;
     }
+    note_address(gateway);
     if (options->crashed) {
         log_event(gateway->log, LOG_ERROR, "restart", "the gateway was started again: %s",
                   options->crashed);
@@ -200,6 +235,7 @@ void moongate_stop(struct moongate *gateway, int drain_ms)
     pthread_mutex_lock(&gateway->lock);
     gateway->status.draining = true;
     pthread_mutex_unlock(&gateway->lock);
+    if (gateway->lock_fd >= 0) datadir_forget(gateway->options.data_dir, ADDRESS);
     moongate_stop_threads(gateway, drain_ms);
     ledger_free(gateway->ledger);
     for (unsigned i = 0; gateway->workers && i < gateway->worker_count; i++) {

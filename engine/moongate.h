@@ -12,6 +12,14 @@
 
 struct moongate;
 
+/* When the journal's lines are on disk (in every mode they are on file before an answer ends,
+ * so that a crash of the process loses none). */
+enum moongate_durability {
+    MOONGATE_SAFE,   /* within 50 ms: what a power cut may take */
+    MOONGATE_FAST,   /* when the system pleases */
+    MOONGATE_STRICT, /* before a call leaves, and before an answer ends */
+};
+
 /* Zeroed members mean the default. Strings and descriptors are borrowed for the gateway's life.
  */
 struct moongate_options {
@@ -23,11 +31,17 @@ struct moongate_options {
     const char *scripts_dir;      /* scripts for development; NULL: the built-in ones */
     const char *vocabularies_dir; /* NULL: `vocabularies` beside the binary, or installed */
     const char *log_level;        /* "debug" "info" "warn" "error" */
-    unsigned workers;             /* 0: one a core */
-    bool watch;                   /* reload when a routes, provider or script file is saved */
-    int log_fd;                   /* 0: standard error */
-    int listen_fd, admin_fd;      /* listening sockets from a supervisor; 0: opened here */
-    const char *crashed;          /* why the process before this one ended, for the log; NULL */
+    const char *admin_token;  /* who has it may use the admin listener from anywhere; NULL */
+    const char *redis_url;    /* limits are shared with other gateways; NULL: they are not */
+    const char *postgres_url; /* usage goes there too; NULL: it does not */
+    const char *node;         /* this gateway's name among others; NULL: made up */
+    enum moongate_durability durability;
+    unsigned retention_days; /* of single requests in the ledger; 0: 90 */
+    unsigned workers;        /* 0: one a core */
+    bool watch;              /* reload when a routes, provider or script file is saved */
+    int log_fd;              /* 0: standard error */
+    int listen_fd, admin_fd; /* listening sockets from a supervisor; 0: opened here */
+    const char *crashed;     /* why the process before this one ended, for the log; NULL */
 };
 
 /* Load the routes and serve. NULL with *error (free() it) set and errno telling what kind of

@@ -37,6 +37,7 @@ struct moongate {
     unsigned worker_count, running; /* threads that were started */
     int listen_fd, admin_fd;        /* admin: -1 when off */
     int lock_fd, keeper_fd;
+    bool admin_loopback;
     bool own_listen, own_admin, keeper_runs, watchdog_runs;
     pthread_t keeper, watchdog;
     atomic_bool closing;

@@ -128,3 +128,15 @@ char *gateway_last_error(struct moongate *gateway)
     pthread_mutex_unlock(&gateway->lock);
     return error;
 }
+
+bool gateway_admin_token(struct moongate *gateway, const char **text, size_t *len)
+{
+    *text = gateway->options.admin_token;
+    *len = *text ? strlen(*text) : 0;
+    return *text != NULL;
+}
+
+bool gateway_admin_is_loopback(struct moongate *gateway)
+{
+    return gateway->admin_loopback;
+}

@@ -6,9 +6,10 @@
 #include <string.h>
 
 #include "listen.h"
+#include "options_secret.h"
 #include "say.h"
 
-enum { MAX_WORKERS = 256, MAX_WORD = 32 };
+enum { MAX_WORKERS = 256, MAX_WORD = 32, MAX_DAYS = 36500 };
 
 /* ---- the nearest right word ------------------------------------------------------------- */
 
@@ -68,7 +69,10 @@ enum flag {
     FLAG_ROUTES = 256,
     FLAG_LISTEN,
     FLAG_ADMIN,
+    FLAG_ADMIN_TOKEN_FILE,
     FLAG_DATA,
+    FLAG_DURABILITY,
+    FLAG_RETENTION,
     FLAG_WORKERS,
     FLAG_PROVIDERS,
     FLAG_SCRIPTS,
@@ -81,6 +85,9 @@ static const struct option flags[] = {
     {"routes", required_argument, NULL, FLAG_ROUTES},
     {"listen", required_argument, NULL, FLAG_LISTEN},
     {"admin", required_argument, NULL, FLAG_ADMIN},
+    {"admin-token-file", required_argument, NULL, FLAG_ADMIN_TOKEN_FILE},
+    {"durability", required_argument, NULL, FLAG_DURABILITY},
+    {"retention", required_argument, NULL, FLAG_RETENTION},
     {"data", required_argument, NULL, FLAG_DATA},
     {"workers", required_argument, NULL, FLAG_WORKERS},
     {"providers", required_argument, NULL, FLAG_PROVIDERS},
@@ -120,16 +127,23 @@ static bool read_listen(const char *value, const char **address)
            complain("listen", value, "an address is HOST:PORT or unix:PATH");
 }
 
-/* Without a token, so for this machine only. */
 static bool read_admin(const char *value, const char **address)
 {
     *address = value;
     if (strcmp(value, "off") == 0) return true;
-    if (!options_address(value)) {
-        return complain("admin", value, "an address is HOST:PORT, unix:PATH or off");
-    }
-    return listen_is_loopback(value) ||
-           complain("admin", value, "for this machine only: 127.0.0.1:PORT, unix:PATH or off");
+    return options_address(value) ||
+           complain("admin", value, "an address is HOST:PORT, unix:PATH or off");
+}
+
+/* Other machines need a token. */
+static bool check_admin(const struct moongate_options *options)
+{
+    if (strcmp(options->admin, "off") == 0 || options->admin_token) return true;
+    return listen_is_loopback(options->admin) ||
+           complain(
+               "admin", options->admin,
+               "without an admin token (MOONGATE_ADMIN_TOKEN, --admin-token-file) it is for "
+               "this machine only: 127.0.0.1:PORT, unix:PATH or off");
 }
 
 static bool read_workers(const char *value, unsigned *workers)
@@ -142,6 +156,29 @@ static bool read_workers(const char *value, unsigned *workers)
         return true;
     }
     return complain("workers", value, "a number from 1 to 256");
+}
+
+static bool read_days(const char *value, unsigned *days)
+{
+    char *end;
+    unsigned long count = strtoul(value, &end, 10);
+
+    *days = (unsigned)count;
+    if (*value >= '0' && *value <= '9' && *end == '\0' && count > 0 && count <= MAX_DAYS) {
+        return true;
+    }
+    return complain("retention", value, "days, from 1 to 36500");
+}
+
+static bool read_durability(const char *value, enum moongate_durability *durability)
+{
+    static const char *const modes[] = {"safe", "fast", "strict", NULL};
+
+    for (size_t i = 0; modes[i]; i++) {
+        *durability = (enum moongate_durability)i;
+        if (strcmp(modes[i], value) == 0) return true;
+    }
+    return complain("durability", value, "one of fast, safe, strict");
 }
 
 static bool read_level(const char *value, const char **level)
@@ -158,6 +195,8 @@ static bool read_level(const char *value, const char **level)
 static bool read_flag(int flag, const char *value, struct moongate_options *options)
 {
     switch (flag) {
+    case FLAG_DURABILITY: return read_durability(value, &options->durability);
+    case FLAG_RETENTION: return read_days(value, &options->retention_days);
     case FLAG_ROUTES: options->routes = value; return true;
     case FLAG_LISTEN: return read_listen(value, &options->listen);
     case FLAG_ADMIN: return read_admin(value, &options->admin);
@@ -173,9 +212,11 @@ static bool read_flag(int flag, const char *value, struct moongate_options *opti
 
 static const char *nearest_flag(const char *word)
 {
-    static const char *const names[] = {"--routes",    "--listen",       "--admin",   "--data",
-                                        "--workers",   "--providers",    "--scripts", "--watch",
-                                        "--log-level", "--vocabularies", "--help",    NULL};
+    static const char *const names[] = {
+        "--routes",    "--listen",           "--admin",   "--data",
+        "--workers",   "--providers",        "--scripts", "--watch",
+        "--log-level", "--vocabularies",     "--help",    "--durability",
+        "--retention", "--admin-token-file", NULL};
 
     return options_nearest(word, names);
 }
@@ -194,6 +235,8 @@ bool options_read(int argc, char **argv, struct moongate_options *options)
 {
     *options = (struct moongate_options){
         .listen = "127.0.0.1:4000", .admin = "127.0.0.1:4001", .data_dir = "data", .log_fd = 2};
+    const char *token_file = NULL;
+
     opterr = 0;
     optind = 1;
     for (;;) {
@@ -205,7 +248,12 @@ bool options_read(int argc, char **argv, struct moongate_options *options)
             say_error("moongate serve: %s needs a value\n", argv[at]);
             return false;
         }
-        if (!read_flag(flag, optarg, options)) return false;
+        if (flag == FLAG_ADMIN_TOKEN_FILE) {
+            token_file = optarg;
+        } else if (!read_flag(flag, optarg, options)) {
+            return false;
+        }
     }
-    return optind == argc || unknown(argv[optind]);
+    if (optind != argc) return unknown(argv[optind]);
+    return options_take_secrets(options, token_file) && check_admin(options);
 }

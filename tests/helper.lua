@@ -83,12 +83,13 @@ local function started(gateway)
 end
 
 --- Start moongate. want: routes (text), files (name → text), args, env, workers (default 1),
---- host (default 127.0.0.1).
+--- host (default 127.0.0.1), data (a folder that is there already).
 function helper.gateway(want)
   local dir = process.temp_dir()
   local self = setmetatable({
     dir = dir, port = helper.free_port(), admin_port = helper.free_port(), loud = want.loud,
-    log_file = dir .. "/log", routes_file = dir .. "/routes.lua", data = dir .. "/data",
+    log_file = dir .. "/log", routes_file = dir .. "/routes.lua",
+    data = want.data or dir .. "/data",
   }, Gateway)
   for name, text in pairs(want.files or {}) do
     for at in name:gmatch "()/" do lfs.mkdir(dir .. "/" .. name:sub(1, at - 1)) end

@@ -41,6 +41,8 @@ describe("the command line", function()
   for _, args in ipairs {
     { "nonsense" }, { "serve", "--nonsense" }, { "serve", "--workers", "many" },
     { "serve", "--listen", "here" }, { "serve", "--admin", "0.0.0.0:0" },
+    { "serve", "--durability", "none" }, { "serve", "--retention", "0" },
+    { "serve", "--admin-token-file", "/nowhere" },
     { "usage", "--by", "phase" }, { "explain" }, {},
   } do
     it("ends with 2 when used wrongly: " .. table.concat(args, " "), function()

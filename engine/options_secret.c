@@ -1,0 +1,81 @@
+#include "options_secret.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "digest.h"
+#include "say.h"
+
+enum { LEAST_TOKEN = 16, MOST_TOKEN = 512, MOST_NODE = 64 };
+
+/* A copy of what the variable holds, which is gone after. NULL: it is not set, or empty. */
+static char *take(const char *name)
+{
+    char *value = getenv(name);
+    char *copy = value && *value ? strdup(value) : NULL;
+
+    if (value) digest_wipe(value, strlen(value));
+    (void)unsetenv(name);
+    return copy;
+}
+
+static char *read_file(const char *path)
+{
+    char bytes[MOST_TOKEN + 2];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t len = fd < 0 ? -1 : read(fd, bytes, sizeof(bytes) - 1);
+
+    if (len < 0)
+        say_error("moongate serve: --admin-token-file %s: %s\n", path, strerror(errno));
+    if (fd >= 0) (void)close(fd);
+    if (len < 0) return NULL;
+    bytes[len] = '\0';
+    bytes[strcspn(bytes, "\r\n")] = '\0';
+    char *copy = strdup(bytes);
+    digest_wipe(bytes, sizeof(bytes));
+    return copy;
+}
+
+static bool is_token(const char *text)
+{
+    size_t len = strlen(text);
+
+    for (const char *at = text; *at; at++) {
+        if (*at <= ' ' || *at > '~') return false;
+    }
+    return len >= LEAST_TOKEN && len <= MOST_TOKEN;
+}
+
+static bool is_node(const char *text)
+{
+    size_t len =
+        strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+
+    return len == strlen(text) && len <= MOST_NODE;
+}
+
+bool options_take_secrets(struct moongate_options *options, const char *token_file)
+{
+    options->admin_token = take("MOONGATE_ADMIN_TOKEN");
+    options->redis_url = take("MOONGATE_REDIS_URL");
+    options->postgres_url = take("MOONGATE_POSTGRES_URL");
+    options->node = take("MOONGATE_NODE");
+    if (token_file) {
+        options->admin_token = read_file(token_file);
+        if (!options->admin_token) return false;
+    }
+    if (options->admin_token && !is_token(options->admin_token)) {
+        say_error("moongate serve: the admin token must have 16 to 512 letters, digits and "
+                  "signs, without blanks\n");
+        return false;
+    }
+    if (options->node && !is_node(options->node)) {
+        say_error("moongate serve: MOONGATE_NODE must have at most 64 letters, digits, dots, "
+                  "dashes and underscores\n");
+        return false;
+    }
+    return true;
+}
