@@ -117,10 +117,13 @@ enum accounts_limit {
     ACCOUNTS_TPM,
     ACCOUNTS_PARALLEL,
     ACCOUNTS_BUDGET, /* + window */
-    ACCOUNTS_LIMITS = ACCOUNTS_BUDGET + ACCOUNTS_WINDOWS,
+    /* Of several gateways' limit this one holds no more; a grant may come (accounts_lease.h).
+     */
+    ACCOUNTS_LEASE = ACCOUNTS_BUDGET + ACCOUNTS_WINDOWS,
+    ACCOUNTS_LIMITS,
 };
 
-/* "rpm", "budget:month", … */
+/* "rpm", "budget:month", "lease", … */
 const char *accounts_limit_name(enum accounts_limit limit);
 
 struct accounts_refusal {
@@ -170,6 +173,7 @@ struct accounts_rate {
 
 struct accounts_money {
     int64_t limit, spent, reserved;
+    int64_t elsewhere; /* spent by other gateways, as far as was heard */
     int64_t start_ms, end_ms;
 };
 

@@ -4,7 +4,7 @@
 
 #include <stdatomic.h>
 
-#include "accounts.h"
+#include "accounts_lease.h"
 #include "lock.h"
 
 /* What was taken of a rate limit and has not run out again. The unit is a 60-millionth of what
@@ -16,6 +16,32 @@ struct accounts_bucket {
 
 struct accounts_sum {
     int64_t spent, reserved;
+};
+
+/* One limit that several gateways share; its account's lock guards it. */
+struct accounts_slot {
+    int64_t limit;       /* as the last request saw it */
+    int64_t held;        /* held slots: what may be used in all; pooled: what is left to take */
+    int64_t spare;       /* taken without being asked for, while there was no contact */
+    int64_t need, least; /* of the requests that wait: all together, the smallest; 0: none */
+    int64_t told_used, told_spent;           /* of the last report; -1: none */
+    int64_t left, others_held, others_spent; /* of the last grant */
+    int64_t answered_us, asked_us, touched_us;
+    uint64_t seq; /* of the last report */
+    bool live;    /* used since the window began: all above means something */
+    bool asked;   /* its grant is still to come */
+    bool wanting; /* somebody waits, or soon will */
+    bool known;   /* a grant came in this window */
+    bool spared;  /* `spare` was decided, until the next grant */
+};
+
+/* What an account with limits has more where gateways share them. */
+struct accounts_lease {
+    struct account *account;        /* borrowed */
+    struct accounts_lease *next;    /* of all; set before it is published */
+    struct accounts_lease *wanting; /* of those that want something; under lease_lock */
+    bool queued;                    /* same lock */
+    struct accounts_slot slots[ACCOUNTS_SLOTS];
 };
 
 /* Made on first use, never moved, never freed before the table. All windows are kept for every
@@ -30,6 +56,7 @@ struct account {
     int32_t parallel;
     uint16_t len;
     uint8_t untold; /* windows, a bit each, in which a crossing is still to be told */
+    struct accounts_lease *lease; /* owned; NULL: one gateway, or no limits yet */
     struct accounts_sum windows[ACCOUNTS_WINDOWS];
     char name[];
 };
@@ -44,6 +71,19 @@ struct accounts {
     size_t max_accounts, guests;
     _Atomic size_t count;
     _Atomic(struct account *) newest; /* owned, through `older` */
+
+    /* Several gateways (accounts_lease.h). */
+    struct accounts_lease_options lease;
+    bool leased; /* set before serving */
+    atomic_bool contact;
+    atomic_uint nodes;
+    _Atomic(struct accounts_lease *) leases; /* all of them */
+    struct lock lease_lock;                  /* of the queue; taken last of all locks */
+    struct accounts_lease *wanting;
+    uint64_t lease_seq; /* the four: of the cluster's thread alone */
+    int64_t swept_us;
+    struct accounts_lease *sweeping; /* where a sweep goes on; NULL: none runs */
+    atomic_bool tell_all;
 };
 
 struct accounts_entry {
@@ -79,6 +119,46 @@ int64_t accounts_rate_wait(const struct accounts_bucket *bucket, int64_t limit, 
 void accounts_rate_take(struct accounts_bucket *bucket, int64_t limit, int64_t n);
 int64_t accounts_rate_left(const struct accounts_bucket *bucket, int64_t limit);
 int64_t accounts_rate_reset(const struct accounts_bucket *bucket, int64_t limit);
+
+/* One step of a reservation: what it has, what it wants in all. */
+struct accounts_step {
+    int64_t requests; /* 1 for a new one: of rpm, and of the running */
+    int64_t had, tokens;
+    int64_t nano; /* more than it had */
+    int64_t admitted_ms, now_ms, now_us;
+};
+
+/* Why a lease lets a step not pass: what is missing in which slot. */
+struct accounts_shortage {
+    bool final; /* the limit itself is used up, as far as the store knows */
+    int64_t left, retry_us;
+};
+
+/* accounts_lease_spend.c: all of a locked account, and harmless without leases. */
+bool accounts_lease_open(struct accounts *accounts, struct account *account);
+void accounts_lease_roll(struct account *account, int window);
+/* The limit a minute that holds here: without contact a share of it. */
+int64_t accounts_lease_rate(const struct accounts *accounts, const struct accounts_entry *entry,
+                            int64_t limit);
+/* What the step needs of this slot; 0: nothing, or there is no such limit. */
+int64_t accounts_lease_need(const struct accounts_entry *entry,
+                            const struct accounts_step *step, int slot);
+bool accounts_lease_fits(const struct accounts *accounts, const struct accounts_entry *entry,
+                         const struct accounts_step *step, int slot,
+                         struct accounts_shortage *shortage);
+/* The step was taken; true: the store should be asked for more soon. */
+bool accounts_lease_take(struct accounts *accounts, const struct accounts_entry *entry,
+                         const struct accounts_step *step);
+/* The step waits for what it lacks here. */
+void accounts_lease_ask(struct accounts *accounts, const struct accounts_entry *entry,
+                        const struct accounts_step *step);
+/* Requests and tokens that were not used go back to the pools. */
+void accounts_lease_return(const struct accounts *accounts, const struct accounts_entry *entry,
+                           int64_t requests, int64_t tokens);
+int64_t accounts_lease_size(const struct accounts *accounts, int slot, int64_t limit);
+/* What of a held slot is used, spent included. */
+int64_t accounts_lease_used(const struct account *account, int slot);
+void accounts_lease_queue(struct accounts *accounts, struct accounts_lease *lease);
 
 /* Sums that stop at the ends of their type. */
 static inline int64_t accounts_plus(int64_t a, int64_t b)

@@ -6,17 +6,9 @@
 
 static const int64_t SOON_US = 1000000; /* when a place among the running may be free */
 
-/* One step of a reservation: what it has, what it wants in all. */
-struct step {
-    int64_t requests; /* 1 for a new one: of rpm, and of the running */
-    int64_t had, tokens;
-    int64_t nano; /* more than it had */
-    int64_t admitted_ms, now_ms, now_us;
-};
-
 static const char *const LIMITS[] = {
     "rpm",        "tpm",         "parallel",     "budget:minute", "budget:hour",
-    "budget:day", "budget:week", "budget:month", "budget:year",
+    "budget:day", "budget:week", "budget:month", "budget:year",   "lease",
 };
 
 const char *accounts_limit_name(enum accounts_limit limit)
@@ -55,40 +47,42 @@ static void refuse(struct refuser *worst, struct refuser found)
     *worst = found;
 }
 
-static void look_at_rates(const struct accounts_entry *entry, const struct step *step,
-                          struct refuser *worst)
+static void look_at_rates(const struct accounts *accounts, const struct accounts_entry *entry,
+                          const struct accounts_step *step, struct refuser *worst)
 {
     struct account *account = entry->account;
-    int64_t wait;
+    int64_t wait, limit;
 
     if (entry->parallel >= 0 && account->parallel + step->requests > entry->parallel &&
         step->requests)
         refuse(worst, (struct refuser){entry, ACCOUNTS_PARALLEL, SOON_US, 0});
     if (entry->rpm >= 0 && step->requests) {
-        accounts_rate_drain(&account->rpm, entry->rpm, step->now_us);
-        wait = accounts_rate_wait(&account->rpm, entry->rpm, step->requests);
+        limit = accounts_lease_rate(accounts, entry, entry->rpm);
+        accounts_rate_drain(&account->rpm, limit, step->now_us);
+        wait = accounts_rate_wait(&account->rpm, limit, step->requests);
         if (wait)
             refuse(worst, (struct refuser){entry, ACCOUNTS_RPM, wait,
-                                           accounts_rate_left(&account->rpm, entry->rpm)});
+                                           accounts_rate_left(&account->rpm, limit)});
     }
     if (entry->tpm >= 0 && step->tokens > step->had) {
-        accounts_rate_drain(&account->tpm, entry->tpm, step->now_us);
-        wait = accounts_rate_wait(&account->tpm, entry->tpm,
-                                  accounts_rate_cut(step->tokens, entry->tpm) -
-                                      accounts_rate_cut(step->had, entry->tpm));
+        limit = accounts_lease_rate(accounts, entry, entry->tpm);
+        accounts_rate_drain(&account->tpm, limit, step->now_us);
+        wait = accounts_rate_wait(&account->tpm, limit,
+                                  accounts_rate_cut(step->tokens, limit) -
+                                      accounts_rate_cut(step->had, limit));
         if (wait)
             refuse(worst, (struct refuser){entry, ACCOUNTS_TPM, wait,
-                                           accounts_rate_left(&account->tpm, entry->tpm)});
+                                           accounts_rate_left(&account->tpm, limit)});
     }
 }
 
-static void look_at_budgets(const struct accounts_entry *entry, const struct step *step,
-                            struct refuser *worst)
+static void look_at_budgets(const struct accounts_entry *entry,
+                            const struct accounts_step *step, struct refuser *worst)
 {
     unsigned mask = entry->budget_mask & accounts_windows_of(entry->account, step->admitted_ms);
 
     if (step->nano <= 0) return;
-    for (int window = 0; mask >> window; window++) {
+    for (int window = 0; window < ACCOUNTS_WINDOWS; window++) {
         const struct accounts_sum *sum = &entry->account->windows[window];
         int64_t room = entry->budgets[window] - accounts_plus(sum->spent, sum->reserved);
 
@@ -99,10 +93,32 @@ static void look_at_budgets(const struct accounts_entry *entry, const struct ste
     }
 }
 
+static enum accounts_limit limit_of_slot(int slot)
+{
+    switch (slot) {
+    case ACCOUNTS_SLOT_PARALLEL: return ACCOUNTS_PARALLEL;
+    case ACCOUNTS_SLOT_RPM: return ACCOUNTS_RPM;
+    case ACCOUNTS_SLOT_TPM: return ACCOUNTS_TPM;
+    default: return ACCOUNTS_BUDGET + slot;
+    }
+}
+
+static void look_at_leases(const struct accounts *accounts, const struct accounts_entry *entry,
+                           const struct accounts_step *step, struct refuser *worst)
+{
+    struct accounts_shortage shortage;
+
+    for (int slot = 0; entry->account->lease && slot < ACCOUNTS_SLOTS; slot++) {
+        if (accounts_lease_fits(accounts, entry, step, slot, &shortage)) continue;
+        enum accounts_limit limit = shortage.final ? limit_of_slot(slot) : ACCOUNTS_LEASE;
+        refuse(worst, (struct refuser){entry, limit, shortage.retry_us, shortage.left});
+    }
+}
+
 /* ---- taking -------------------------------------------------------------------------------
  */
 
-static void take(const struct accounts_entry *entry, const struct step *step)
+static void take(const struct accounts_entry *entry, const struct accounts_step *step)
 {
     struct account *account = entry->account;
     unsigned mask = accounts_windows_of(account, step->admitted_ms);
@@ -115,32 +131,56 @@ static void take(const struct accounts_entry *entry, const struct step *step)
                            accounts_rate_cut(step->tokens, entry->tpm) -
                                accounts_rate_cut(step->had, entry->tpm));
     if (step->nano == 0) return;
-    for (int window = 0; mask >> window; window++)
+    for (int window = 0; window < ACCOUNTS_WINDOWS; window++)
         if (mask >> window & 1)
             account->windows[window].reserved =
                 accounts_plus(account->windows[window].reserved, step->nano);
 }
 
+/* True: the cluster should hear of it. */
+static bool take_all(struct accounts_plan *plan, const struct accounts_step *step)
+{
+    bool low = false;
+
+    for (unsigned i = 0; i < plan->count; i++) {
+        take(&plan->entries[i], step);
+        if (accounts_lease_take(plan->accounts, &plan->entries[i], step)) low = true;
+    }
+    return low;
+}
+
+/* Where nothing but leases stands in the way, more of them is asked for. */
+static bool ask_all(struct accounts_plan *plan, const struct accounts_step *step,
+                    const struct refuser *worst)
+{
+    if (worst->limit != ACCOUNTS_LEASE) return false;
+    for (unsigned i = 0; i < plan->count; i++)
+        accounts_lease_ask(plan->accounts, &plan->entries[i], step);
+    return true;
+}
+
 /* All or nothing. The time is that of the table, read with all locks held: none of the accounts
  * has seen a later one. `fresh`: it is also the moment of admission. */
-static bool try_step(struct accounts_plan *plan, struct step *step, bool fresh,
+static bool try_step(struct accounts_plan *plan, struct accounts_step *step, bool fresh,
                      struct accounts_refusal *refusal)
 {
+    struct accounts *accounts = plan->accounts;
     struct refuser worst = {.entry = NULL};
 
-    (void)accounts_clock_tick(plan->accounts);
-    step->now_us = accounts_monotonic(plan->accounts);
+    (void)accounts_clock_tick(accounts);
+    step->now_us = accounts_monotonic(accounts);
     lock_all(plan);
-    step->now_ms = atomic_load_explicit(&plan->accounts->now_ms, memory_order_relaxed);
+    step->now_ms = atomic_load_explicit(&accounts->now_ms, memory_order_relaxed);
     if (fresh) step->admitted_ms = step->now_ms;
     for (unsigned i = 0; i < plan->count; i++) {
         accounts_windows_roll(plan->entries[i].account, step->now_ms);
-        look_at_rates(&plan->entries[i], step, &worst);
+        look_at_rates(accounts, &plan->entries[i], step, &worst);
         look_at_budgets(&plan->entries[i], step, &worst);
+        look_at_leases(accounts, &plan->entries[i], step, &worst);
     }
-    for (unsigned i = 0; !worst.entry && i < plan->count; i++)
-        take(&plan->entries[i], step);
+    bool wake = worst.entry ? ask_all(plan, step, &worst) : take_all(plan, step);
     unlock_all(plan);
+    if (wake && accounts->lease.wake) accounts->lease.wake(accounts->lease.arg);
     if (!worst.entry) return true;
     *refusal = (struct accounts_refusal){
         .name = worst.entry->account->name,
@@ -155,7 +195,7 @@ static bool try_step(struct accounts_plan *plan, struct step *step, bool fresh,
 bool accounts_reserve(struct accounts_plan *plan, int64_t tokens, int64_t nano,
                       struct reservation *reservation, struct accounts_refusal *refusal)
 {
-    struct step step = {.requests = 1, .tokens = tokens, .nano = nano};
+    struct accounts_step step = {.requests = 1, .tokens = tokens, .nano = nano};
 
     *reservation = (struct reservation){NULL, tokens, nano, 0};
     if (plan->accounts && !try_step(plan, &step, true, refusal)) return false;
@@ -172,10 +212,10 @@ bool accounts_raise(struct reservation *reservation, int64_t tokens, int64_t nan
     if (!plan) return true;
     if (tokens < reservation->tokens) tokens = reservation->tokens;
     if (nano < reservation->nano) nano = reservation->nano;
-    struct step step = {.had = reservation->tokens,
-                        .tokens = tokens,
-                        .nano = nano - reservation->nano,
-                        .admitted_ms = reservation->admitted_ms};
+    struct accounts_step step = {.had = reservation->tokens,
+                                 .tokens = tokens,
+                                 .nano = nano - reservation->nano,
+                                 .admitted_ms = reservation->admitted_ms};
     if (plan->accounts && !try_step(plan, &step, false, refusal)) return false;
     reservation->tokens = tokens;
     reservation->nano = nano;
@@ -192,19 +232,20 @@ struct end {
     int64_t tokens, nano;                  /* the fact */
 };
 
-static void charge(const struct accounts_entry *entry, const struct end *end)
+static void charge(const struct accounts *accounts, const struct accounts_entry *entry,
+                   const struct end *end)
 {
     struct account *account = entry->account;
     unsigned mask = accounts_windows_of(account, end->reservation->admitted_ms);
+    int64_t tokens = accounts_rate_cut(end->reservation->tokens, entry->tpm) -
+                     accounts_rate_cut(end->tokens, entry->tpm);
 
     account->parallel--;
     if (end->requests && entry->rpm >= 0)
         accounts_rate_take(&account->rpm, entry->rpm, -end->requests);
-    if (entry->tpm >= 0)
-        accounts_rate_take(&account->tpm, entry->tpm,
-                           accounts_rate_cut(end->tokens, entry->tpm) -
-                               accounts_rate_cut(end->reservation->tokens, entry->tpm));
-    for (int window = 0; mask >> window; window++) {
+    if (entry->tpm >= 0) accounts_rate_take(&account->tpm, entry->tpm, -tokens);
+    accounts_lease_return(accounts, entry, end->requests, tokens);
+    for (int window = 0; window < ACCOUNTS_WINDOWS; window++) {
         struct accounts_sum *sum = &account->windows[window];
         if (!(mask >> window & 1)) continue;
         sum->reserved -= end->reservation->nano;
@@ -251,7 +292,7 @@ static size_t finish(struct reservation *reservation, const struct end *end,
     if (plan->accounts) {
         lock_all(plan);
         for (unsigned i = 0; i < plan->count; i++) {
-            charge(&plan->entries[i], end);
+            charge(plan->accounts, &plan->entries[i], end);
             if (plan->entries[i].soft_count)
                 count += crossings(&plan->entries[i], end, out ? out + count : NULL,
                                    ACCOUNTS_CROSSINGS - count);

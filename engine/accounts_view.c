@@ -34,6 +34,7 @@ static void look(struct accounts *accounts, struct account *account,
             .limit = entry ? entry->budgets[window] : ACCOUNTS_NONE,
             .spent = account->windows[window].spent,
             .reserved = account->windows[window].reserved,
+            .elsewhere = account->lease ? account->lease->slots[window].others_spent : 0,
             .start_ms = accounts_window_start(window, now_ms),
             .end_ms = accounts_window_end(window, now_ms),
         };

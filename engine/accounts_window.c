@@ -98,6 +98,7 @@ void accounts_windows_roll(struct account *account, int64_t now_ms)
     for (int window = 0; window < ACCOUNTS_WINDOWS; window++) {
         if (accounts_window_start(window, now_ms) <= before_ms) continue;
         account->windows[window] = (struct accounts_sum){0, 0};
+        accounts_lease_roll(account, window);
         account->untold &= (uint8_t) ~(1U << window);
     }
     account->minute = minute;

@@ -247,7 +247,8 @@ local Plan = {}
 ---Set aside one request, `tokens`, one place among the running and `nano` of every budget: of all
 ---accounts, or of none. More tokens than a limit has in all take all of it. What costs nothing
 ---passes a budget that is used up. When the request ends unsettled, it has spent what was set
----aside.
+---aside. The limit "lease": of what several gateways share this one holds no more; with a retry of
+---0.05 or less a grant is on its way, with more there is no contact.
 ---@param tokens? number
 ---@param nano? number
 ---@return Reservation? reservation
@@ -257,7 +258,7 @@ local Plan = {}
 ---@return number? left  of that limit
 function Plan:reserve(tokens, nano) end
 
----Each account's limits and what is left of them.
+---Each account's limits and what is left of them; spent: by all gateways, as far as is known.
 ---@return { name: string, rpm: table?, tpm: table?, parallel: table?, budgets: table[] }[]
 function Plan:state() end
 
