@@ -17,6 +17,7 @@ struct journal;
 struct keyring;
 struct ledger;
 struct log;
+struct learned;
 struct loop;
 struct metrics;
 struct moongate;
@@ -42,6 +43,7 @@ struct lua_context {
     struct ledger *ledger;           /* to be asked */
     struct sql *sql;                 /* the ledger's own, in its thread alone */
     const struct shelf *shelf;       /* NULL: counts are estimates */
+    struct learned *learned;         /* how far estimates were off; NULL: nobody knows */
     struct tokens_work *tokens_work; /* owned by the worker, or the command */
     unsigned worker;                 /* which metric slots are ours */
     bool loopback;                   /* the public listener is reached from this machine only */

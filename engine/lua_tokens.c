@@ -6,12 +6,14 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+#include "learned.h"
 #include "lua_context.h"
 #include "lua_engine.h"
 #include "lua_guard.h"
 #include "lua_json.h"
 #include "lua_outline.h"
 #include "lua_vm.h"
+#include "metrics.h"
 #include "moment.h"
 #include "shelf.h"
 #include "tokens_body.h"
@@ -110,14 +112,15 @@ static uint64_t limit_at(lua_State *L, int index)
 }
 
 /* The body on top of the stack is set up: count it. True: it is counted, as far as may be. */
-static bool count(lua_State *L, const struct lua_context *context, int doc)
+static bool count(lua_State *L, const struct lua_context *context, int doc, bool now)
 {
     struct tokens_body *body = lua_touserdata(L, -1);
     bool waits = context && may_wait(L, context);
-    int64_t us = waits ? TURN_US : context && context->cli ? INT64_MAX / 2 : GUARDED_US;
+    int64_t us = waits || now ? TURN_US : GUARDED_US;
+    if (!waits && !now && context && context->cli) us = INT64_MAX / 2;
 
     if (work(body, us)) return true;
-    if (!waits) {
+    if (!waits || now) {
         tokens_body_cut(body);
         return true;
     }
@@ -210,7 +213,7 @@ static int l_count(lua_State *L)
     struct tokens_body *body = push_spare(L); /* text encoding body */
     prepare(body, context, encoding, limit);
     tokens_body_begin_text(body, &plain, text, len);
-    if (count(L, context, 1)) {
+    if (count(L, context, 1, false)) {
         push_body(L, body);
         lua_pop(L, 3);
         return 2;
@@ -228,6 +231,7 @@ static int l_body(lua_State *L)
     const struct outline *outline = lua_outline_check(L, 2);
     const char *encoding = luaL_checkstring(L, 3);
     uint64_t limit = limit_at(L, 4);
+    bool now = lua_toboolean(L, 5);
     size_t len;
     const char *bytes = lua_doc_peek(L, 1, &len);
     const char *text = bytes ? bytes : luaL_checklstring(L, 1, &len);
@@ -240,7 +244,7 @@ static int l_body(lua_State *L)
     } else {
         tokens_body_begin_text(body, outline, text, len);
     }
-    if (count(L, context, 1)) return push_body(L, body);
+    if (count(L, context, 1, now)) return push_body(L, body);
     lua_pushnil(L);
     lua_insert(L, -2); /* … nil body */
     return 2;
@@ -275,6 +279,66 @@ static int l_complaint(lua_State *L)
     return 1;
 }
 
+static int push_lesson(lua_State *L, struct lesson lesson)
+{
+    if (lesson.count == 0) {
+        lua_pushnil(L);
+        return 1;
+    }
+    lua_pushnumber(L, lesson.mean);
+    lua_pushnumber(L, lesson.deviation);
+    lua_pushnumber(L, (lua_Number)lesson.count);
+    return 3;
+}
+
+static unsigned kind_at(lua_State *L, int index)
+{
+    lua_Number kind = luaL_checknumber(L, index);
+
+    luaL_argcheck(L, kind >= 0 && kind < LEARNED_KINDS, index, "no such kind");
+    return (unsigned)kind;
+}
+
+/* mean, deviation, count | nil = learn(name, kind, ratio): what it is now. */
+static int l_learn(lua_State *L)
+{
+    const struct lua_context *context = context_of(L);
+    const char *name = luaL_checkstring(L, 1);
+    unsigned kind = kind_at(L, 2);
+    double ratio = luaL_checknumber(L, 3);
+    struct lesson lesson = {0};
+
+    if (context && context->learned) lesson = learned_add(context->learned, name, kind, ratio);
+    return push_lesson(L, lesson);
+}
+
+/* mean, deviation, count | nil = learned(name, kind) */
+static int l_learned(lua_State *L)
+{
+    const struct lua_context *context = context_of(L);
+    const char *name = luaL_checkstring(L, 1);
+    unsigned kind = kind_at(L, 2);
+    struct lesson lesson = {0};
+
+    if (context && context->learned) lesson = learned_get(context->learned, name, kind);
+    return push_lesson(L, lesson);
+}
+
+/* drift(model, ratio): what a gauge says, one for all workers. */
+static int l_drift(lua_State *L)
+{
+    const struct lua_context *context = context_of(L);
+    struct metric_label label = {"model", luaL_checkstring(L, 1)};
+    double ratio = luaL_checknumber(L, 2);
+    struct metrics *metrics = context ? context->metrics : NULL;
+
+    if (!metrics) return 0;
+    unsigned id =
+        metrics_series(metrics, "moongate_token_drift_ratio", METRIC_GAUGE, &label, 1);
+    metrics_set(metrics, metrics_workers(metrics), id, ratio);
+    return 0;
+}
+
 /* bool = mentions(doc, text, …): do the document's bytes hold one of these? One pass. */
 static int l_mentions(lua_State *L)
 {
@@ -300,10 +364,16 @@ static int l_mentions(lua_State *L)
 
 int luaopen_engine_tokens(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"body", l_body}, {"count", l_count},       {"complaint", l_complaint},
-        {"has", l_has},   {"mentions", l_mentions}, {"outline", lua_outline_make},
-        {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"body", l_body},
+                                         {"count", l_count},
+                                         {"complaint", l_complaint},
+                                         {"drift", l_drift},
+                                         {"has", l_has},
+                                         {"learn", l_learn},
+                                         {"learned", l_learned},
+                                         {"mentions", l_mentions},
+                                         {"outline", lua_outline_make},
+                                         {NULL, NULL}};
 
     lua_outline_open(L);
     luaL_newmetatable(L, BODY);

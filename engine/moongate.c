@@ -12,6 +12,7 @@
 #include "datadir.h"
 #include "gateway_metrics.h"
 #include "keyring.h"
+#include "learned.h"
 #include "ledger.h"
 #include "listen.h"
 #include "log.h"
@@ -135,14 +136,15 @@ static bool open_parts(struct moongate *gateway, char **error)
     gateway->shared = shared_new(MAX_KEYS);
     gateway->accounts = accounts_new(NULL);
     gateway->keyring = keyring_new();
+    gateway->learned = learned_new();
     gateway->metrics = metrics_new(options->workers);
     gateway->workers = calloc(options->workers, sizeof(struct worker *));
     gateway->threads = calloc(options->workers, sizeof(pthread_t));
     reload_queue_init(&gateway->queue);
     gateway->keeper_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (!gateway->log || !gateway->resolver || !gateway->shared || !gateway->accounts ||
-        !gateway->keyring || !gateway->metrics || !gateway->workers || !gateway->threads ||
-        gateway->keeper_fd < 0) {
+        !gateway->keyring || !gateway->learned || !gateway->metrics || !gateway->workers ||
+        !gateway->threads || gateway->keeper_fd < 0) {
         errno = ENOMEM;
         return failed(error, "cannot start", "the gateway");
     }
@@ -158,6 +160,7 @@ static bool open_parts(struct moongate *gateway, char **error)
         if (!gateway->watch) return failed(error, "cannot watch", "the files");
     }
     gateway->lock_fd = datadir_lock(options->data_dir, error);
+    if (gateway->lock_fd >= 0) learned_load(gateway->learned, options->data_dir);
     return gateway->lock_fd >= 0 && open_ledger(gateway, error) &&
            open_listeners(gateway, error);
 }
@@ -173,6 +176,7 @@ static bool open_workers(struct moongate *gateway, char **error)
         .accounts = gateway->accounts,
         .keyring = gateway->keyring,
         .shelf = gateway->shelf,
+        .learned = gateway->learned,
         .metrics = gateway->metrics,
         .log = gateway->log,
         .ledger = gateway->ledger,
@@ -251,6 +255,7 @@ void moongate_stop(struct moongate *gateway, int drain_ms)
     if (gateway->shared) shared_free(gateway->shared);
     accounts_free(gateway->accounts);
     keyring_free(gateway->keyring);
+    learned_free(gateway->learned);
     if (gateway->log) log_free(gateway->log);
     shelf_close(gateway->shelf);
     free(gateway->threads);

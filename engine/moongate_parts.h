@@ -18,6 +18,7 @@ struct metrics;
 struct resolver;
 struct shared;
 struct shelf;
+struct learned;
 struct watch;
 struct worker;
 
@@ -30,6 +31,7 @@ struct moongate {
     struct metrics *metrics;
     struct log *log;
     struct shelf *shelf;
+    struct learned *learned;
     struct ledger *ledger;
     struct watch *watch; /* NULL: not asked for */
     struct worker **workers;

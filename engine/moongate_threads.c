@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "journal.h"
+#include "learned.h"
 #include "ledger.h"
 #include "log.h"
 #include "moment.h"
@@ -17,6 +18,7 @@ enum {
     SYNC_MS = 50,    /* HOUSE.md 0.4: what a power cut may take */
     SETTLE_MS = 200, /* an editor's several writes are one save */
     LOOK_MS = 10,    /* of the watchdog */
+    KEEP_MS = 60000, /* what was learned of tokens: a crash may take that much */
 };
 
 static void wake_keeper(struct moongate *gateway)
@@ -35,7 +37,7 @@ struct reload_job *gateway_reload_later(struct moongate *gateway, struct loop *l
     return job;
 }
 
-/* ---- the keeper: syncs journals, reloads for others ---- */
+/* ---- the keeper: syncs journals, keeps what was learned, reloads for others ---- */
 
 /* One reload answers all who were waiting when it began. */
 static void run_jobs(struct moongate *gateway)
@@ -58,10 +60,16 @@ static void keep_journals(struct moongate *gateway)
     }
 }
 
+static void keep_lessons(struct moongate *gateway)
+{
+    if (learned_save(gateway->learned, gateway->options.data_dir)) return;
+    log_event(gateway->log, LOG_WARN, "tokens", "what was learned of tokens cannot be written");
+}
+
 static void *keeper_run(void *argument)
 {
     struct moongate *gateway = argument;
-    int64_t reload_at = 0;
+    int64_t reload_at = 0, kept_at = moment_monotonic_us() / 1000;
 
     while (!atomic_load(&gateway->closing)) {
         struct pollfd fds[] = {
@@ -83,6 +91,10 @@ static void *keeper_run(void *argument)
         }
         run_jobs(gateway);
         keep_journals(gateway);
+        if (now - kept_at >= KEEP_MS) {
+            kept_at = now;
+            keep_lessons(gateway);
+        }
     }
     return NULL;
 }
@@ -156,4 +168,5 @@ void moongate_stop_threads(struct moongate *gateway, int drain_ms)
     if (!gateway->running) return;
     run_jobs(gateway); /* their askers are gone, their memory is not */
     keep_journals(gateway);
+    keep_lessons(gateway);
 }

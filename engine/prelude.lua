@@ -16,10 +16,15 @@ local function fail(err) error(err, 0) end
 local http = {}
 local upstream, request, time = raw.upstream, raw.request, raw.clock
 
---- Send a request; returns when the status line is here. upstream | nil, err
+--- Send a request; returns when the status line is here. `want.meanwhile` is called once the
+--- request has left. upstream | nil, err
 function http.open(want)
   local up, err = raw.http_start(want)
   if not up then return nil, err end
+  if want.meanwhile then
+    time.sleep(0)
+    want.meanwhile()
+  end
   while up:waiting() do wait() end
   err = up:failure()
   if err then
@@ -153,8 +158,8 @@ function tokens.count(text, encoding, limit)
 end
 
 --- Tokens of a body. texts, exact, frames, script, pictures
-function tokens.body(doc, outline, encoding, limit)
-  local texts, exact, frames, script, pictures = body(doc, outline, encoding, limit)
+function tokens.body(doc, outline, encoding, limit, now)
+  local texts, exact, frames, script, pictures = body(doc, outline, encoding, limit, now)
   if texts then return texts, exact, frames, script, pictures end
   return go_on(exact)
 end

@@ -124,6 +124,7 @@ struct worker *worker_new(const struct worker_options *options, char **error)
     worker->context.accounts = options->accounts;
     worker->context.keyring = options->keyring;
     worker->context.shelf = options->shelf;
+    worker->context.learned = options->learned;
     worker->context.tokens_work = tokens_work_new(0);
     worker->context.metrics = options->metrics;
     worker->context.log = options->log;

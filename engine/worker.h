@@ -16,6 +16,7 @@ struct moongate;
 struct resolver;
 struct shared;
 struct shelf;
+struct learned;
 struct worker;
 
 /* All pointers borrowed; outlive the worker. */
@@ -30,6 +31,7 @@ struct worker_options {
     struct accounts *accounts;
     struct keyring *keyring;
     const struct shelf *shelf;
+    struct learned *learned;
     struct metrics *metrics;
     struct log *log;
     struct ledger *ledger;

@@ -33,6 +33,7 @@ local FAMILIES = {
   { "cost_usd_total", "counter", "Dollars spent." },
   { "unpriced_requests_total", "counter", "Answers whose price nobody knows." },
   { "usage_estimated_total", "counter", "Answers whose tokens had to be estimated." },
+  { "token_drift_ratio", "gauge", "Tokens counted for those that providers reported." },
   { "auth_delayed_total", "counter", "Wrong keys whose answer had to wait." },
   { "budget_remaining_usd", "gauge", "What a team may still spend." },
   { "soft_budget_exceeded_total", "counter", "Soft budgets that were passed." },

@@ -15,6 +15,7 @@ local NAMES = 1000     -- of models, remembered
 local MISSING = 0.15   -- how far off an estimate is where a vocabulary is public, but not here
 local RULED, RULED_SHARE = 3, 0.03 -- how far off rules for tools and schemas are
 local HIDDEN = 20      -- and where a provider puts a text of its own before them
+local RULES = 6        -- what is learned of bodies with tools is learned apart
 local LEAST_RATIO = 2  -- no family has fewer than half of o200k's tokens
 
 -- Profiles: what counting for a model needs ---------------------------------------------------
@@ -110,20 +111,43 @@ local function add_images(about, rule, pictures)
   return sum
 end
 
---- Input tokens of a body for a model. `doc` is indexed JSON. With a limit, a body of more
---- tokens has limit + 1. n, { exact =, method =, low =, high =, encoding =, texts = without
---- images, images = how many, or nil, script = }
-function estimate.count_doc(doc, profile, most)
-  local family = profile.family
-  local as_items = doc:type "input" ~= nil
-  local frame = as_items and family.items or family.frame
-  local limit = most and (family.ratio and most * LEAST_RATIO or math.max(0, most - frame.base))
+-- What was learned of a model's answers takes the place of what its family is like.
+local function corrected(about, profile, n)
+  local mean, deviation, count = tokens.learned(profile.name, about.lesson)
+  if not mean then return n end
+  local spread = math.max(2 * deviation, (profile.family.spread or RULED_SHARE) / count)
+  mean = 1 + (mean - 1) * count / (count + 1)
+  about.low = math.max(0, math.floor(n * (mean - spread)))
+  about.high = math.ceil(n * (mean + spread))
+  return math.floor(n * mean + 0.5)
+end
+
+local function limit_for(family, frame, most)
+  if not most then return nil end
+  return family.ratio and most * LEAST_RATIO or math.max(0, most - frame.base)
+end
+
+-- n, exact, script, pictures of a body.
+local function look(doc, profile, most, now)
+  local family, outlined = profile.family, profile.chat
+  local frame = family.frame
+  if doc:type "input" then frame, outlined = family.items, profile.items end
   local texts, exact, frames, script, pictures =
-    tokens.body(doc, as_items and profile.items or profile.chat, family.table, limit)
-  local n = math.max(0, math.floor(texts + frame.base + frames + 0.5))
-  local about = about_of(profile, n, exact)
-  about.script, about.texts = script, n
-  if is_ruled(doc) then ruled(about, family, n) end
+    tokens.body(doc, outlined, family.table, limit_for(family, frame, most), now)
+  return math.max(0, math.floor(texts + frame.base + frames + 0.5)), exact, script, pictures
+end
+
+--- Input tokens of a body for a model. `doc` is indexed JSON. With a limit, a body of more
+--- tokens has limit + 1; `now` never waits, and estimates what one turn has no time for.
+--- n, { exact =, method =, low =, high =, encoding =, images = how many, or nil, profile =,
+--- lesson = of what kind it is, plain = the number before what was learned }
+function estimate.count_doc(doc, profile, most, now)
+  local family = profile.family
+  local n, exact, script, pictures = look(doc, profile, most, now)
+  local about, rules = about_of(profile, n, exact), is_ruled(doc)
+  about.profile, about.plain, about.lesson = profile, n, script + (rules and RULES or 0)
+  if rules then ruled(about, family, n) end
+  if not about.exact then n = corrected(about, profile, n) end
   if pictures then n = n + add_images(about, family.image, pictures) end
   if most and n > most then return most + 1, about end
   return n, about
@@ -136,8 +160,8 @@ function estimate.count_messages(body, model, most)
 end
 
 --- Input tokens of a call for a deployment's model. n, about
-function estimate.count_call(call, model)
-  return estimate.count_doc(call.doc, call.cfg.runtime.profiles:of(model))
+function estimate.count_call(call, model, now)
+  return estimate.count_doc(call.doc, call.cfg.runtime.profiles:of(model), nil, now)
 end
 
 -- By the body's bytes -------------------------------------------------------------------------

@@ -27,6 +27,7 @@
 ---@field stream? boolean             the answer is read piece by piece
 ---@field max_body? integer           bytes of a whole answer, default 64 MiB
 ---@field timeout? HttpTimeout
+---@field meanwhile? fun()            called once the request has left; may wait
 
 ---@alias CallErrorKind "dns"|"connect"|"connect_timeout"|"tls"|"closed"|"timeout"|"blocked"
 ---| "first_token_timeout"|"stalled"|"truncated"|"invalid"|"too_large"
@@ -452,8 +453,27 @@ function tokens.outline(spec) end
 ---@param outline userdata
 ---@param encoding string
 ---@param limit? number  stop there, before weighing
+---@param now? boolean   never waits: what one turn has no time for is estimated
 ---@return number texts, boolean exact, number frames, integer script, table[]? pictures
-function tokens.body(doc, outline, encoding, limit) end
+function tokens.body(doc, outline, encoding, limit, now) end
+
+---Take into account what a reported number was of the one that was estimated. Shared by all
+---workers, kept over restarts.
+---@param name string   a model
+---@param kind integer  0 to 15
+---@param ratio number
+---@return number? mean, number? deviation, integer? count
+function tokens.learn(name, kind, ratio) end
+
+---@param name string
+---@param kind integer
+---@return number? mean, number? deviation, integer? count  nil: nothing is known
+function tokens.learned(name, kind) end
+
+---What moongate_token_drift_ratio says of a model.
+---@param model string
+---@param ratio number
+function tokens.drift(model, ratio) end
 
 ---Is the vocabulary of an encoding here?
 ---@param encoding string

@@ -1,5 +1,6 @@
 -- One try at one deployment: encode → intent line → send → read.
 
+local counts = require "pipeline.counts"
 local fault = require "lib.fault"
 local guard = require "engine.guard"
 local http = require "engine.http"
@@ -220,6 +221,7 @@ local function try(call, dep, reply, record)
   intend(call, dep)
   if #call.attempts == 1 then call.sent_at = time.monotonic() end
   record.sent = true
+  request.meanwhile = counts.meanwhile(call)
   local upstream, err = http.open(request)
   if not upstream then
     record.sent = err.sent

@@ -1,6 +1,7 @@
 -- What a request came to: cost, one journal line, one log line, one set of metrics.
 
 local bills = require "lib.bill"
+local counts = require "pipeline.counts"
 local hooks = require "lib.hooks"
 local limits = require "pipeline.limits"
 local log = require "engine.log"
@@ -156,6 +157,7 @@ local function bill(call, reply, cfg, facts)
   facts.billable = is_billable(call, reply)
   suspect(call, facts.billable and call.attempts[#call.attempts] or nil)
   if not facts.billable then return end
+  if not call.fault then counts.compare(call, reply, facts) end
   estimate(call, reply, facts)
   facts.estimated = facts.estimated or reply.estimated == true
   facts.cost = bills.cost(rates_of(call, reply, cfg), call, reply.usage_total)
@@ -174,7 +176,7 @@ local function facts_of(call, reply)
     status = call.fault and call.fault.status or reply.own and reply.own.status or 200,
     outcome = outcome_of(call.fault), duration = now - call.started, estimated = false,
     ttft = reply.first_token_at and reply.first_token_at - call.started or nil,
-    overhead = call.sent_at and call.sent_at - call.started or nil,
+    overhead = call.sent_at and call.sent_at - call.started or nil, counted = nil,
   }
 end
 

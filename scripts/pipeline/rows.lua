@@ -31,6 +31,7 @@ local ABOUT = '"dialect":"%s","method":%q,"path":%q,"peer":%q,"status":%d,"outco
   .. '"duration_ms":%f,"client":%q,"key_id":%q,"team":%q,"config_generation":%d%s'
 local ANSWER = ',"stream":%b,"ttft_ms":%f,"overhead_us":%d,"tokens":{"in":%d,"out":%d,'
   .. '"cache_read":%d,"cache_write":%d,"reasoning":%d},"cost_usd":%s,"estimated":%b,'
+  .. '"counted":%d,'
   .. '"finish":%q,"bytes_in":%d,"user":%q,"session":%q,"trace_id":%q,'
 local ID = '"request_id":"%s"'
 local REFUSED = ID .. "," .. ABOUT
@@ -103,8 +104,11 @@ local function rare(total)
 end
 
 -- What few rows end with.
-local function notes(total)
-  return total.odd and ',"odd_usage":true' or ""
+local function notes(total, facts)
+  local counted = facts.counted
+  if not counted then return total.odd and ',"odd_usage":true' or "" end
+  return (',"counted":{"input":%.0f,"exact":%s,"delta":%.0f}'):format(counted.input,
+    counted.exact and "true" or "false", counted.delta)
 end
 
 -- The values of SPENT.
@@ -116,7 +120,7 @@ local function spent(call, reply, facts)
     facts.outcome, call.stream, milliseconds(facts.ttft), milliseconds(facts.duration),
     call.cfg.runtime.generation, short(reply.finish_reason, 64),
     call.fault and call.fault.code or nil, call.admitted, short(call.end_user or nil, 256),
-    short(reply.id, 128), notes(total)
+    short(reply.id, 128), notes(total, facts)
 end
 
 -- The values of ABOUT.
@@ -141,6 +145,7 @@ local function answer(call, reply, facts)
     facts.overhead and math.floor(facts.overhead * 1e6 + 0.5), total.input_tokens or 0,
     total.output_tokens or 0, total.cache_read_tokens or 0, total.cache_write_tokens or 0,
     total.reasoning_tokens or 0, facts.dollars or "null", facts.estimated,
+    facts.counted and facts.counted.input,
     short(reply.finish_reason, 64), #call.doc, short(call.end_user or nil, 64),
     short(call.session, 64) or nil,
     trace_id(call.request), about(call, facts)

@@ -349,6 +349,14 @@ local function stubs(w)
       count = function(text) return math.ceil(#text / 4), false end,
       mentions = real_tokens.mentions, outline = real_tokens.outline, body = real_tokens.body,
       has = real_tokens.has, complaint = real_tokens.complaint,
+      learn = function(name, kind, ratio)
+        local one = w.learned[name .. kind] or { sum = 0, n = 0 }
+        one.sum, one.n = one.sum + ratio, one.n + 1
+        w.learned[name .. kind] = one
+        return one.sum / one.n, 0, one.n
+      end,
+      learned = function() return nil end,
+      drift = function(model, ratio) w.drift[model] = ratio end,
     },
     journal = journal_of(w),
     accounts = accounts_of(w), task = { start = function(fn) fn() end },
@@ -383,7 +391,7 @@ function world.new(routes, env)
   forget_scripts()
   local w = setmetatable({
     clock = 1000, sleeps = {}, metrics = {}, log = {}, journal = {}, answers = {}, calls = {},
-    upstreams = {}, env = env or {}, accounts = {},
+    upstreams = {}, learned = {}, drift = {}, env = env or {}, accounts = {},
   }, World)
   w.engine = stubs(w)
   math.randomseed(7)
