@@ -156,6 +156,11 @@ struct ledger *ledger_open(const struct ledger_options *options, char **error)
     return ledger;
 }
 
+struct sql *ledger_sql(struct ledger *ledger)
+{
+    return ledger->sql;
+}
+
 bool ledger_start(struct ledger *ledger)
 {
     ledger->runs = pthread_create(&ledger->thread, NULL, run, ledger) == 0;

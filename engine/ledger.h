@@ -19,6 +19,7 @@ struct loop;
 struct metrics;
 struct moongate;
 struct shared;
+struct sql;
 
 /* All borrowed; outlive the ledger. */
 struct ledger_options {
@@ -36,6 +37,8 @@ struct ledger_options {
  * *error (free() it): what is wrong and what to do. */
 struct ledger *ledger_open(const struct ledger_options *options, char **error)
     __attribute__((warn_unused_result));
+/* The connection, where no thread was begun. */
+struct sql *ledger_sql(struct ledger *ledger);
 /* Begin the thread. */
 bool ledger_start(struct ledger *ledger) __attribute__((warn_unused_result));
 /* Answer with these files from now on; takes over one hold of the bundle. */

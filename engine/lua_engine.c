@@ -37,6 +37,7 @@ void lua_engine_open(lua_State *L)
     lua_call(L, 0, 1);
     lua_setfield(L, -2, "clock");
     lua_ledger_open(L);
+    lua_ledger_open_open(L);
     lua_timer_open(L);
     lua_tokens_open(L);
     lua_upstream_open(L); /* package loaded raw methods */

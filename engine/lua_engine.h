@@ -29,6 +29,7 @@ void lua_request_open(lua_State *L);
 void lua_admin_open(lua_State *L);
 /* Adds timer(), tokens_go_on(), ledger_ask(); push nothing. */
 void lua_ledger_open(lua_State *L);
+void lua_ledger_open_open(lua_State *L); /* ledger_open() */
 void lua_timer_open(lua_State *L);
 void lua_tokens_open(lua_State *L);
 /* The vocabularies of this context, borrowed for the state's life. */

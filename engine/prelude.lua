@@ -195,6 +195,26 @@ function ledger.ask(verb, args)
   return nil, value
 end
 
+local LedgerOpened = {}
+LedgerOpened.__index = LedgerOpened
+
+--- The same, of a ledger that this command opened.
+function LedgerOpened.ask(_, verb, args)
+  local fine, text = require "ledger.main"(verb, raw.json_encode(args or {}))
+  local value = raw.json_decode(text)
+  if fine then return value end
+  return nil, value
+end
+
+function LedgerOpened:close() self.box:close() end
+
+--- On the command line, while no gateway uses the folder. opened | nil, err
+function ledger.open(dir)
+  local box, err = raw.ledger_open(dir)
+  if not box then return nil, err end
+  return setmetatable({ box = box }, LedgerOpened)
+end
+
 local guard = package.loaded["engine.guard"]
 
 -- What one turn of guarded code came to: its results, or what it raised.

@@ -706,6 +706,23 @@ local ledger = {}
 ---@return any result, LedgerError?
 function ledger.ask(verb, args) end
 
+---@class LedgerOpened
+local LedgerOpened = {}
+
+---As ledger.ask, at once.
+---@param verb string
+---@param args? table
+---@return any result, LedgerError?
+function LedgerOpened:ask(verb, args) end
+
+function LedgerOpened:close() end
+
+---On the command line: take the data folder, unless a gateway has it, bring the journal into its
+---ledger, and answer here. err.kind is "locked", "missing" or "ledger".
+---@param data_dir string
+---@return LedgerOpened?, EngineError?
+function ledger.open(data_dir) end
+
 -- engine.sql ---------------------------------------------------------------------------------
 -- Only for scripts/ledger/. One connection, one writer; prepared text, values by parameters only
 -- (nil and json.null are NULL, booleans 0 and 1). A column that is NULL is absent in its row; an
@@ -757,7 +774,7 @@ function cli.http(request) end
 
 return {
   cli = cli,
-  ledger = ledger, sql = sql,
+  LedgerOpened = LedgerOpened, ledger = ledger, sql = sql,
   http = http, shared = shared, accounts = accounts, metric = metric, log = log,
   journal = journal,
   task = task, time = time, tokens = tokens, crypto = crypto, keyring = keyring,
