@@ -19,6 +19,7 @@ enum accounts_window {
     ACCOUNTS_WEEK,
     ACCOUNTS_MONTH,
     ACCOUNTS_YEAR,
+    ACCOUNTS_EVER, /* from 1970 on; it ends in the year 10000 */
     ACCOUNTS_WINDOWS,
 };
 
@@ -63,7 +64,7 @@ struct accounts_seed {
 bool accounts_seed(struct accounts *accounts, const struct accounts_seed *seed);
 size_t accounts_count(const struct accounts *accounts);
 
-/* "minute" … "year"; ACCOUNTS_WINDOWS: none of them. */
+/* "minute" … "year", "ever"; ACCOUNTS_WINDOWS: none of them. */
 enum accounts_window accounts_window_named(const char *name);
 const char *accounts_window_name(enum accounts_window window);
 /* When the window that holds this moment begins, and the next one. */
@@ -117,13 +118,10 @@ enum accounts_limit {
     ACCOUNTS_TPM,
     ACCOUNTS_PARALLEL,
     ACCOUNTS_BUDGET, /* + window */
-    /* Of several gateways' limit this one holds no more; a grant may come (accounts_lease.h).
-     */
-    ACCOUNTS_LEASE = ACCOUNTS_BUDGET + ACCOUNTS_WINDOWS,
-    ACCOUNTS_LIMITS,
+    ACCOUNTS_LIMITS = ACCOUNTS_BUDGET + ACCOUNTS_WINDOWS,
 };
 
-/* "rpm", "budget:month", "lease", … */
+/* "rpm", "budget:month", … */
 const char *accounts_limit_name(enum accounts_limit limit);
 
 struct accounts_refusal {
@@ -132,6 +130,8 @@ struct accounts_refusal {
     enum accounts_limit limit; /* of several that refuse, the one that lasts longest */
     int64_t retry_us;          /* it may succeed after this */
     int64_t left;              /* of that limit */
+    bool leased; /* shared with other gateways, this one holds no more (accounts_lease.h) */
+    bool soon;   /* a grant may be on its way: ask again in some milliseconds */
 };
 
 /* Take a request, `tokens`, a place among the running and `nano` of every budget, of all the

@@ -63,6 +63,7 @@ static void fill_held(const struct telling *telling, struct accounts_slot *slot,
         slot->held = used;
     }
     want->held = slot->held;
+    want->others_held = slot->others_held;
     slot->told_used = used;
     if (want->slot < ACCOUNTS_WINDOWS) {
         int64_t minute_ms = (int64_t)account->minute * 60000;

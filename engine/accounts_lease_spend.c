@@ -159,6 +159,7 @@ bool accounts_lease_fits(const struct accounts *accounts, const struct accounts_
     if (need <= rest) return true;
     bool fresh = slot->known && step->now_us - slot->answered_us < FRESH_US;
     shortage->final = in_contact(accounts) && fresh && need > accounts_plus(rest, slot->left);
+    shortage->soon = in_contact(accounts) && !shortage->final;
     shortage->left = rest > 0 ? rest : 0;
     shortage->retry_us = in_contact(accounts) ? GRANT_US : OUTAGE_US;
     if (!shortage->final) return false;

@@ -130,6 +130,7 @@ struct accounts_step {
 
 /* Why a lease lets a step not pass: what is missing in which slot. */
 struct accounts_shortage {
+    bool soon;  /* a grant may be on its way */
     bool final; /* the limit itself is used up, as far as the store knows */
     int64_t left, retry_us;
 };

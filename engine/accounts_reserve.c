@@ -8,7 +8,7 @@ static const int64_t SOON_US = 1000000; /* when a place among the running may be
 
 static const char *const LIMITS[] = {
     "rpm",        "tpm",         "parallel",     "budget:minute", "budget:hour",
-    "budget:day", "budget:week", "budget:month", "budget:year",   "lease",
+    "budget:day", "budget:week", "budget:month", "budget:year",   "budget:ever",
 };
 
 const char *accounts_limit_name(enum accounts_limit limit)
@@ -36,6 +36,7 @@ struct refuser {
     const struct accounts_entry *entry; /* NULL: nothing refuses */
     enum accounts_limit limit;
     int64_t retry_us, left;
+    bool leased, soon;
 };
 
 static void refuse(struct refuser *worst, struct refuser found)
@@ -55,14 +56,15 @@ static void look_at_rates(const struct accounts *accounts, const struct accounts
 
     if (entry->parallel >= 0 && account->parallel + step->requests > entry->parallel &&
         step->requests)
-        refuse(worst, (struct refuser){entry, ACCOUNTS_PARALLEL, SOON_US, 0});
+        refuse(worst, (struct refuser){entry, ACCOUNTS_PARALLEL, SOON_US, 0, false, false});
     if (entry->rpm >= 0 && step->requests) {
         limit = accounts_lease_rate(accounts, entry, entry->rpm);
         accounts_rate_drain(&account->rpm, limit, step->now_us);
         wait = accounts_rate_wait(&account->rpm, limit, step->requests);
         if (wait)
-            refuse(worst, (struct refuser){entry, ACCOUNTS_RPM, wait,
-                                           accounts_rate_left(&account->rpm, limit)});
+            refuse(worst,
+                   (struct refuser){entry, ACCOUNTS_RPM, wait,
+                                    accounts_rate_left(&account->rpm, limit), false, false});
     }
     if (entry->tpm >= 0 && step->tokens > step->had) {
         limit = accounts_lease_rate(accounts, entry, entry->tpm);
@@ -71,8 +73,9 @@ static void look_at_rates(const struct accounts *accounts, const struct accounts
                                   accounts_rate_cut(step->tokens, limit) -
                                       accounts_rate_cut(step->had, limit));
         if (wait)
-            refuse(worst, (struct refuser){entry, ACCOUNTS_TPM, wait,
-                                           accounts_rate_left(&account->tpm, limit)});
+            refuse(worst,
+                   (struct refuser){entry, ACCOUNTS_TPM, wait,
+                                    accounts_rate_left(&account->tpm, limit), false, false});
     }
 }
 
@@ -88,8 +91,9 @@ static void look_at_budgets(const struct accounts_entry *entry,
 
         if (!(mask >> window & 1) || step->nano <= room) continue;
         int64_t end_ms = accounts_window_end(window, step->now_ms);
-        refuse(worst, (struct refuser){entry, ACCOUNTS_BUDGET + window,
-                                       (end_ms - step->now_ms) * 1000, room > 0 ? room : 0});
+        refuse(worst,
+               (struct refuser){entry, ACCOUNTS_BUDGET + window, (end_ms - step->now_ms) * 1000,
+                                room > 0 ? room : 0, false, false});
     }
 }
 
@@ -110,8 +114,8 @@ static void look_at_leases(const struct accounts *accounts, const struct account
 
     for (int slot = 0; entry->account->lease && slot < ACCOUNTS_SLOTS; slot++) {
         if (accounts_lease_fits(accounts, entry, step, slot, &shortage)) continue;
-        enum accounts_limit limit = shortage.final ? limit_of_slot(slot) : ACCOUNTS_LEASE;
-        refuse(worst, (struct refuser){entry, limit, shortage.retry_us, shortage.left});
+        refuse(worst, (struct refuser){entry, limit_of_slot(slot), shortage.retry_us,
+                                       shortage.left, !shortage.final, shortage.soon});
     }
 }
 
@@ -153,7 +157,7 @@ static bool take_all(struct accounts_plan *plan, const struct accounts_step *ste
 static bool ask_all(struct accounts_plan *plan, const struct accounts_step *step,
                     const struct refuser *worst)
 {
-    if (worst->limit != ACCOUNTS_LEASE) return false;
+    if (!worst->leased) return false;
     for (unsigned i = 0; i < plan->count; i++)
         accounts_lease_ask(plan->accounts, &plan->entries[i], step);
     return true;
@@ -188,6 +192,8 @@ static bool try_step(struct accounts_plan *plan, struct accounts_step *step, boo
         .limit = worst.limit,
         .retry_us = worst.retry_us,
         .left = worst.left,
+        .leased = worst.leased,
+        .soon = worst.soon,
     };
     return false;
 }

@@ -5,9 +5,10 @@
 #include "accounts_parts.h"
 
 enum { MINUTE_MS = 60000, HOUR_MS = 3600000, DAY_MS = 86400000 };
-enum { DAYS_TO_1970 = 719468 }; /* from 1 March of the year 0 */
+static const int64_t END_MS = 253402300800000; /* 10000-01-01 */
+enum { DAYS_TO_1970 = 719468 };                /* from 1 March of the year 0 */
 
-static const char *const NAMES[] = {"minute", "hour", "day", "week", "month", "year"};
+static const char *const NAMES[] = {"minute", "hour", "day", "week", "month", "year", "ever"};
 
 enum accounts_window accounts_window_named(const char *name)
 {
@@ -51,6 +52,7 @@ static int64_t boundary(enum accounts_window window, int64_t wall_ms, int on)
     int month;
 
     switch (window) {
+    case ACCOUNTS_EVER: return on ? END_MS : 0;
     case ACCOUNTS_MINUTE: return (wall_ms / MINUTE_MS + on) * MINUTE_MS;
     case ACCOUNTS_HOUR: return (wall_ms / HOUR_MS + on) * HOUR_MS;
     case ACCOUNTS_DAY: return (day + on) * DAY_MS;

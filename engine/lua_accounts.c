@@ -120,10 +120,12 @@ static int push_refusal(lua_State *L, const struct accounts_refusal *refusal)
     lua_pushstring(L, accounts_limit_name(refusal->limit));
     lua_pushnumber(L, (lua_Number)refusal->retry_us / 1e6);
     lua_pushnumber(L, (lua_Number)refusal->left);
-    return 5;
+    if (!refusal->soon) return 5;
+    lua_pushboolean(L, 1);
+    return 6;
 }
 
-/* res | nil, name, limit, retry, left = plan:reserve(tokens, nano) */
+/* res | nil, name, limit, retry, left, soon = plan:reserve(tokens, nano) */
 static int l_reserve(lua_State *L)
 {
     struct lua_plan *plan = lua_plan_at(L);
@@ -154,7 +156,7 @@ static struct reserved *reserved_at(lua_State *L)
     return self(L, "a reservation");
 }
 
-/* true | false, name, limit, retry, left = res:raise(tokens, nano) */
+/* true | false, name, limit, retry, left, soon = res:raise(tokens, nano) */
 static int l_raise(lua_State *L)
 {
     struct reserved *reserved = reserved_at(L);

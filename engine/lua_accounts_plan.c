@@ -39,10 +39,10 @@ static struct accounts_soft read_budget(lua_State *L)
 
     if (!lua_istable(L, -1)) luaL_error(L, "a budget is a table");
     lua_getfield(L, -1, "window");
-    const char *window = lua_tostring(L, -1);
+    const char *window = lua_isnil(L, -1) ? "ever" : lua_tostring(L, -1);
     budget.window = window ? accounts_window_named(window) : ACCOUNTS_WINDOWS;
     if (budget.window == ACCOUNTS_WINDOWS)
-        luaL_error(L, "a budget's window is minute, hour, day, week, month or year");
+        luaL_error(L, "a budget's window is minute, hour, day, week, month, year or ever");
     lua_pop(L, 1);
     budget.nano = limit_named(L, "nano");
     if (budget.nano == ACCOUNTS_NONE) luaL_error(L, "a budget has its nano");

@@ -39,7 +39,8 @@ static void set_budgets(lua_State *L, const struct accounts_view *view)
         set_number(L, "limit", (lua_Number)money->limit);
         set_number(L, "spent", (lua_Number)money->spent + (lua_Number)money->elsewhere);
         set_number(L, "reserved", (lua_Number)money->reserved);
-        set_number(L, "resets_at", (lua_Number)money->end_ms / 1000);
+        if (window != ACCOUNTS_EVER)
+            set_number(L, "resets_at", (lua_Number)money->end_ms / 1000);
         lua_rawseti(L, -2, ++count);
     }
     lua_setfield(L, -2, "budgets");

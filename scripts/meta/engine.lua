@@ -213,8 +213,8 @@ function Held:settle(actual) end
 ---@class accounts
 local accounts = {}
 
----@alias AccountWindow "minute"|"hour"|"day"|"week"|"month"|"year"
----@alias AccountBudget { window: AccountWindow, nano: integer }
+---@alias AccountWindow "minute"|"hour"|"day"|"week"|"month"|"year"|"ever"
+---@alias AccountBudget { window?: AccountWindow, nano: integer }  default "ever"
 
 ---@class AccountLimits
 ---@field name string  "org", "team:…", "key:…", "tag:…=…", "user:…"
@@ -248,8 +248,7 @@ local Plan = {}
 ---Set aside one request, `tokens`, one place among the running and `nano` of every budget: of all
 ---accounts, or of none. More tokens than a limit has in all take all of it. What costs nothing
 ---passes a budget that is used up. When the request ends unsettled, it has spent what was set
----aside. The limit "lease": of what several gateways share this one holds no more; with a retry of
----0.05 or less a grant is on its way, with more there is no contact.
+---aside.
 ---@param tokens? number
 ---@param nano? number
 ---@return Reservation? reservation
@@ -257,6 +256,7 @@ local Plan = {}
 ---@return string? limit  "rpm", "tpm", "parallel", "budget:month", …; the one that lasts longest
 ---@return number? retry  seconds until it may succeed
 ---@return number? left  of that limit
+---@return boolean? soon  several gateways share it, and more of it may be granted in a moment
 function Plan:reserve(tokens, nano) end
 
 ---Each account's limits and what is left of them; spent: by all gateways, as far as is known.
@@ -277,7 +277,7 @@ local Reservation = {}
 ---Set more aside: new totals, which never lower the old.
 ---@param tokens? number
 ---@param nano? number
----@return boolean raised, string? name, string? limit, number? retry, number? left
+---@return boolean raised, string? name, string? limit, number? retry, number? left, boolean? soon
 function Reservation:raise(tokens, nano) end
 
 ---The fact takes the reservation's place, in the windows of admission; unused tokens go back. Once.

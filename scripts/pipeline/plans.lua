@@ -27,10 +27,10 @@ local function stricter(list, limits)
   if limits then list[#list + 1] = limits end
 end
 
-local function account(list, name, limits, open)
+local function account(list, name, limits)
   list[#list + 1] = {
     name = name, rpm = limits.rpm, tpm = limits.tpm, parallel = limits.parallel,
-    budgets = limits.budgets, soft = limits.soft_budgets, open = open,
+    budgets = limits.budgets, soft = limits.soft_budgets, open = list.open,
   }
 end
 
@@ -59,8 +59,9 @@ local function user_account(id)
 end
 
 local function list_of(cfg, key, user)
-  local list, team = {}, key.team
-  account(list, key.account or "key:" .. key.name, key, key.without_cluster == "open")
+  -- A key that may go on without the cluster does so for all that it is charged to.
+  local list, team = { open = key.without_cluster == "open" }, key.team
+  account(list, key.account or "key:" .. key.name, key)
   if team then
     local found = {}
     stricter(found, cfg.limits.team[team])

@@ -168,7 +168,8 @@ static void test_arguments(lua_State *L)
            "  function() accounts.plan { { name = 'x', tpm = '5' } } end,\n"
            "  function() accounts.plan { { name = 'x', parallel = 0 / 0 } } end,\n"
            "  function() accounts.plan { { name = 'x', budgets = { 5 } } } end,\n"
-           "  function() accounts.plan { { name = 'x', budgets = { { nano = 5 } } } } end,\n"
+           "  function() accounts.plan { { name = 'x', budgets = { { window = 5, nano = 5 } } "
+           "} } end,\n"
            "  function() accounts.plan { { name = 'x', soft = { { window = 'day' } } } } end,\n"
            "  function() accounts.plan { hold = 5 } end,\n"
            "  function() plan.reserve(5) end,\n"
@@ -191,6 +192,12 @@ static void test_arguments(lua_State *L)
                  "local state = plan:state()\n"
                  "assert(#state == 1 and state[1].rpm.limit == 2)\n"
                  "assert(state[1].parallel.left == 9)"));
+    CHECK(run(L,
+              "local plan = accounts.plan { { name = 'once', budgets = { { nano = 5 } } } }\n"
+              "local none, _, limit, retry, left, soon = plan:reserve(0, 6)\n"
+              "assert(none == nil and limit == 'budget:ever' and left == 5 and retry > 1e9)\n"
+              "assert(soon == nil and plan:state()[1].budgets[1].window == 'ever')\n"
+              "assert(plan:state()[1].budgets[1].resets_at == nil)"));
 }
 
 /* In a state that only checks a file everything passes; in a full table nothing new does. */

@@ -158,32 +158,33 @@ static void *cluster(void *arg)
     return NULL;
 }
 
-/* One call that costs up to `nano`, waiting for a lease as the pipeline does. Why it was
- * refused; ACCOUNTS_LIMITS: it was not. */
-static enum accounts_limit call(struct node *node, int64_t nano, int64_t fact)
+enum outcome { PAID, WAITED, ALONE, REFUSED };
+
+/* One call that costs up to `nano`, waiting for a lease as the pipeline does. */
+static enum outcome call(struct node *node, int64_t nano, int64_t fact)
 {
     struct accounts_refusal refusal;
     struct reservation reservation;
 
     for (int64_t waited = 0;; waited += 4000) {
         if (accounts_reserve(node->plan, 1, nano, &reservation, &refusal)) break;
-        if (refusal.limit != ACCOUNTS_LEASE || refusal.retry_us > 50000 || waited >= 400000)
-            return refusal.limit;
+        if (!refusal.leased) return REFUSED;
+        if (!refusal.soon) return ALONE;
+        if (waited >= 400000) return WAITED;
         nap_us(4000);
     }
     accounts_settle(&reservation, 1, fact, NULL);
     atomic_fetch_add(&node->spent, fact);
-    return ACCOUNTS_LIMITS;
+    return PAID;
 }
 
 static void *spend(void *arg)
 {
     struct node *node = arg;
-    enum accounts_limit limit = ACCOUNTS_LIMITS;
+    enum outcome outcome = PAID;
 
-    for (int64_t i = 0; limit != ACCOUNTS_BUDGET + ACCOUNTS_DAY && !atomic_load(&node->stop);
-         i++)
-        limit = call(node, DOLLAR / 300, i % 3 ? DOLLAR / 300 : DOLLAR / 1000);
+    for (int64_t i = 0; outcome != REFUSED && !atomic_load(&node->stop); i++)
+        outcome = call(node, DOLLAR / 300, i % 3 ? DOLLAR / 300 : DOLLAR / 1000);
     return NULL;
 }
 
@@ -289,7 +290,7 @@ static void test_together(unsigned losses)
     CHECK(all_spent(world) <= DOLLAR);
     nap_us(1500000); /* what nobody uses goes back */
     for (int i = 0; i < 12 && all_spent(world) <= DOLLAR - DOLLAR / 300; i++) {
-        while (call(&world->nodes[3], DOLLAR / 300, DOLLAR / 300) == ACCOUNTS_LIMITS)
+        while (call(&world->nodes[3], DOLLAR / 300, DOLLAR / 300) == PAID)
             ;
         nap_us(losses ? 300000 : 0);
     }
@@ -304,18 +305,18 @@ static void test_dies(void)
 {
     struct accounts_limits limits = a_dollar_a_day(false);
     struct world *world = open_world(&limits);
-    enum accounts_limit limit = ACCOUNTS_LIMITS;
+    enum outcome outcome = PAID;
 
     start_clusters(world);
     while (all_spent(world) < DOLLAR / 2)
         for (int i = 0; i < NODES; i++)
-            CHECK(call(&world->nodes[i], DOLLAR / 300, DOLLAR / 300) == ACCOUNTS_LIMITS);
+            CHECK(call(&world->nodes[i], DOLLAR / 300, DOLLAR / 300) == PAID);
     cut(world, true);
     int64_t before = all_spent(world);
     for (int i = 0; i < NODES; i++) {
-        for (limit = ACCOUNTS_LIMITS; limit == ACCOUNTS_LIMITS;)
-            limit = call(&world->nodes[i], DOLLAR / 300, DOLLAR / 300);
-        CHECK(limit == ACCOUNTS_LEASE);
+        for (outcome = PAID; outcome == PAID;)
+            outcome = call(&world->nodes[i], DOLLAR / 300, DOLLAR / 300);
+        CHECK(outcome == ALONE);
         CHECK(atomic_load(&world->nodes[i].spent) > 0);
     }
     CHECK(all_spent(world) > before && all_spent(world) <= before + NODES * 3 * LEASE);
@@ -324,7 +325,7 @@ static void test_dies(void)
     for (int i = 0; i < 3; i++) {
         nap_us(300000);
         for (int j = 0; j < NODES; j++)
-            while (call(&world->nodes[j], DOLLAR / 300, DOLLAR / 300) == ACCOUNTS_LIMITS)
+            while (call(&world->nodes[j], DOLLAR / 300, DOLLAR / 300) == PAID)
                 ;
     }
     CHECK(all_spent(world) <= DOLLAR + NODES * LEASE);
@@ -352,7 +353,7 @@ static void test_never_there(void)
     accounts_lease_contact(again.accounts, false, 0);
     accounts_seed(again.accounts, &(struct accounts_seed){"key:a", 5, ACCOUNTS_DAY, day_s,
                                                           atomic_load(&world->nodes[0].spent)});
-    CHECK(call(&again, LEASE / 2, LEASE / 2) == ACCOUNTS_LEASE);
+    CHECK(call(&again, LEASE / 2, LEASE / 2) == ALONE);
     close_node(&again);
     close_world(world);
 }
@@ -363,17 +364,17 @@ static void test_open(void)
 {
     struct accounts_limits limits = a_dollar_a_day(true);
     struct world *world = open_world(&limits);
-    enum accounts_limit limit = ACCOUNTS_LIMITS;
+    enum outcome outcome = PAID;
 
     start_clusters(world);
     for (int i = 0; i < 120; i++)
-        CHECK(call(&world->nodes[i % 2], DOLLAR / 300, DOLLAR / 300) == ACCOUNTS_LIMITS);
+        CHECK(call(&world->nodes[i % 2], DOLLAR / 300, DOLLAR / 300) == PAID);
     nap_us(600000);
-    CHECK(call(&world->nodes[0], DOLLAR / 300, DOLLAR / 300) == ACCOUNTS_LIMITS);
+    CHECK(call(&world->nodes[0], DOLLAR / 300, DOLLAR / 300) == PAID);
     nap_us(300000); /* the first has heard of the second */
     cut(world, true);
-    while (limit == ACCOUNTS_LIMITS)
-        limit = call(&world->nodes[0], DOLLAR / 300, DOLLAR / 300);
+    while (outcome == PAID)
+        outcome = call(&world->nodes[0], DOLLAR / 300, DOLLAR / 300);
     int64_t mine = atomic_load(&world->nodes[0].spent);
     int64_t others = atomic_load(&world->nodes[1].spent);
     struct accounts_view view;
@@ -423,11 +424,11 @@ static void test_rates(void)
         struct accounts_refusal refusal;
         struct reservation reservation;
         bool taken = accounts_reserve(node->plan, 1, 0, &reservation, &refusal);
-        for (int tries = 0; !taken && refusal.limit == ACCOUNTS_LEASE && tries < 3; tries++) {
+        for (int tries = 0; !taken && refusal.soon && tries < 3; tries++) {
             talk(node);
             taken = accounts_reserve(node->plan, 1, 0, &reservation, &refusal);
         }
-        if (!taken) CHECK(refusal.limit == ACCOUNTS_RPM || refusal.limit == ACCOUNTS_LEASE);
+        if (!taken) CHECK(refusal.limit == ACCOUNTS_RPM);
         if (taken) accounts_settle(&reservation, 1, 0, NULL);
         passed += taken;
         talk(node);
@@ -453,11 +454,12 @@ static void test_places(void)
         struct node *node = &world->nodes[i % NODES];
         struct accounts_refusal refusal;
         bool taken = accounts_reserve(node->plan, 1, 0, &held[running], &refusal);
-        for (int tries = 0; !taken && refusal.limit == ACCOUNTS_LEASE && tries < 3; tries++) {
+        for (int tries = 0; !taken && refusal.soon && tries < 3; tries++) {
             talk(node);
             taken = accounts_reserve(node->plan, 1, 0, &held[running], &refusal);
         }
-        if (!taken && running == 10) CHECK(refusal.limit == ACCOUNTS_PARALLEL);
+        if (!taken && running == 10)
+            CHECK(refusal.limit == ACCOUNTS_PARALLEL && !refusal.leased);
         running += taken;
         talk(node);
     }

@@ -26,7 +26,7 @@ static void test_calendar(void)
     CHECK(accounts_window_start(ACCOUNTS_DAY, START_MS) == START_MS - 43200000);
     CHECK(accounts_window_end(ACCOUNTS_HOUR, START_MS) == START_MS + 3600000);
     CHECK(accounts_window_end(ACCOUNTS_MINUTE, START_MS + 59999) == START_MS + 60000);
-    for (int window = 0; window < ACCOUNTS_WINDOWS; window++) {
+    for (int window = 0; window < ACCOUNTS_EVER; window++) {
         int64_t start = accounts_window_start(window, 0);
         for (int i = 0; i < 400; i++) { /* each ends where the next begins */
             int64_t end = accounts_window_end(window, start);
@@ -36,6 +36,9 @@ static void test_calendar(void)
         }
         CHECK((int)accounts_window_named(accounts_window_name(window)) == window);
     }
+    CHECK(accounts_window_named("ever") == ACCOUNTS_EVER);
+    CHECK(accounts_window_start(ACCOUNTS_EVER, START_MS) == 0);
+    CHECK(accounts_window_end(ACCOUNTS_EVER, START_MS) == at(2932897, 0)); /* 10000-01-01 */
     CHECK(accounts_window_named("fortnight") == ACCOUNTS_WINDOWS);
 }
 
