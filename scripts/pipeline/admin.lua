@@ -1,9 +1,11 @@
 -- The admin listener: one request of an operator, a tool or a team's admin. What it offers is
 -- pipeline/admin/registry.lua; who may is pipeline/admin/who.lua. Not for browsers.
 
+local accounts = require "engine.accounts"
 local engine_admin = require "engine.admin"
 local fault = require "lib.fault"
 local json = require "engine.json"
+local keyring = require "engine.keyring"
 local ledger = require "engine.ledger"
 local log = require "engine.log"
 local media = require "pipeline.media"
@@ -46,6 +48,13 @@ local function failure(problem)
   return problem.status, json.encode(body), JSON
 end
 
+-- The id of the key that a token belongs to.
+local function key_id(token)
+  local _, text = keyring.find(token)
+  local record = text and json.decode(text)
+  return record and record.id
+end
+
 -- The body's bytes, once it is sure who asks. A problem where it is no JSON of ours.
 local function bytes_of(request)
   local bytes, err = request:body()
@@ -70,7 +79,7 @@ local function answered(request, cfg)
   local value, status = operation.run(op, {
     query = request.query, bytes = bytes, path = path, cfg = cfg, ask = ledger.ask,
     actor = actor.role == "team_admin" and actor or nil, metrics = engine_admin.metrics,
-    accounts = package.loaded["engine.accounts"], boot = engine_admin.status().boot,
+    accounts = accounts, key_id = key_id, boot = engine_admin.status().boot,
   })
   if value == nil then return nil, status end
   return status, type(value) == "string" and value or json.encode(value), op.media or JSON

@@ -23,10 +23,6 @@ end
 
 -- Keys -------------------------------------------------------------------------------------
 
--- LiteLLM's scripts name a key by its token, as they do there, or by what we call its id.
-local function id_of(text)
-  return text:match("^mg%-(%w+)%-") or text
-end
 
 -- A record, and what it has spent in its budget's window, as LiteLLM shows a key.
 local function info(want, record, more)
@@ -44,7 +40,7 @@ local function generate(want)
 end
 
 local function key_info(want)
-  local id = id_of(want.query.key)
+  local id = fields.id_of(want, want.query.key)
   local record, err = ask(want, "keys.show", { id = id })
   if not record then return nil, err end
   local shown, problem = info(want, record)
@@ -53,7 +49,7 @@ local function key_info(want)
 end
 
 local function key_update(want)
-  local id = id_of(want.body.key)
+  local id = fields.id_of(want, want.body.key)
   local record, err = ask(want, "keys.show", { id = id })
   if not record then return nil, err end
   local set, clear, problem = fields.read(want, record)
@@ -69,7 +65,7 @@ end
 local function key_delete(want)
   local ids = json.array {}
   for i, text in ipairs(want.body.keys) do
-    ids[i] = id_of(text)
+    ids[i] = fields.id_of(want, text)
     local record, err = ask(want, "keys.show", { id = ids[i] })
     if not record then
       err.param = err.param or "keys." .. i - 1

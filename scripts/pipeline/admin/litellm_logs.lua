@@ -66,7 +66,7 @@ function logs.list(want)
     }
   end
   local result, err = want.ask("usage.logs", {
-    key = query.api_key and (query.api_key:match("^mg%-(%w+)%-") or query.api_key),
+    key = query.api_key and fields.id_of(want, query.api_key),
     id = query.request_id, user = query.user_id, since = midnight(query.start_date),
     ["until"] = midnight(query.end_date), limit = query.limit or PAGE,
     team = want.actor and want.actor.team,

@@ -17,13 +17,10 @@ local SCHEMA = {
 local ABOUT = "Keys, teams, budgets and usage of a running moongate, on its admin listener: "
   .. "a Unix socket or a loopback address, and elsewhere with a token. Bodies are checked "
   .. "whole before anything is done: an unknown, repeated or wrong field is a 400 that names "
-  .. "it (`error.param`), and nothing has changed. Money in and out is exact decimal text."
-local WHO = {
-  open = "everyone who reaches the listener",
-  scrape = "everyone on this machine; elsewhere, whoever has the admin token",
-  team = "the operator; a team_admin key, within its team",
-  operator = "the operator",
-}
+  .. "it (`error.param`), and nothing has changed. Money in and out is exact decimal text. "
+  .. "x-who says who may: open (whoever reaches the listener), scrape (the same on this "
+  .. "machine, elsewhere with the token), team (the operator, and a team_admin key within its "
+  .. "team), operator."
 
 -- Schemas ----------------------------------------------------------------------------------
 
@@ -133,7 +130,7 @@ local function described(op, parts)
     required = not op.may_lack_body, content = content(printed(op.body, parts)),
   })
   return json.object(OPERATION, {
-    operationId = op.id, summary = op.says, ["x-who"] = WHO[op.who],
+    operationId = op.id, summary = op.says, ["x-who"] = op.who,
     security = op.who == "open" and json.array {} or nil, parameters = parameters(op, parts),
     requestBody = body or nil, responses = responses(op, parts),
   })

@@ -143,8 +143,8 @@ end
 -- All together ----------------------------------------------------------------------------
 
 --- Run an operation. want: query (text), bytes (the body's), path (values of its names), actor
---- (nil: the operator), ask (the ledger); in a gateway also cfg, accounts and metrics. Returns
---- value (a table, or text), status; or nil, problem.
+--- (nil: the operator), ask (the ledger); in a gateway also cfg, accounts, metrics, boot and
+--- key_id. Returns value (a table, or text), status; or nil, problem.
 function operation.run(op, want)
   local problem = misnamed(want.path)
   if problem then return nil, problem end
@@ -156,7 +156,7 @@ function operation.run(op, want)
   local value, why, status = op.run {
     path = want.path, query = query, body = body, doc = doc, actor = want.actor,
     ask = want.ask, cfg = want.cfg, accounts = want.accounts, metrics = want.metrics,
-    boot = want.boot,
+    boot = want.boot, key_id = want.key_id,
   }
   if value == nil then return nil, why end
   return value, status or op.status

@@ -83,7 +83,7 @@ local function declare(out, account, team, holder)
 end
 
 -- What routes.lua sets limits to. The ledger knows its own.
-local function declared(cfg)
+local function declared(cfg, accounts)
   local out = json.array {}
   if not cfg then return out end
   for _, key in ipairs(cfg.keys.list) do
@@ -96,6 +96,9 @@ local function declared(cfg)
   end
   for name, holder in pairs(by.tag or {}) do
     declare(out, "tag:" .. name, nil, holder)
+  end
+  for _, user in ipairs(by.user and accounts.each("user:") or {}) do
+    declare(out, user.name, nil, by.user)
   end
   return out
 end
@@ -125,7 +128,7 @@ function reports.budgets(want)
   local team, problem = team_of(want)
   if problem then return nil, problem end
   local result, err = want.ask("budgets.list", {
-    declared = declared(want.cfg), team = team, account = want.query.account,
+    declared = declared(want.cfg, want.accounts), team = team, account = want.query.account,
   })
   if not result then return nil, err end
   local out = json.array {}
