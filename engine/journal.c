@@ -33,6 +33,11 @@ struct journal {
     int left_fd;           /* owned: yesterday's file, to be synced and closed; or -1 */
     bool new_file;         /* its name may not be on disk yet */
     _Atomic bool unsynced; /* something was written since the last sync */
+
+    uint64_t appended;     /* bytes of all lines so far */
+    atomic_ullong written; /* bytes of them that are on file */
+    atomic_ullong synced;  /* bytes of them that are on disk */
+    atomic_llong stuck_ms; /* monotonic: since when the disk refuses; 0: it does not */
 };
 
 static int64_t today(void)
@@ -124,7 +129,10 @@ fail:
 bool journal_append(struct journal *journal, const char *line, size_t len)
 {
     if (len >= SPOOL_LIMIT || !buf_reserve(&journal->queued, len + 1)) return false;
-    return buf_append(&journal->queued, line, len) && buf_append(&journal->queued, "\n", 1);
+    if (!buf_append(&journal->queued, line, len) || !buf_append(&journal->queued, "\n", 1))
+        return false;
+    journal->appended += len + 1;
+    return true;
 }
 
 /* A new UTC day has a new file, as soon as the old one ends with a whole line. The old one is
@@ -149,11 +157,10 @@ static bool turn_page(struct journal *journal)
     return true;
 }
 
-bool journal_flush(struct journal *journal)
+static bool flush(struct journal *journal)
 {
     struct buf *queued = &journal->queued;
 
-    if (queued->len == 0) return true;
     if (!turn_page(journal) || !end_torn_line(journal)) return false;
     while (queued->len > 0) {
         ssize_t n = write(journal->fd, queued->data, queued->len);
@@ -161,10 +168,41 @@ bool journal_flush(struct journal *journal)
         if (n <= 0) return false;
         journal->mid_line = queued->data[n - 1] != '\n';
         buf_consume(queued, (size_t)n);
+        atomic_fetch_add(&journal->written, (unsigned long long)n);
         atomic_store(&journal->unsynced, true);
     }
     if (queued->cap > KEPT) buf_free(queued);
     return true;
+}
+
+bool journal_flush(struct journal *journal)
+{
+    if (journal->queued.len == 0) return true;
+    bool fine = flush(journal);
+    if (fine != (atomic_load(&journal->stuck_ms) == 0)) {
+        atomic_store(&journal->stuck_ms, fine ? 0 : moment_monotonic_us() / 1000);
+    }
+    return fine;
+}
+
+uint64_t journal_appended(const struct journal *journal)
+{
+    return journal->appended;
+}
+
+uint64_t journal_written(const struct journal *journal)
+{
+    return atomic_load(&journal->written);
+}
+
+uint64_t journal_synced(const struct journal *journal)
+{
+    return atomic_load(&journal->synced);
+}
+
+int64_t journal_stuck_ms(const struct journal *journal)
+{
+    return atomic_load(&journal->stuck_ms);
 }
 
 static bool sync_dir(const char *path)
@@ -187,9 +225,10 @@ static bool sync_file(int fd)
 }
 
 /* Works on a descriptor of its own, so that the worker may turn the page meanwhile. */
-void journal_sync(struct journal *journal)
+bool journal_sync(struct journal *journal)
 {
-    if (!atomic_exchange(&journal->unsynced, false)) return;
+    if (!atomic_exchange(&journal->unsynced, false)) return true;
+    uint64_t written = atomic_load(&journal->written); /* before the descriptor is taken */
     lock_take(&journal->files);
     int fd = dup(journal->fd);
     int left = journal->left_fd;
@@ -206,7 +245,12 @@ void journal_sync(struct journal *journal)
         journal->new_file = true;
         lock_drop(&journal->files);
     }
-    if (!ok) atomic_store(&journal->unsynced, true);
+    if (ok) {
+        atomic_store(&journal->synced, written);
+    } else {
+        atomic_store(&journal->unsynced, true);
+    }
+    return ok;
 }
 
 size_t journal_queued(const struct journal *journal)
@@ -219,7 +263,7 @@ void journal_close(struct journal *journal)
     if (!journal) return;
     if (journal->fd >= 0) {
         (void)journal_flush(journal);
-        journal_sync(journal);
+        (void)journal_sync(journal);
         (void)close(journal->fd);
     }
     if (journal->left_fd >= 0) (void)close(journal->left_fd);

@@ -26,9 +26,19 @@ bool journal_append(struct journal *journal, const char *line, size_t len)
  * end. False: the disk refused; the lines stay queued for the next turn. */
 bool journal_flush(struct journal *journal);
 
-/* fdatasync, if something was written since the last. Any thread. */
-void journal_sync(struct journal *journal);
+/* fdatasync, if something was written since the last. Any thread. False: the disk refused; the
+ * next one tries again. */
+bool journal_sync(struct journal *journal);
 
+/* Bytes of all lines: handed over, on file, on disk. A line is where the first of them stood
+ * after it was handed over. The last two: any thread. */
+uint64_t journal_appended(const struct journal *journal);
+uint64_t journal_written(const struct journal *journal);
+uint64_t journal_synced(const struct journal *journal);
+/* Since when (monotonic) the disk has refused lines; 0: it does not. Any thread. */
+int64_t journal_stuck_ms(const struct journal *journal);
+
+enum { JOURNAL_CROWDED = 32 << 20 };                  /* queued bytes: half of the spool */
 size_t journal_queued(const struct journal *journal); /* bytes */
 void journal_close(struct journal *journal);
 

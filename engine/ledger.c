@@ -156,6 +156,11 @@ struct ledger *ledger_open(const struct ledger_options *options, char **error)
     return ledger;
 }
 
+int64_t ledger_carried_ms(const struct ledger *ledger)
+{
+    return atomic_load(&ledger->carried_ms);
+}
+
 struct sql *ledger_sql(struct ledger *ledger)
 {
     return ledger->sql;

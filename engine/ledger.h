@@ -7,6 +7,7 @@
 #define MOONGATE_LEDGER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct accounts;
 struct bundle;
@@ -46,6 +47,9 @@ void ledger_load(struct ledger *ledger, struct bundle *files);
 /* NULL: too many are waiting, or no memory. */
 struct ledger_job *ledger_ask(struct ledger *ledger, const struct ledger_question *question,
                               struct loop *loop);
+/* When (monotonic) it last began to carry and came to the end: all that was written before is
+ * in its tables. */
+int64_t ledger_carried_ms(const struct ledger *ledger);
 /* Ends the thread, with all lines carried that are there. */
 void ledger_stop(struct ledger *ledger);
 void ledger_free(struct ledger *ledger);

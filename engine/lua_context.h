@@ -12,6 +12,7 @@ struct accounts;
 struct client;
 struct guard;
 struct ask_box;
+struct sync_box;
 struct job_box;
 struct journal;
 struct keyring;
@@ -47,6 +48,7 @@ struct lua_context {
     struct tokens_work *tokens_work; /* owned by the worker, or the command */
     unsigned worker;                 /* which metric slots are ours */
     bool loopback;                   /* the public listener is reached from this machine only */
+    bool strict;                     /* lines are on disk before a call leaves */
     bool cli;                        /* a command's state, not a worker's */
     bool ledger_state;               /* the ledger thread's: may change keys */
     bool trial; /* files are tried before the workers load them: warn here, once */
@@ -56,6 +58,7 @@ struct lua_context {
     size_t task_count;
     struct upstream_box *relays; /* something came for them; see lua_relay.h */
     struct job_box *jobs;        /* reloads that tasks wait for */
+    struct sync_box *syncs;      /* lines that they want on disk */
     struct ask_box *asks;        /* questions to the ledger that they wait for */
     struct guard *guard;         /* owned by the worker; what the watchdog looks at */
 };

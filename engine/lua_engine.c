@@ -2,6 +2,7 @@
 
 #include <lauxlib.h>
 
+#include "lua_context.h"
 #include "lua_task.h"
 
 void lua_engine_open(lua_State *L)
@@ -36,6 +37,7 @@ void lua_engine_open(lua_State *L)
     lua_pushcfunction(L, luaopen_engine_clock);
     lua_call(L, 0, 1);
     lua_setfield(L, -2, "clock");
+    lua_sync_open(L);
     lua_ledger_open(L);
     lua_ledger_open_open(L);
     lua_timer_open(L);
@@ -46,6 +48,8 @@ void lua_engine_open(lua_State *L)
     lua_setfield(L, -2, "request");
     lua_admin_open(L);
     lua_setfield(L, -2, "admin"); /* package loaded raw */
+    lua_pushboolean(L, lua_context_of(L)->strict);
+    lua_setfield(L, -2, "strict");
     lua_getfield(L, -2, "engine.json");
     lua_getfield(L, -1, "decode");
     lua_setfield(L, -3, "json_decode");

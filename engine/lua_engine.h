@@ -27,7 +27,8 @@ int luaopen_engine_tokens(lua_State *L);
 void lua_upstream_open(lua_State *L);
 void lua_request_open(lua_State *L);
 void lua_admin_open(lua_State *L);
-/* Adds timer(), tokens_go_on(), ledger_ask(); push nothing. */
+/* Adds timer(), tokens_go_on(), ledger_ask(), journal_sync(); push nothing. */
+void lua_sync_open(lua_State *L);
 void lua_ledger_open(lua_State *L);
 void lua_ledger_open_open(lua_State *L); /* ledger_open() */
 void lua_timer_open(lua_State *L);

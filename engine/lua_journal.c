@@ -49,6 +49,15 @@ static int l_row(lua_State *L)
     return 1;
 }
 
+/* Is half of the spool full: a time to refuse what must not go without its line? */
+static int l_crowded(lua_State *L)
+{
+    const struct journal *journal = lua_context_of(L)->journal;
+
+    lua_pushboolean(L, journal && journal_queued(journal) > JOURNAL_CROWDED);
+    return 1;
+}
+
 int luaopen_engine_journal(lua_State *L)
 {
     lua_newtable(L);
@@ -56,5 +65,7 @@ int luaopen_engine_journal(lua_State *L)
     lua_setfield(L, -2, "append");
     lua_pushcfunction(L, l_row);
     lua_setfield(L, -2, "row");
+    lua_pushcfunction(L, l_crowded);
+    lua_setfield(L, -2, "crowded");
     return 1;
 }

@@ -17,6 +17,7 @@
 #include "listen.h"
 #include "log.h"
 #include "metrics.h"
+#include "moment.h"
 #include "moongate_parts.h"
 #include "resolve.h"
 #include "shared.h"
@@ -142,9 +143,10 @@ static bool open_parts(struct moongate *gateway, char **error)
     gateway->threads = calloc(options->workers, sizeof(pthread_t));
     reload_queue_init(&gateway->queue);
     gateway->keeper_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    gateway->sync_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (!gateway->log || !gateway->resolver || !gateway->shared || !gateway->accounts ||
         !gateway->keyring || !gateway->learned || !gateway->metrics || !gateway->workers ||
-        !gateway->threads || gateway->keeper_fd < 0) {
+        !gateway->threads || gateway->keeper_fd < 0 || gateway->sync_fd < 0) {
         errno = ENOMEM;
         return failed(error, "cannot start", "the gateway");
     }
@@ -153,6 +155,9 @@ static bool open_parts(struct moongate *gateway, char **error)
     if (gateway->shelf && *shelf_complaint(gateway->shelf)) {
         log_event(gateway->log, LOG_WARN, "vocabulary", "%s", shelf_complaint(gateway->shelf));
     }
+    atomic_store(&gateway->synced_ms, moment_monotonic_us() / 1000);
+    gateway->lag_gauge =
+        metrics_series(gateway->metrics, "moongate_journal_lag_seconds", METRIC_GAUGE, NULL, 0);
     gateway_metrics_build(gateway->metrics, gateway->worker_count);
     if (options->watch) {
         gateway->watch =
@@ -182,6 +187,7 @@ static bool open_workers(struct moongate *gateway, char **error)
         .ledger = gateway->ledger,
         .gateway = gateway,
         .on_loaded = moongate_on_loaded,
+        .want_sync = gateway->options.durability == MOONGATE_STRICT ? moongate_want_sync : NULL,
     };
 
     for (unsigned i = 0; i < gateway->worker_count; i++) {
@@ -201,7 +207,8 @@ struct moongate *moongate_start(const struct moongate_options *options, char **e
     if (!gateway) return NULL;
     gateway->options = *options;
     fill_defaults(&gateway->options);
-    gateway->listen_fd = gateway->admin_fd = gateway->lock_fd = gateway->keeper_fd = -1;
+    gateway->listen_fd = gateway->admin_fd = gateway->lock_fd = gateway->keeper_fd =
+        gateway->sync_fd = -1;
     pthread_mutex_init(&gateway->reloading, NULL);
     pthread_mutex_init(&gateway->lock, NULL);
     pthread_cond_init(&gateway->loaded, NULL);
@@ -248,6 +255,7 @@ void moongate_stop(struct moongate *gateway, int drain_ms)
     if (gateway->own_listen && gateway->listen_fd >= 0) close(gateway->listen_fd);
     if (gateway->own_admin && gateway->admin_fd >= 0) close(gateway->admin_fd);
     if (gateway->keeper_fd >= 0) close(gateway->keeper_fd);
+    if (gateway->sync_fd >= 0) close(gateway->sync_fd);
     if (gateway->lock_fd >= 0) close(gateway->lock_fd);
     watch_close(gateway->watch);
     if (gateway->metrics) metrics_free(gateway->metrics);

@@ -43,6 +43,12 @@ struct moongate {
     bool own_listen, own_admin, keeper_runs, watchdog_runs;
     pthread_t keeper, watchdog;
     atomic_bool closing;
+    int sync_fd;
+    bool syncer_runs;
+    bool sync_fails;        /* the syncer's alone */
+    atomic_llong synced_ms; /* monotonic: what was written before is on disk */
+    unsigned lag_gauge;     /* metric id */
+    pthread_t syncer;
     struct reload_queue queue;
 
     pthread_mutex_t reloading; /* one reload at a time, none once `stopping` */
@@ -60,6 +66,14 @@ struct moongate {
 bool moongate_load_files(struct moongate *gateway, char **error);
 /* In a worker's thread: it serves with the files it was handed, or could not. */
 void moongate_on_loaded(struct moongate *gateway, bool loaded);
+
+/* ---- moongate_sync.c ---- */
+
+void *moongate_sync_run(void *gateway);
+/* Sync now. Any thread. */
+void moongate_want_sync(struct moongate *gateway);
+/* Set moongate_journal_lag_seconds. */
+void moongate_tell_lag(struct moongate *gateway);
 
 /* ---- moongate_threads.c ---- */
 

@@ -1,4 +1,4 @@
-/* The threads of a gateway: workers, the keeper, the watchdog. */
+/* The threads of a gateway: workers, the ledger's, the syncer, the keeper, the watchdog. */
 #include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "worker.h"
 
 enum {
-    SYNC_MS = 50,    /* HOUSE.md 0.4: what a power cut may take */
+    KEEPER_MS = 50,
     SETTLE_MS = 200, /* an editor's several writes are one save */
     LOOK_MS = 10,    /* of the watchdog */
     KEEP_MS = 60000, /* what was learned of tokens: a crash may take that much */
@@ -37,7 +37,7 @@ struct reload_job *gateway_reload_later(struct moongate *gateway, struct loop *l
     return job;
 }
 
-/* ---- the keeper: syncs journals, keeps what was learned, reloads for others ---- */
+/* ---- the keeper: keeps what was learned, reloads for others ---- */
 
 /* One reload answers all who were waiting when it began. */
 static void run_jobs(struct moongate *gateway)
@@ -56,7 +56,7 @@ static void run_jobs(struct moongate *gateway)
 static void keep_journals(struct moongate *gateway)
 {
     for (unsigned i = 0; i < gateway->worker_count; i++) {
-        journal_sync(worker_journal(gateway->workers[i]));
+        (void)journal_sync(worker_journal(gateway->workers[i])); /* the last try */
     }
 }
 
@@ -77,7 +77,7 @@ static void *keeper_run(void *argument)
             {.fd = gateway->watch ? watch_fd(gateway->watch) : -1, .events = POLLIN},
         };
         uint64_t count;
-        if (poll(fds, 2, SYNC_MS) > 0 && fds[0].revents) {
+        if (poll(fds, 2, KEEPER_MS) > 0 && fds[0].revents) {
             ssize_t got = read(gateway->keeper_fd, &count, sizeof(count));
             (void)got; /* the wake-up itself is all there is to know */
         }
@@ -90,7 +90,7 @@ static void *keeper_run(void *argument)
             free(error);
         }
         run_jobs(gateway);
-        keep_journals(gateway);
+        moongate_tell_lag(gateway);
         if (now - kept_at >= KEEP_MS) {
             kept_at = now;
             keep_lessons(gateway);
@@ -142,10 +142,12 @@ bool moongate_start_threads(struct moongate *gateway)
         }
     }
     if (!ledger_start(gateway->ledger)) return false;
+    gateway->syncer_runs =
+        pthread_create(&gateway->syncer, NULL, moongate_sync_run, gateway) == 0;
     gateway->keeper_runs = pthread_create(&gateway->keeper, NULL, keeper_run, gateway) == 0;
     gateway->watchdog_runs =
         pthread_create(&gateway->watchdog, NULL, watchdog_run, gateway) == 0;
-    return gateway->keeper_runs && gateway->watchdog_runs;
+    return gateway->syncer_runs && gateway->keeper_runs && gateway->watchdog_runs;
 }
 
 void moongate_stop_threads(struct moongate *gateway, int drain_ms)
@@ -163,6 +165,10 @@ void moongate_stop_threads(struct moongate *gateway, int drain_ms)
     if (gateway->keeper_runs) {
         wake_keeper(gateway);
         pthread_join(gateway->keeper, NULL);
+    }
+    if (gateway->syncer_runs) {
+        moongate_want_sync(gateway);
+        pthread_join(gateway->syncer, NULL);
     }
     if (gateway->watchdog_runs) pthread_join(gateway->watchdog, NULL);
     if (!gateway->running) return;

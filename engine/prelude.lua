@@ -164,6 +164,28 @@ function tokens.body(doc, outline, encoding, limit, now)
   return go_on(exact)
 end
 
+-- With --durability strict a line is on disk when its writer goes on: requests wait, and share
+-- a sync. Whose client has left waits for nothing: its line is on file.
+local journal = package.loaded["engine.journal"]
+local SYNC_S = 5
+
+local function settled(ok, err)
+  local sync = ok and raw.journal_sync()
+  if not sync then return ok, err end
+  local timer = raw.timer(SYNC_S)
+  while not sync:done() and not timer:done() and not raw.wait() do end
+  local late = timer:done() and not sync:done()
+  sync:close()
+  if late then return nil, { kind = "unavailable", message = "the disk does not answer" } end
+  return true
+end
+
+if raw.strict then
+  local row, append = journal.row, journal.append
+  function journal.row(...) return settled(row(...)) end
+  function journal.append(line) return settled(append(line)) end
+end
+
 local admin = raw.admin
 
 --- Reload all files. true | nil, err; err.message has a line for each reason.

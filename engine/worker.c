@@ -16,6 +16,7 @@
 #include "lua_guard.h"
 #include "lua_ledger.h"
 #include "lua_relay.h"
+#include "lua_sync.h"
 #include "lua_task.h"
 #include "lua_vm.h"
 #include "metrics.h"
@@ -44,7 +45,8 @@ struct worker {
     atomic_llong stop_ms;           /* cut at; 0: go on serving */
     bool stopping, cut;
     unsigned in_flight_gauge, connections_gauge, memory_gauge, dropped_counter; /* metric ids */
-    uint64_t dropped; /* log lines, as counted so far: the first worker counts for all */
+    uint64_t asked_sync; /* what was written when disks were last asked for */
+    uint64_t dropped;    /* log lines, as counted so far: the first worker counts for all */
 };
 
 static void on_request(void *ctx, struct request *request)
@@ -132,6 +134,7 @@ struct worker *worker_new(const struct worker_options *options, char **error)
     worker->context.ledger = options->ledger;
     worker->context.worker = options->index;
     worker->context.loopback = options->loopback;
+    worker->context.strict = options->want_sync != NULL;
     worker->context.guard = &worker->guard;
     if (!worker->context.client || !worker->context.tokens_work) goto fail;
     worker->context.journal = journal_open(options->data_dir, options->index, error);
@@ -184,6 +187,11 @@ bool worker_look(struct worker *worker, int64_t now_ms)
 
     guard_look(&worker->guard, now_ms);
     return !since || now_ms - since < STALLED_MS;
+}
+
+void worker_wake(struct worker *worker)
+{
+    loop_wake(worker->context.loop);
 }
 
 struct journal *worker_journal(struct worker *worker)
@@ -265,6 +273,17 @@ static void await_files(struct worker *worker)
     }
 }
 
+/* What cannot be written stays queued, and the next turn tries again. */
+static void write_journal(struct worker *worker)
+{
+    struct journal *journal = worker->context.journal;
+
+    (void)journal_flush(journal);
+    if (!worker->options.want_sync || worker->asked_sync == journal_written(journal)) return;
+    worker->asked_sync = journal_written(journal);
+    worker->options.want_sync(worker->options.gateway);
+}
+
 /* Intent lines are on file before calls leave, usage lines before answers end. */
 static void turn(struct worker *worker)
 {
@@ -272,9 +291,10 @@ static void turn(struct worker *worker)
     take_inbox(worker);
     lua_jobs_look(&worker->context);
     lua_asks_look(&worker->context);
+    lua_syncs_look(&worker->context);
     lua_relays_run(&worker->context);
     run_scripts(worker);
-    journal_flush(worker->context.journal);
+    write_journal(worker);
     client_turn(worker->context.client);
     server_turn(worker->public);
     if (worker->admin) server_turn(worker->admin);

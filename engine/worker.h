@@ -36,6 +36,9 @@ struct worker_options {
     struct log *log;
     struct ledger *ledger;
     struct moongate *gateway;
+    /* In the worker's thread: lines were written that tasks want on disk; NULL: none waits for
+     * that. worker_wake() when they are. */
+    void (*want_sync)(struct moongate *gateway);
     /* In the worker's thread: the bundle handed over serves now, or (false) could not be
      * loaded. */
     void (*on_loaded)(struct moongate *gateway, bool loaded);
@@ -58,5 +61,7 @@ void worker_stop(struct worker *worker, int64_t deadline_ms);
  * come back from its scripts for 5 s. Any thread. */
 bool worker_look(struct worker *worker, int64_t now_ms);
 struct journal *worker_journal(struct worker *worker);
+/* Look again at what tasks wait for. Any thread. */
+void worker_wake(struct worker *worker);
 
 #endif

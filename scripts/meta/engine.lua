@@ -380,6 +380,11 @@ local journal = {}
 ---@return true?, EngineError?
 function journal.append(line) end
 
+---Is half of the spool full, since the disk takes no lines? Then whoever must not be without a row
+---is refused.
+---@return boolean
+function journal.crowded() end
+
 -- engine.time --------------------------------------------------------------------------------
 
 ---@class time
