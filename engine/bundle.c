@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "buf.h"
 #include "embedded.h"
+#include "price_file.h"
 
 enum {
     MAX_FILE = 8 << 20,
@@ -26,6 +28,7 @@ struct bundle {
     size_t owned_count;
     char *routes_label; /* owned */
     bool routes_built_in;
+    char *prices_problem; /* owned; NULL: none */
 };
 
 static bool complain(char **error, const char *format, ...)
@@ -160,6 +163,55 @@ static bool put_routes(struct bundle *bundle, const char *routes)
     return bundle->routes_label && (!routes || put_file(bundle, "routes.lua", routes, true));
 }
 
+static const char prices_name[] = "prices";
+
+/* In place of a file that is refused. */
+static bool keep_last_prices(struct bundle *bundle, const struct bundle *last)
+{
+    const struct bundle_file *old = last ? find(last, prices_name) : NULL;
+    struct bundle_file *place = find(bundle, prices_name);
+
+    if (!old) {
+        if (place) *place = bundle->files[--bundle->count];
+        return true;
+    }
+    struct buf *owned = realloc(bundle->owned, (bundle->owned_count + 1) * sizeof(*owned));
+    if (!owned) return false;
+    bundle->owned = owned;
+    struct buf *bytes = &owned[bundle->owned_count++];
+    buf_init(bytes, MAX_FILE);
+    struct bundle_file file = {prices_name, NULL, old->len, false};
+    if (!buf_append(bytes, old->bytes, old->len)) return false;
+    file.bytes = bytes->data;
+    return put(bundle, file);
+}
+
+/* A table that was imported. Requests go on without it, or with the last: prices that are
+ * damaged are an alarm, not the end. */
+static bool put_prices(struct bundle *bundle, const struct bundle_paths *paths)
+{
+    char path[4096];
+    const char *problem;
+
+    if (!paths->data_dir || snprintf(path, sizeof(path), "%s/%s", paths->data_dir,
+                                     prices_name) >= (int)sizeof(path)) {
+        return true;
+    }
+    if (access(path, F_OK) != 0) return true;
+    if (put_file(bundle, prices_name, path, false)) {
+        const struct bundle_file *file = find(bundle, prices_name);
+        problem = price_file_problem(file->bytes, file->len);
+    } else {
+        problem = strerror(errno);
+    }
+    if (!problem) return true;
+    if (asprintf(&bundle->prices_problem, "%s: %s", path, problem) < 0) {
+        bundle->prices_problem = NULL;
+        return false;
+    }
+    return keep_last_prices(bundle, paths->last);
+}
+
 static bool fill(struct bundle *bundle, const struct bundle_paths *paths, char **error)
 {
     if (!put_embedded(bundle)) return complain(error, "out of memory");
@@ -172,6 +224,7 @@ static bool fill(struct bundle *bundle, const struct bundle_paths *paths, char *
         return complain(error, "%s: cannot read the providers: %s", paths->providers_dir,
                         strerror(errno));
     }
+    if (!put_prices(bundle, paths)) return complain(error, "out of memory");
     if (!put_routes(bundle, paths->routes)) {
         return complain(error, "%s: cannot be read: %s", paths->routes, strerror(errno));
     }
@@ -208,6 +261,7 @@ void bundle_drop(struct bundle *bundle)
     free(bundle->owned);
     free(bundle->files);
     free(bundle->routes_label);
+    free(bundle->prices_problem);
     free(bundle);
 }
 
@@ -239,4 +293,9 @@ const char *bundle_routes_label(const struct bundle *bundle)
 bool bundle_routes_built_in(const struct bundle *bundle)
 {
     return bundle->routes_built_in;
+}
+
+const char *bundle_prices_problem(const struct bundle *bundle)
+{
+    return bundle->prices_problem;
 }

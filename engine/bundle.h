@@ -19,6 +19,8 @@ struct bundle_paths {
     const char *routes;
     const char *providers_dir;
     const char *scripts_dir;
+    const char *data_dir;      /* where a table of prices may be */
+    const struct bundle *last; /* whose table stays where that one is damaged; or NULL */
 };
 
 struct bundle;
@@ -36,5 +38,8 @@ unsigned bundle_generation(const struct bundle *bundle);
 /* What people call the routes file: its path as given, or "routes.lua" for the built-in one. */
 const char *bundle_routes_label(const struct bundle *bundle);
 bool bundle_routes_built_in(const struct bundle *bundle);
+/* Why the table of prices in the data folder ("prices") was refused; NULL: it was not. The last
+ * one's stands then, where there is one. */
+const char *bundle_prices_problem(const struct bundle *bundle);
 
 #endif

@@ -29,8 +29,22 @@ static const char *take_flag(int *argc, char **argv, const char *name)
     return NULL;
 }
 
+/* The same, left where it is. */
+static const char *find_flag(int argc, char **argv, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (int i = 1; i < argc; i++) {
+        if (strncmp(argv[i], name, len) != 0) continue;
+        if (argv[i][len] == '=') return argv[i] + len + 1;
+        if (argv[i][len] == '\0' && i + 1 < argc) return argv[i + 1];
+    }
+    return NULL;
+}
+
 int cli_script(int argc, char **argv)
 {
+    const char *data = find_flag(argc, argv, "--data");
     const char *providers = take_flag(&argc, argv, "--providers");
     const char *scripts = take_flag(&argc, argv, "--scripts");
     const char *vocabularies = take_flag(&argc, argv, "--vocabularies");
@@ -39,7 +53,8 @@ int cli_script(int argc, char **argv)
                             .argv = argv + 1,
                             .providers_dir = providers,
                             .scripts_dir = scripts,
-                            .vocabularies_dir = vocabularies};
+                            .vocabularies_dir = vocabularies,
+                            .data_dir = data ? data : "data"};
 
     return lua_cli_run(&call);
 }

@@ -47,7 +47,9 @@ static int run_in(struct vm *vm, struct cli_call *call)
 int lua_cli_run(struct cli_call *call)
 {
     /* The routes are read by the verbs that want them: `usage` does not. */
-    struct bundle_paths paths = {NULL, call->providers_dir, call->scripts_dir};
+    struct bundle_paths paths = {.providers_dir = call->providers_dir,
+                                 .scripts_dir = call->scripts_dir,
+                                 .data_dir = call->data_dir};
     struct shelf *shelf = shelf_open(call->vocabularies_dir);
     struct lua_context context = {
         .cli = true, .loopback = true, .shelf = shelf, .tokens_work = tokens_work_new(0)};

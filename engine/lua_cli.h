@@ -9,6 +9,7 @@ struct cli_call {
     const char *providers_dir;    /* NULL: none */
     const char *scripts_dir;      /* NULL: the built-in ones */
     const char *vocabularies_dir; /* NULL: where they are installed */
+    const char *data_dir;         /* whose prices are asked for */
 };
 
 struct lua_State;

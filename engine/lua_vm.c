@@ -172,7 +172,7 @@ static int l_read_file(lua_State *L)
     return 1;
 }
 
-/* { routes, built_in, loopback, cli, trial, generation } = vm.options() */
+/* { routes, built_in, loopback, cli, trial, generation, prices_problem } = vm.options() */
 static int l_options(lua_State *L)
 {
     struct vm *vm = vm_of(L);
@@ -190,6 +190,8 @@ static int l_options(lua_State *L)
     lua_setfield(L, -2, "trial");
     lua_pushinteger(L, (lua_Integer)bundle_generation(vm->files));
     lua_setfield(L, -2, "generation");
+    lua_pushstring(L, bundle_prices_problem(vm->files)); /* nil: none */
+    lua_setfield(L, -2, "prices_problem");
     return 1;
 }
 

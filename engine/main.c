@@ -191,6 +191,7 @@ static const struct verb verbs[] = {
     {"count", "how many tokens a text has", NULL, cli_script},
     {"keys", "make, list, change, rotate and disable virtual keys", NULL, cli_script},
     {"teams", "the same for teams", NULL, cli_script},
+    {"prices", "what models cost, and by which table; imports another", NULL, cli_script},
     {"usage", "requests, tokens and spend, by key, team, model, day …", NULL, cli_script},
     {"budgets", "what is spent and left of every budget", NULL, cli_script},
     {"audit", "do rows, roll-ups, budgets and metrics add up?", NULL, cli_script},

@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 
 #include "accounts.h"
+#include "bundle.h"
 #include "datadir.h"
 #include "gateway_metrics.h"
 #include "keyring.h"
@@ -261,6 +262,7 @@ void moongate_stop(struct moongate *gateway, int drain_ms)
     if (gateway->metrics) metrics_free(gateway->metrics);
     if (gateway->resolver) resolver_free(gateway->resolver);
     if (gateway->shared) shared_free(gateway->shared);
+    bundle_drop(gateway->files);
     accounts_free(gateway->accounts);
     keyring_free(gateway->keyring);
     learned_free(gateway->learned);

@@ -11,6 +11,7 @@
 #include "reload_queue.h"
 
 struct accounts;
+struct bundle;
 struct keyring;
 struct ledger;
 struct log;
@@ -33,7 +34,8 @@ struct moongate {
     struct shelf *shelf;
     struct learned *learned;
     struct ledger *ledger;
-    struct watch *watch; /* NULL: not asked for */
+    struct bundle *files; /* counted; what is served with; NULL before the first */
+    struct watch *watch;  /* NULL: not asked for */
     struct worker **workers;
     pthread_t *threads;
     unsigned worker_count, running; /* threads that were started */

@@ -61,6 +61,8 @@ static bool load_alone(struct moongate *gateway, char **error)
         .routes = gateway->options.routes,
         .providers_dir = gateway->options.providers_dir,
         .scripts_dir = gateway->options.scripts_dir,
+        .data_dir = gateway->options.data_dir,
+        .last = gateway->files,
     };
     unsigned generation = gateway->status.generation + 1;
     if (gateway->stopping) {
@@ -78,8 +80,11 @@ static bool load_alone(struct moongate *gateway, char **error)
         .loopback = listen_is_loopback(gateway->options.listen),
     };
     bool fine = files && vm_try(&trial, files, error) && hand_to_workers(gateway, files, error);
-    if (fine) ledger_load(gateway->ledger, bundle_hold(files));
-
+    if (fine) {
+        ledger_load(gateway->ledger, bundle_hold(files));
+        bundle_drop(gateway->files);
+        gateway->files = bundle_hold(files);
+    }
     if (!fine && !*error) *error = strdup("out of memory");
     bundle_drop(files);
     note_result(gateway, generation, fine ? NULL : *error);

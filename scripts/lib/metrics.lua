@@ -32,6 +32,7 @@ local FAMILIES = {
   { "tokens_total", "counter", "Tokens, by kind." },
   { "cost_usd_total", "counter", "Dollars spent." },
   { "unpriced_requests_total", "counter", "Answers whose price nobody knows." },
+  { "prices_refused", "gauge", "1 while a damaged table of prices is set aside." },
   { "usage_estimated_total", "counter", "Answers whose tokens had to be estimated." },
   { "token_drift_ratio", "gauge", "Tokens counted for those that providers reported." },
   { "auth_delayed_total", "counter", "Wrong keys whose answer had to wait." },

@@ -23,6 +23,11 @@ local IMPORTED = price_file.given()
 prices.tables = { IMPORTED or BUILT_IN, IMPORTED and BUILT_IN or nil }
 prices.date = prices.tables[1].date
 
+--- Read all of what was imported; raises { message } where that cannot be.
+function prices.check()
+  if IMPORTED then IMPORTED:check() end
+end
+
 -- Names ------------------------------------------------------------------------------------
 
 -- "openai/gpt-4o", "models/gemini-2.5-pro", "ft:gpt-4o:acme::id" → the name in the list.

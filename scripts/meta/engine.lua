@@ -661,6 +661,7 @@ function vm.safe_string() end
 ---@field cli boolean
 ---@field trial boolean       nothing will be served from this state
 ---@field generation integer
+---@field prices_problem? string  why the table of prices in the data folder was refused
 
 ---@return VmOptions
 function vm.options() end
