@@ -4,9 +4,32 @@ local crypto = require "engine.crypto"
 local fault = require "lib.fault"
 local load = require "load"
 local log = require "engine.log"
+local prices = require "lib.prices"
 local vm = require "engine.vm"
 
 local about = vm.options()
+
+-- Imported prices that are whole but cannot be read are somebody's work, and refused as a wrong
+-- routes.lua is.
+local function check_prices()
+  local fine, err = pcall(prices.check)
+  if fine then return end
+  local message = type(err) == "table" and err.message or tostring(err)
+  error({ kind = "config", errors = { { file = "prices", line = 0, message = message } } }, 0)
+end
+
+-- Damaged ones are an alarm; the last good ones stand in.
+local function tell_prices()
+  local metrics = require "lib.metrics"
+  metrics.set("moongate_prices_refused", nil, about.prices_problem and 1 or 0)
+  if not about.prices_problem then return end
+  log.error("prices_refused", {
+    message = ("%s; the table of %s stands"):format(about.prices_problem, prices.date),
+  })
+end
+
+if about.trial then check_prices() end
+
 local cfg, errors, warnings = load.routes()
 
 if about.trial then
@@ -17,9 +40,7 @@ end
 if not cfg then error({ kind = "config", errors = errors }, 0) end
 
 local admin = require "pipeline.admin"
-local metrics = require "lib.metrics"
 local pipeline = require "pipeline"
-local prices = require "lib.prices"
 local runtime = require "pipeline.runtime"
 
 -- One seed for a test that replays what was picked, else another one in each state.
@@ -30,23 +51,7 @@ cfg.runtime = runtime.new(about.generation, function(name)
   return vm.is_operator("providers/" .. name .. ".lua")
 end)
 
--- Prices that are damaged are an alarm; the last good ones stand in. Whole ones that cannot be
--- read are somebody's work, and refused as a wrong routes.lua is.
-local function check_prices()
-  metrics.set("moongate_prices_refused", nil, about.prices_problem and 1 or 0)
-  if about.prices_problem then
-    log.error("prices_refused", {
-      message = ("%s; the table of %s stands"):format(about.prices_problem, prices.date),
-    })
-  end
-  local ok, err = pcall(prices.check)
-  if not ok then
-    local message = type(err) == "table" and err.message or tostring(err)
-    error({ kind = "config", errors = { { file = "prices", line = 0, message = message } } }, 0)
-  end
-end
-
-if about.trial then check_prices() end
+if about.trial then tell_prices() end
 
 -- Whatever is raised, where it was raised: a bug keeps its traceback, for the log.
 function cfg.caught(err)

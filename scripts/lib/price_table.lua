@@ -168,6 +168,14 @@ function Table:exact(section, name)
   return entries and entries[name]
 end
 
+--- All sections, by name.
+function Table:section_names()
+  local out = {}
+  for name in pairs(self.sections) do out[#out + 1] = name end
+  table.sort(out)
+  return out
+end
+
 --- All names of a section, in the order of its lines.
 function Table:names(section)
   local out = {}

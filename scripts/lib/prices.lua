@@ -1,9 +1,11 @@
 -- What a model costs and how much it can hold: by the table that was imported into the data
 -- folder, and where that is silent by the one that is built in (lib/price_list.lua).
 
+local decimal = require "lib.decimal"
 local list = require "lib.price_list"
 local price_file = require "lib.price_file"
 local price_table = require "lib.price_table"
+local rates = require "lib.rates"
 
 local prices = {}
 
@@ -22,6 +24,31 @@ local IMPORTED = price_file.given()
 --- The tables in use, the one that is asked first in front.
 prices.tables = { IMPORTED or BUILT_IN, IMPORTED and BUILT_IN or nil }
 prices.date = prices.tables[1].date
+
+-- A class's price as decimal dollars per million, by name.
+local function as_text(entry)
+  local out = { model = entry.name, provider = entry.section, max_input = entry.max_input,
+    max_output = entry.max_output }
+  for _, class in ipairs(rates.TOKENS) do
+    local n = entry.rates[class]
+    out[class] = n and decimal.text(n, 9)
+  end
+  return out
+end
+
+--- The table that is asked first, for people: { date, version, source, models = list of
+--- { model, provider, and dollars per million tokens by class, as text } }.
+function prices.table()
+  local first = prices.tables[1]
+  local out = { date = first.date, version = prices.version(first), models = {},
+    source = first.source or "built in" }
+  for _, section in ipairs(first:section_names()) do
+    for _, name in ipairs(first:names(section)) do
+      out.models[#out.models + 1] = as_text(first:exact(section, name))
+    end
+  end
+  return out
+end
 
 --- Read all of what was imported; raises { message } where that cannot be.
 function prices.check()

@@ -135,9 +135,9 @@ local function rates_of(call, reply, cfg)
   local known = runtime.of(cfg, call.dep)
   if not known.priced or known.served ~= reply.model then
     known.priced, known.served = true, reply.model
-    known.rates = prices.of(call.dep, reply.model)
+    known.rates, known.prices = prices.of(call.dep, reply.model)
   end
-  return known.rates
+  return known.rates, known.prices
 end
 
 -- The faults that end a try whose provider was at work: it bills, though nobody read on.
@@ -160,7 +160,9 @@ local function bill(call, reply, cfg, facts)
   if not call.fault then counts.compare(call, reply, facts) end
   estimate(call, reply, facts)
   facts.estimated = facts.estimated or reply.estimated == true
-  facts.cost = bills.cost(rates_of(call, reply, cfg), call, reply.usage_total)
+  local rates, version = rates_of(call, reply, cfg)
+  facts.cost = bills.cost(rates, call, reply.usage_total)
+  facts.prices = version
   if not facts.cost and call.plan.budgeted and call.reserved_nano then
     -- Counts that make no sense: a budget is charged what was set aside for it.
     facts.cost, facts.estimated = call.reserved_nano, true
@@ -172,7 +174,7 @@ end
 local function facts_of(call, reply)
   local now = time.monotonic()
   return {
-    billable = false, cost = nil, dollars = nil, asked = nil,
+    billable = false, cost = nil, dollars = nil, asked = nil, prices = nil,
     status = call.fault and call.fault.status or reply.own and reply.own.status or 200,
     outcome = outcome_of(call.fault), duration = now - call.started, estimated = false,
     ttft = reply.first_token_at and reply.first_token_at - call.started or nil,

@@ -4,7 +4,6 @@
 local journal = require "engine.journal"
 local json = require "engine.json"
 local log = require "engine.log"
-local prices = require "lib.prices"
 local runtime = require "pipeline.runtime"
 
 local rows = {}
@@ -23,7 +22,7 @@ local INTENT = '{"type":"intent","id":"%s","attempt":%d' .. WHO
 local SPENT = ',"tokens":{"input":%d,"output":%d,"cache_read":%d,"cache_write":%d,'
   .. '"cache_write_1h":%d,"reasoning":%d%s},"cost_nano":%d,"estimated":%b,"status":%d,'
   .. '"outcome":"%s","stream":%b,"ttft_ms":%f,"duration_ms":%f,"generation":%d,"finish":%q,'
-  .. '"error":%q,"admitted":%d,"user":%q,"provider_id":%q,"prices":"' .. prices.date .. '"%s}'
+  .. '"error":%q,"admitted":%d,"user":%q,"provider_id":%q,"prices":%q%s}'
 local HEAD = '{"type":"usage","id":"%s","ts":%t' .. WHO .. ","
 local USAGE, USAGE_UNTRIED = HEAD .. TRIED .. SPENT, HEAD .. UNTRIED .. SPENT
 
@@ -120,7 +119,7 @@ local function spent(call, reply, facts)
     facts.outcome, call.stream, milliseconds(facts.ttft), milliseconds(facts.duration),
     call.cfg.runtime.generation, short(reply.finish_reason, 64),
     call.fault and call.fault.code or nil, call.admitted, short(call.end_user or nil, 256),
-    short(reply.id, 128), notes(total, facts)
+    short(reply.id, 128), facts.prices, notes(total, facts)
 end
 
 -- The values of ABOUT.
