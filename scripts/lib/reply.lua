@@ -53,10 +53,14 @@ end
 
 -- Bytes to the client -----------------------------------------------------------------
 
+local NO_ROOM = {} -- known of any limit
+
+-- All in one table's constructor: it grows for none of them.
 local function base_headers(self, content_type, cost)
   local call = self.call
   local dropped = call.dropped
-  local headers = {
+  local room = call.limit_headers or call.provider_headers or NO_ROOM -- a key's own come first
+  return {
     ["content-type"] = content_type,
     ["x-request-id"] = call.id,
     ["x-moongate-request-id"] = call.id,
@@ -64,13 +68,14 @@ local function base_headers(self, content_type, cost)
     ["x-moongate-deployment"] = call.dep and call.dep.name,
     ["x-moongate-dropped"] = dropped[1] and table.concat(dropped, ",") or nil,
     ["x-moongate-cost"] = cost,
+    ["x-moongate-clamped"] = call.clamped and ("%d"):format(call.clamped) or nil,
+    ["x-ratelimit-limit-requests"] = room["x-ratelimit-limit-requests"],
+    ["x-ratelimit-remaining-requests"] = room["x-ratelimit-remaining-requests"],
+    ["x-ratelimit-reset-requests"] = room["x-ratelimit-reset-requests"],
+    ["x-ratelimit-limit-tokens"] = room["x-ratelimit-limit-tokens"],
+    ["x-ratelimit-remaining-tokens"] = room["x-ratelimit-remaining-tokens"],
+    ["x-ratelimit-reset-tokens"] = room["x-ratelimit-reset-tokens"],
   }
-  if call.clamped then headers["x-moongate-clamped"] = ("%.0f"):format(call.clamped) end
-  local room = call.limit_headers or call.provider_headers -- a key's own limits come first
-  if room then
-    for name, value in pairs(room) do headers[name] = value end
-  end
-  return headers
 end
 
 function Reply:commit()

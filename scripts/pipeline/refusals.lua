@@ -62,25 +62,31 @@ function refusals.unpriced(call)
 end
 
 local function digits(n)
-  return ("%.0f"):format(math.max(0, n))
+  return ("%d"):format(n > 0 and n or 0)
 end
 
 local function seconds_text(seconds)
   return digits(math.ceil(seconds)) .. "s"
 end
 
---- x-ratelimit-… of a plan: the tightest limit of each kind.
+--- x-ratelimit-… of a plan: the tightest limit of each kind. One table a plan, written anew for
+--- each request: whoever answers takes the values out.
 function refusals.headers(plan)
   local requests, requests_left, requests_reset, tokens, tokens_left, tokens_reset =
     plan.handle:room()
-  local headers = {}
+  local headers = plan.headers
+  if not headers then
+    headers = {
+      ["x-ratelimit-limit-requests"] = requests and digits(requests),
+      ["x-ratelimit-limit-tokens"] = tokens and digits(tokens),
+    }
+    plan.headers = headers
+  end
   if requests then
-    headers["x-ratelimit-limit-requests"] = digits(requests)
     headers["x-ratelimit-remaining-requests"] = digits(requests_left)
     headers["x-ratelimit-reset-requests"] = seconds_text(requests_reset)
   end
   if tokens then
-    headers["x-ratelimit-limit-tokens"] = digits(tokens)
     headers["x-ratelimit-remaining-tokens"] = digits(tokens_left)
     headers["x-ratelimit-reset-tokens"] = seconds_text(tokens_reset)
   end

@@ -14,7 +14,8 @@ local socket = require "socket"
 local SECONDS = tonumber(arg[1]) or 2
 local ROUNDS, EVENTS = 5, 20000
 local TOOLS = os.getenv "MOONGATE_TOOLS" or "build/tests"
-local KEY = "mg-bench-0123456789abcdef"
+local KEY, LIMITED = "mg-bench-0123456789abcdef", "mg-bench-limited-0123456789abcdef"
+local ENV = { KEY = KEY, LIMITED = LIMITED }
 local dir = process.temp_dir()
 
 local NGINX = [[
@@ -51,6 +52,11 @@ defaults { timeout = { total = "1h" } }
 model "fast"  { plain { "gpt-4o-mini", price = { input = 0.15, output = 0.60 } } }
 model "other" { other { "claude-sonnet-4-5" } }
 virtual_key "bench" { token = env.KEY, models = { "*" }, tags = { team = "bench" } }
+virtual_key "limited" {
+  token = env.LIMITED, models = { "*" }, tags = { team = "paying" }, rpm = 1e9, tpm = 1e12,
+  parallel = 1e6, budget = { "$1000000/day", "$5000000/month" },
+}
+limits { team = { paying = { rpm = 1e9, budget = "$9000000/month" } } }
 ]]
 
 -- Nanoseconds on a processor, of all threads of a process.
@@ -87,9 +93,11 @@ local function start_nginx(source_port)
   return child, port
 end
 
-local function request_file(name, path, body)
+local function request_file(name, path, body, key)
   local file = dir .. "/" .. name
-  local headers = { ["content-type"] = "application/json", authorization = "Bearer " .. KEY }
+  local headers = {
+    ["content-type"] = "application/json", authorization = "Bearer " .. (key or KEY),
+  }
   process.write(file,
     helper.http.format { method = "POST", path = path, body = body, headers = headers })
   return file
@@ -147,7 +155,7 @@ local function rss_kib(pid)
 end
 
 local function idle_memory(routes)
-  local gw = helper.gateway { routes = routes, env = { KEY = KEY }, workers = 2 }
+  local gw = helper.gateway { routes = routes, env = ENV, workers = 2 }
   socket.sleep(0.5)
   local kib = rss_kib(gw:child())
   gw:stop()
@@ -181,11 +189,27 @@ local function stream_body(model)
   return helper.ask(model, '"stream":true,"stream_options":{"include_usage":true}')
 end
 
+-- A key without a limit, and one with limits, budgets and a team that has some too: what
+-- holding them costs. Slices in turn, many and short, since the difference is small.
+local function compare_limits(gw)
+  local gates = {}
+  for i, key in ipairs { KEY, LIMITED } do
+    gates[i] = {
+      name = i == 1 and "a key without limits" or "a key with limits and budgets",
+      port = gw.port, pid = gw:child(),
+      file = request_file("key" .. i, "/v1/chat/completions", helper.ask "fast", key),
+    }
+  end
+  compare("whole answer, 64 connections", "a request", gates, 4 * ROUNDS, function(gate)
+    return measure("ask", gate.port, 64, SECONDS / 2, gate.file, gate.pid)
+  end)
+end
+
 local function run()
   local source, source_port = start_source()
   local nginx, nginx_port = start_nginx(source_port)
   local routes = ROUTES:format(source_port)
-  local gw = helper.gateway { routes = routes, env = { KEY = KEY }, workers = 1 }
+  local gw = helper.gateway { routes = routes, env = ENV, workers = 1 }
   local nginx_gate = { name = "nginx", port = nginx_port, pid = first_child(nginx.pid) }
   local moongate = { name = "moongate", port = gw.port, pid = gw:child() }
   local translated =
@@ -195,6 +219,8 @@ local function run()
   local whole = request_file("whole", "/v1/chat/completions", helper.ask "fast")
   compare("whole answer, 64 connections", "a request", { nginx_gate, moongate }, ROUNDS,
     function(gate) return measure("ask", gate.port, 64, SECONDS, whole, gate.pid) end)
+
+  compare_limits(gw)
 
   local plain = request_file("plain", "/v1/chat/completions", stream_body "fast")
   local other = request_file("other", "/v1/chat/completions", stream_body "other")
