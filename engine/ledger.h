@@ -32,6 +32,8 @@ struct ledger_options {
     unsigned slot; /* of the metrics */
     struct log *log;
     struct moongate *gateway;
+    unsigned retention_days; /* of single requests; 0: 90 */
+    bool exporting;          /* rows that another store has not yet are kept */
 };
 
 /* Opens the file, brings its tables up to date and the journal's lines into it. NULL with
@@ -47,6 +49,10 @@ void ledger_load(struct ledger *ledger, struct bundle *files);
 /* NULL: too many are waiting, or no memory. */
 struct ledger_job *ledger_ask(struct ledger *ledger, const struct ledger_question *question,
                               struct loop *loop);
+/* Another store has all rows up to these (requests.seq, attempts.seq). Any thread; written down
+ * within a second. */
+void ledger_exported(struct ledger *ledger, const char *sink, int64_t request_seq,
+                     int64_t attempt_seq);
 /* When (monotonic) it last began to carry and came to the end: all that was written before is
  * in its tables. */
 int64_t ledger_carried_ms(const struct ledger *ledger);

@@ -178,6 +178,10 @@ static void count(struct ledger *ledger)
 
 void ledger_keep(struct ledger *ledger)
 {
+    if (ledger->sql && !ledger->health.degraded &&
+        (!ledger_save_exports(ledger) || !ledger_prune(ledger))) {
+        fail_here(ledger);
+    }
     if (ledger->sql && !ledger->health.degraded) keep_log(ledger);
     count(ledger);
 }

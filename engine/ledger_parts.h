@@ -9,6 +9,7 @@
 
 #include "ledger.h"
 #include "ledger_queue.h"
+#include "lock.h"
 #include "lua_context.h"
 #include "sql.h"
 
@@ -26,6 +27,21 @@ struct ledger_health {
     uint64_t rows, skipped;                                            /* as counted so far */
 };
 
+enum { LEDGER_SINKS = 4, LEDGER_SINK = 32 };
+
+struct ledger_export {
+    char sink[LEDGER_SINK];
+    int64_t request_seq, attempt_seq;
+    bool dirty; /* the table does not know */
+};
+
+/* How far other stores have come; told by their threads. */
+struct ledger_exports {
+    struct lock lock;
+    struct ledger_export list[LEDGER_SINKS];
+    unsigned count;
+};
+
 struct ledger {
     struct ledger_options options;
     char *path;                   /* owned */
@@ -39,7 +55,8 @@ struct ledger {
     int64_t asked_ms;               /* monotonic: the last question */
     _Atomic(struct bundle *) inbox; /* owned; the files to answer with next */
     atomic_llong carried_ms;        /* monotonic: what was written before is in the tables */
-    int64_t pruned_ms; /* monotonic: when old rows and files were last looked for */
+    int64_t prune_ms;               /* monotonic: when what is old is looked for again */
+    struct ledger_exports exports;
     int wake_fd;
     pthread_t thread;
     bool runs;
@@ -59,5 +76,11 @@ void ledger_keep_init(struct ledger *ledger);
 void ledger_carry(struct ledger *ledger);
 /* Once a turn: the log into the file, metrics, old rows and files. */
 void ledger_keep(struct ledger *ledger);
+
+/* ---- ledger_prune.c ---- */
+
+/* False: see sql_error(). */
+bool ledger_save_exports(struct ledger *ledger) __attribute__((warn_unused_result));
+bool ledger_prune(struct ledger *ledger) __attribute__((warn_unused_result));
 
 #endif

@@ -112,8 +112,9 @@ static bool open_ledger(struct moongate *gateway, char **error)
         .slot = gateway->worker_count,
         .log = gateway->log,
         .gateway = gateway,
+        .retention_days = gateway->options.retention_days,
+        .exporting = gateway->options.postgres_url != NULL,
     };
-
     const char *kind;
 
     if (datadir_is_remote(options.data_dir, &kind)) {

@@ -1,4 +1,5 @@
 /* What stands in a journal's line, and whether the ledger's file is whole. */
+#include "ledger_parts.h"
 #include "ledger_world.h"
 
 /* ---- a line -------------------------------------------------------------------------------
@@ -148,6 +149,76 @@ static void test_newer(void)
     close_world(&world);
 }
 
+/* ---- what is old --------------------------------------------------------------------------
+ */
+
+static struct ledger *open_ledger(const struct world *world, bool exporting)
+{
+    struct ledger_options options = {
+        .data_dir = world->dir, .retention_days = 30, .exporting = exporting};
+    char *error = NULL;
+    struct ledger *ledger = ledger_open(&options, &error);
+
+    if (!CHECK(ledger != NULL)) fprintf(stderr, "%s\n", error ? error : "?");
+    free(error);
+    return ledger;
+}
+
+static int64_t ask(struct ledger *ledger, const char *text)
+{
+    return sql_number(ledger_sql(ledger), text, -999);
+}
+
+/* The line of USAGE at that time, under this id. */
+static void append_at(const struct world *world, const char *id, int64_t ms)
+{
+    char text[MOMENT_ISO_SIZE];
+
+    moment_iso(ms, text);
+    append(world, FILE_0,
+           "{\"type\":\"usage\",\"id\":\"%s\",\"ts\":\"%s\",\"key\":\"k\",\"attempts\":"
+           "[{\"deployment\":\"d\"}],\"cost_nano\":5,\"outcome\":\"ok\"}\n",
+           id, text);
+}
+
+static void test_retention(void)
+{
+    struct world world;
+    int64_t now_ms = moment_wall_us() / 1000;
+
+    open_world(&world);
+    close_world(&world);
+    append_at(&world, "old-1", now_ms - 31LL * 86400000);
+    append_at(&world, "old-2", now_ms - 40LL * 86400000);
+    append_at(&world, "new-1", now_ms - 29LL * 86400000);
+    append_at(&world, "new-2", now_ms);
+    struct ledger *ledger = open_ledger(&world, true);
+    if (!ledger) return;
+    CHECK(ask(ledger, "SELECT count(*) FROM requests") == 4);
+    CHECK(ledger_prune(ledger)); /* another store has none of them yet */
+    CHECK(ask(ledger, "SELECT count(*) FROM requests") == 4);
+    ledger_exported(ledger, "postgres", 1, 1);
+    CHECK(ledger_save_exports(ledger));
+    ledger->prune_ms = 0;
+    CHECK(ledger_prune(ledger));
+    CHECK(ask(ledger, "SELECT count(*) FROM requests") == 3);
+    ledger_exported(ledger, "postgres", 4, 4);
+    ledger_exported(ledger, "postgres", 3, 3);
+    CHECK(ledger_save_exports(ledger));
+    ledger->prune_ms = 0;
+    CHECK(ledger_prune(ledger));
+    CHECK(ask(ledger, "SELECT count(*) FROM requests") == 2);
+    CHECK(ask(ledger, "SELECT count(*) FROM attempts") == 2);
+    CHECK(ask(ledger, "SELECT sum(requests) FROM usage_day") == 4);
+    CHECK(ask(ledger, "SELECT sum(nano) FROM spend WHERE period='day'") == 20);
+    CHECK(ask(ledger, "SELECT count(*) FROM spend WHERE period='minute'") == 1);
+    ledger_free(ledger);
+    ledger = open_ledger(&world, true);
+    CHECK(ask(ledger, "SELECT request_seq FROM exports") == 3);
+    CHECK(ask(ledger, "SELECT count(*) FROM requests") == 2);
+    ledger_free(ledger);
+}
+
 int main(void)
 {
     if (!mkdtemp(base)) return 1;
@@ -155,6 +226,7 @@ int main(void)
     test_lines();
     test_damage();
     test_newer();
+    test_retention();
     remove_worlds();
     return check_report();
 }
