@@ -7,36 +7,51 @@
 #include "digest.h"
 #include "lock.h"
 
-/* Entries are spread over parts, each a chained table behind a lock of its own that grows by
- * itself. A look-up holds it for as long as it takes to copy a record. */
-enum { PARTS = 64, FIRST_BUCKETS = 4 };
+/* Keys are spread over parts by their ids, each a sorted array behind a lock of its own. An
+ * id's search takes as many steps as every other's, and ends at an entry whether or not it is
+ * there: an unknown id costs what a wrong secret does. Teams are a chained table each look-up
+ * of which may take as long as it takes. Locks are held for as long as it takes to copy a
+ * record. */
+enum { PARTS = 64, FIRST_ROOM = 8 };
 
 static const char PREFIX[] = {'m', 'g', '-'};
+static const char *const LETTERS = "abcdefghijklmnopqrstuvwxyz234567";
 
 struct entry {
-    struct entry *next; /* owned by its bucket */
-    uint32_t text_len;
-    uint16_t name_len;
-    unsigned char mac[KEYRING_MAC]; /* of a team: zeros */
-    char bytes[];                   /* name, then text */
+    uint32_t len;
+    unsigned char mac[KEYRING_MAC];
+    char text[];
+};
+
+#define NO_ID UINT64_MAX
+
+struct slot {
+    uint64_t id;         /* the 60 bits that a public id spells */
+    struct entry *entry; /* owned */
 };
 
 struct part {
     _Alignas(64) struct lock lock; /* a cache line each */
-    size_t count, size;            /* size: a power of two, or 0 before the first entry */
-    struct entry **buckets;        /* owned */
+    size_t count, room;
+    struct slot *slots; /* owned; by rising id; one that is nobody's where there is no key */
 };
 
-struct table {
-    struct part parts[PARTS];
+struct team {
+    struct team *next; /* owned by its bucket */
+    char *text;        /* owned */
+    size_t len, name_len;
+    char name[];
 };
 
 struct keyring {
-    struct table keys, teams;
+    struct part parts[PARTS];
     _Atomic uint64_t version;
     _Atomic size_t count;
-    struct entry *nobody; /* owned; looked at where a bucket is empty, matches no token */
+    _Atomic size_t step;  /* the first of a search: a power of two, enough for every part */
+    struct entry *nobody; /* owned; looked at in an empty part, matches no token */
     unsigned char pepper[KEYRING_PEPPER];
+    struct lock teams_lock;
+    struct team *teams[PARTS]; /* owned chains */
 };
 
 struct keyring_reader {
@@ -46,161 +61,185 @@ struct keyring_reader {
     size_t room;
 };
 
-/* ---- a table ----------------------------------------------------------------------------- */
+/* ---- keys -------------------------------------------------------------------------------- */
 
-/* FNV-1a. Ids are random and ours, names the operator's: nobody picks them to collide. */
-static uint64_t hash_of(struct keyring_text name)
+/* False: no public id. Letters are no secret: whoever has a token sees them. */
+static bool number_of(struct keyring_text id, uint64_t *number)
+{
+    unsigned fine = 1;
+
+    *number = 0;
+    if (id.len != KEYRING_ID) return false;
+    for (size_t i = 0; i < KEYRING_ID; i++) {
+        unsigned alpha = (unsigned char)id.bytes[i] - 'a',
+                 digit = (unsigned char)id.bytes[i] - '2';
+        bool is_alpha = alpha < 26, is_digit = digit < 6;
+        fine &= is_alpha | is_digit;
+        *number = *number << 5 | (is_alpha ? alpha : digit + 26);
+    }
+    return fine;
+}
+
+static struct part *part_of(struct keyring *keyring, uint64_t id)
+{
+    return &keyring->parts[id % PARTS];
+}
+
+/* Where the last id is that is not larger; 0 where all are. As many steps in every part: how
+ * many keys one has shows no more than which. Never an empty part. */
+static size_t search(const struct part *part, uint64_t id, size_t step)
+{
+    size_t at = 0;
+
+    for (; step > 0; step /= 2) {
+        size_t next = at + step, there = next < part->count;
+        at += step * (there & (size_t)(part->slots[next * there].id <= id));
+    }
+    return at;
+}
+
+static struct entry *make(const unsigned char mac[KEYRING_MAC], struct keyring_text text)
+{
+    if (text.len > UINT32_MAX) return NULL;
+    struct entry *entry = malloc(sizeof(*entry) + text.len);
+    if (!entry) return NULL;
+    entry->len = (uint32_t)text.len;
+    memcpy(entry->mac, mac, KEYRING_MAC);
+    memcpy(entry->text, text.bytes, text.len);
+    return entry;
+}
+
+static bool make_room(struct part *part)
+{
+    size_t room = part->room + part->room / 2 + 1;
+
+    if (part->count < part->room) return true;
+    struct slot *slots = realloc(part->slots, room * sizeof(*slots));
+    if (!slots) return false;
+    part->slots = slots;
+    part->room = room;
+    return true;
+}
+
+static size_t first_step(struct keyring *keyring)
+{
+    return atomic_load_explicit(&keyring->step, memory_order_relaxed);
+}
+
+/* Of a locked part, before it grows: its own searches come after, and see it. */
+static void deepen(struct keyring *keyring, size_t count)
+{
+    size_t step = first_step(keyring);
+
+    while (step * 2 < count)
+        if (atomic_compare_exchange_weak(&keyring->step, &step, step * 2)) step *= 2;
+}
+
+/* Own an entry in a locked part; *old (the caller's) is what it took the place of. */
+static bool insert(struct part *part, size_t at, struct slot slot, struct entry **old)
+{
+    if (part->count && part->slots[at].id == slot.id) {
+        *old = part->slots[at].entry;
+        part->slots[at].entry = slot.entry;
+        return true;
+    }
+    if (!make_room(part)) return false;
+    if (part->count && part->slots[at].id < slot.id) at++;
+    memmove(&part->slots[at + 1], &part->slots[at], (part->count - at) * sizeof(slot));
+    part->slots[at] = slot;
+    part->count++;
+    return true;
+}
+
+/* Take an entry, the caller's from then on, out of a locked part. */
+static struct entry *take_out(struct keyring *keyring, struct part *part, uint64_t id)
+{
+    size_t at = search(part, id, first_step(keyring));
+
+    if (part->slots[at].id != id) return NULL;
+    struct entry *entry = part->slots[at].entry;
+    part->count--;
+    memmove(&part->slots[at], &part->slots[at + 1], (part->count - at) * sizeof(struct slot));
+    if (part->count == 0) part->slots[0] = (struct slot){NO_ID, keyring->nobody};
+    return entry;
+}
+
+static void free_part(struct part *part)
+{
+    if (!part->slots) return;
+    for (size_t i = 0; i < part->count; i++)
+        free(part->slots[i].entry);
+    free(part->slots);
+}
+
+/* ---- teams ------------------------------------------------------------------------------- */
+
+/* FNV-1a: names are the operator's. */
+static struct team **chain_of(struct keyring *keyring, struct keyring_text name)
 {
     uint64_t hash = 0xcbf29ce484222325;
 
     for (size_t i = 0; i < name.len; i++)
         hash = (hash ^ (unsigned char)name.bytes[i]) * 0x100000001b3;
-    return hash ^ hash >> 29;
+    return &keyring->teams[(hash ^ hash >> 29) % PARTS];
 }
 
-static struct part *part_of(struct table *table, uint64_t hash)
+/* The link to the team of that name, or the chain's end. */
+static struct team **find_team(struct keyring *keyring, struct keyring_text name)
 {
-    return &table->parts[hash % PARTS];
-}
+    struct team **link = chain_of(keyring, name);
 
-static struct entry **bucket_of(struct part *part, uint64_t hash)
-{
-    return &part->buckets[hash / PARTS & (part->size - 1)];
-}
-
-static struct entry *make(struct keyring_text name, const unsigned char *mac,
-                          struct keyring_text text)
-{
-    if (text.len > UINT32_MAX || name.len > KEYRING_NAME_LIMIT) return NULL;
-    struct entry *entry = malloc(sizeof(*entry) + name.len + text.len);
-    if (!entry) return NULL;
-    entry->next = NULL;
-    entry->name_len = (uint16_t)name.len;
-    entry->text_len = (uint32_t)text.len;
-    if (mac)
-        memcpy(entry->mac, mac, KEYRING_MAC);
-    else
-        memset(entry->mac, 0, KEYRING_MAC);
-    memcpy(entry->bytes, name.bytes, name.len);
-    memcpy(entry->bytes + name.len, text.bytes, text.len);
-    return entry;
-}
-
-static bool is(const struct entry *entry, struct keyring_text name)
-{
-    return entry->name_len == name.len && memcmp(entry->bytes, name.bytes, name.len) == 0;
-}
-
-/* The whole chain, wherever in it the entry is. */
-static const struct entry *search(const struct entry *chain, struct keyring_text name)
-{
-    const struct entry *found = NULL;
-
-    for (; chain; chain = chain->next)
-        if (is(chain, name)) found = chain;
-    return found;
-}
-
-/* Room for one more in a locked part; full chains are longer, but no less right. */
-static bool grow(struct part *part)
-{
-    size_t size = part->size ? part->size * 2 : FIRST_BUCKETS;
-
-    if (part->count < part->size) return true;
-    struct entry **buckets = calloc(size, sizeof(struct entry *));
-    if (!buckets) return part->size > 0;
-    for (size_t i = 0; i < part->size; i++) {
-        while (part->buckets[i]) {
-            struct entry *entry = part->buckets[i];
-            uint64_t hash = hash_of((struct keyring_text){entry->bytes, entry->name_len});
-            part->buckets[i] = entry->next;
-            entry->next = buckets[hash / PARTS & (size - 1)];
-            buckets[hash / PARTS & (size - 1)] = entry;
-        }
-    }
-    free(part->buckets);
-    part->buckets = buckets;
-    part->size = size;
-    return true;
-}
-
-/* Unlink what has that name from a locked part; the caller frees it. */
-static struct entry *unlink_entry(struct part *part, uint64_t hash, struct keyring_text name)
-{
-    if (!part->size) return NULL;
-    struct entry **link = bucket_of(part, hash);
-    while (*link && !is(*link, name))
+    while (*link &&
+           ((*link)->name_len != name.len || memcmp((*link)->name, name.bytes, name.len) != 0))
         link = &(*link)->next;
-    struct entry *entry = *link;
-    if (!entry) return NULL;
-    *link = entry->next;
-    part->count--;
-    return entry;
+    return link;
 }
 
-/* Link an entry, owned from then on; *old (the caller's) is what it took the place of. */
-static bool table_put(struct table *table, struct entry *entry, struct entry **old)
+static void free_team(struct team *team)
 {
-    struct keyring_text name = {entry->bytes, entry->name_len};
-    uint64_t hash = hash_of(name);
-    struct part *part = part_of(table, hash);
+    if (!team) return;
+    free(team->text);
+    free(team);
+}
 
-    lock_take(&part->lock);
-    bool fine = grow(part);
-    if (fine) {
-        *old = unlink_entry(part, hash, name);
-        struct entry **bucket = bucket_of(part, hash);
-        entry->next = *bucket;
-        *bucket = entry;
-        part->count++;
+static struct team *make_team(struct keyring_text name, struct keyring_text record)
+{
+    if (name.len > KEYRING_NAME_LIMIT) return NULL;
+    struct team *team = calloc(1, sizeof(*team) + name.len);
+    if (!team) return NULL;
+    team->text = malloc(record.len + 1);
+    if (!team->text) {
+        free(team);
+        return NULL;
     }
-    lock_drop(&part->lock);
-    return fine;
-}
-
-static struct entry *table_take(struct table *table, struct keyring_text name)
-{
-    uint64_t hash = hash_of(name);
-    struct part *part = part_of(table, hash);
-
-    lock_take(&part->lock);
-    struct entry *entry = unlink_entry(part, hash, name);
-    lock_drop(&part->lock);
-    return entry;
-}
-
-static void free_chain(struct entry *entry)
-{
-    while (entry) {
-        struct entry *next = entry->next;
-        free(entry);
-        entry = next;
-    }
-}
-
-static void table_empty(struct table *table)
-{
-    for (size_t i = 0; i < PARTS; i++) {
-        for (size_t j = 0; j < table->parts[i].size; j++)
-            free_chain(table->parts[i].buckets[j]);
-        free(table->parts[i].buckets);
-    }
+    memcpy(team->text, record.bytes, record.len);
+    team->len = record.len;
+    memcpy(team->name, name.bytes, name.len);
+    team->name_len = name.len;
+    return team;
 }
 
 /* ---- the keyring ------------------------------------------------------------------------- */
 
 struct keyring *keyring_new(void)
 {
-    static const char nobody[KEYRING_ID] = {0}; /* no public id */
     unsigned char mac[KEYRING_MAC];
     struct keyring *keyring = aligned_alloc(_Alignof(struct keyring), sizeof(*keyring));
 
     if (!keyring) return NULL;
     memset(keyring, 0, sizeof(*keyring));
+    keyring->step = 1;
     if (digest_random(mac, sizeof(mac)) && digest_random(keyring->pepper, KEYRING_PEPPER))
-        keyring->nobody = make((struct keyring_text){nobody, sizeof(nobody)}, mac,
-                               (struct keyring_text){"", 0});
+        keyring->nobody = make(mac, (struct keyring_text){"", 0});
+    for (size_t i = 0; keyring->nobody && i < PARTS; i++) {
+        struct part *part = &keyring->parts[i];
+        part->slots = calloc(FIRST_ROOM, sizeof(*part->slots));
+        if (!part->slots) goto fail;
+        part->room = FIRST_ROOM;
+        part->slots[0] = (struct slot){NO_ID, keyring->nobody};
+    }
     if (keyring->nobody) return keyring;
+fail:
     keyring_free(keyring);
     return NULL;
 }
@@ -213,8 +252,14 @@ void keyring_season(struct keyring *keyring, const unsigned char pepper[KEYRING_
 void keyring_free(struct keyring *keyring)
 {
     if (!keyring) return;
-    table_empty(&keyring->keys);
-    table_empty(&keyring->teams);
+    for (size_t i = 0; i < PARTS; i++) {
+        free_part(&keyring->parts[i]);
+        while (keyring->teams[i]) {
+            struct team *team = keyring->teams[i];
+            keyring->teams[i] = team->next;
+            free_team(team);
+        }
+    }
     free(keyring->nobody);
     digest_wipe(keyring->pepper, sizeof(keyring->pepper));
     free(keyring);
@@ -239,10 +284,17 @@ static void changed(struct keyring *keyring)
 bool keyring_put(struct keyring *keyring, struct keyring_text id,
                  const unsigned char mac[KEYRING_MAC], struct keyring_text record)
 {
-    struct entry *old = NULL, *entry = id.len == KEYRING_ID ? make(id, mac, record) : NULL;
+    uint64_t number;
+    struct entry *old = NULL, *entry = number_of(id, &number) ? make(mac, record) : NULL;
 
     if (!entry) return false;
-    if (!table_put(&keyring->keys, entry, &old)) {
+    struct part *part = part_of(keyring, number);
+    lock_take(&part->lock);
+    deepen(keyring, part->count + 1);
+    size_t at = search(part, number, first_step(keyring));
+    bool fine = insert(part, at, (struct slot){number, entry}, &old);
+    lock_drop(&part->lock);
+    if (!fine) {
         free(entry);
         return false;
     }
@@ -254,8 +306,13 @@ bool keyring_put(struct keyring *keyring, struct keyring_text id,
 
 bool keyring_remove(struct keyring *keyring, struct keyring_text id)
 {
-    struct entry *entry = table_take(&keyring->keys, id);
+    uint64_t number;
 
+    if (!number_of(id, &number)) return false;
+    struct part *part = part_of(keyring, number);
+    lock_take(&part->lock);
+    struct entry *entry = take_out(keyring, part, number);
+    lock_drop(&part->lock);
     if (!entry) return false;
     atomic_fetch_sub_explicit(&keyring->count, 1, memory_order_relaxed);
     free(entry);
@@ -263,29 +320,35 @@ bool keyring_remove(struct keyring *keyring, struct keyring_text id)
     return true;
 }
 
+/* Put `team` (owned from then on; NULL: none) where that name is: what was there before. */
+static struct team *swap_team(struct keyring *keyring, struct keyring_text name,
+                              struct team *team)
+{
+    lock_take(&keyring->teams_lock);
+    struct team **link = find_team(keyring, name), *old = *link;
+    if (team) team->next = old ? old->next : NULL;
+    *link = team ? team : old ? old->next : NULL;
+    lock_drop(&keyring->teams_lock);
+    if (team || old) changed(keyring);
+    return old;
+}
+
 bool keyring_put_team(struct keyring *keyring, struct keyring_text name,
                       struct keyring_text record)
 {
-    struct entry *old = NULL, *entry = make(name, NULL, record);
+    struct team *team = make_team(name, record);
 
-    if (!entry) return false;
-    if (!table_put(&keyring->teams, entry, &old)) {
-        free(entry);
-        return false;
-    }
-    free(old);
-    changed(keyring);
+    if (!team) return false;
+    free_team(swap_team(keyring, name, team));
     return true;
 }
 
 bool keyring_remove_team(struct keyring *keyring, struct keyring_text name)
 {
-    struct entry *entry = table_take(&keyring->teams, name);
+    struct team *team = swap_team(keyring, name, NULL);
 
-    if (!entry) return false;
-    free(entry);
-    changed(keyring);
-    return true;
+    free_team(team);
+    return team != NULL;
 }
 
 /* ---- asking ------------------------------------------------------------------------------ */
@@ -312,56 +375,39 @@ void keyring_reader_free(struct keyring_reader *reader)
     free(reader);
 }
 
-/* What one look at a table is after. */
-struct look {
-    struct keyring_text name;
-    const unsigned char *mac;   /* NULL: a team, which has no secret */
-    const struct entry *nobody; /* NULL: an empty bucket is not looked at */
-};
-
-/* The text's length, copied where there is room; -1: no such entry, or another secret. */
-static int64_t copy_text(struct keyring_reader *reader, struct table *table,
-                         const struct look *look)
+/* A record's length; its bytes are in the reader where they fit. */
+static int64_t copy(struct keyring_reader *reader, const char *text, size_t len)
 {
-    uint64_t hash = hash_of(look->name);
-    struct part *part = part_of(table, hash);
+    if (len <= reader->room) memcpy(reader->text, text, len);
+    return (int64_t)len;
+}
+
+static bool make_way(struct keyring_reader *reader, size_t len)
+{
+    char *larger = realloc(reader->text, len);
+
+    if (!larger) return false;
+    reader->text = larger;
+    reader->room = len;
+    return true;
+}
+
+/* -1: no such id, or another secret. */
+static int64_t copy_key(struct keyring_reader *reader, uint64_t id,
+                        const unsigned char mac[KEYRING_MAC])
+{
+    struct part *part = part_of(reader->keyring, id);
     int64_t len = -1;
 
     lock_take(&part->lock);
-    const struct entry *chain = part->size ? *bucket_of(part, hash) : NULL;
-    const struct entry *entry = search(chain ? chain : look->nobody, look->name);
-    bool known = entry != NULL;
-    if (!entry) entry = look->nobody;
-    if (look->mac) {
-        /* Always one compare of 32 bytes, whoever it is with. */
-        bool same = digest_equal((struct digest_bytes){entry->mac, KEYRING_MAC},
-                                 (struct digest_bytes){look->mac, KEYRING_MAC});
-        known = known && same;
-    }
-    if (known) {
-        len = entry->text_len;
-        if ((size_t)len <= reader->room)
-            memcpy(reader->text, entry->bytes + entry->name_len, (size_t)len);
-    }
+    struct slot slot = part->slots[search(part, id, first_step(reader->keyring))];
+    bool same = digest_equal((struct digest_bytes){slot.entry->mac, KEYRING_MAC},
+                             (struct digest_bytes){mac, KEYRING_MAC});
+    /* Not &&: who it was compared with must not show. */
+    if ((unsigned)same & (unsigned)(slot.id == id))
+        len = copy(reader, slot.entry->text, slot.entry->len);
     lock_drop(&part->lock);
     return len;
-}
-
-static bool read_text(struct keyring_reader *reader, struct table *table,
-                      const struct look *look, struct keyring_text *text)
-{
-    int64_t len = copy_text(reader, table, look);
-
-    while (len > (int64_t)reader->room) {
-        char *larger = realloc(reader->text, (size_t)len);
-        if (!larger) return false;
-        reader->text = larger;
-        reader->room = (size_t)len;
-        len = copy_text(reader, table, look);
-    }
-    if (len < 0) return false;
-    *text = (struct keyring_text){reader->text, (size_t)len};
-    return true;
 }
 
 static bool is_token(struct keyring_text token)
@@ -374,19 +420,44 @@ bool keyring_find(struct keyring_reader *reader, struct keyring_text token,
                   struct keyring_text *id, struct keyring_text *record)
 {
     unsigned char mac[KEYRING_MAC];
+    uint64_t number;
 
-    if (!is_token(token) || !keyring_hash(reader, token, mac)) return false;
+    if (!is_token(token)) return false;
     *id = (struct keyring_text){token.bytes + 3, KEYRING_ID};
-    struct look look = {.name = *id, .mac = mac, .nobody = reader->keyring->nobody};
-    return read_text(reader, &reader->keyring->keys, &look, record);
+    if (!number_of(*id, &number) || !keyring_hash(reader, token, mac)) return false;
+    int64_t len = copy_key(reader, number, mac);
+    while (len > (int64_t)reader->room) {
+        if (!make_way(reader, (size_t)len)) return false;
+        len = copy_key(reader, number, mac);
+    }
+    if (len < 0) return false;
+    *record = (struct keyring_text){reader->text, (size_t)len};
+    return true;
+}
+
+static int64_t copy_team(struct keyring_reader *reader, struct keyring_text name)
+{
+    struct keyring *keyring = reader->keyring;
+
+    lock_take(&keyring->teams_lock);
+    const struct team *team = *find_team(keyring, name);
+    int64_t len = team ? copy(reader, team->text, team->len) : -1;
+    lock_drop(&keyring->teams_lock);
+    return len;
 }
 
 bool keyring_team(struct keyring_reader *reader, struct keyring_text name,
                   struct keyring_text *record)
 {
-    struct look look = {.name = name};
+    int64_t len = copy_team(reader, name);
 
-    return read_text(reader, &reader->keyring->teams, &look, record);
+    while (len > (int64_t)reader->room) {
+        if (!make_way(reader, (size_t)len)) return false;
+        len = copy_team(reader, name);
+    }
+    if (len < 0) return false;
+    *record = (struct keyring_text){reader->text, (size_t)len};
+    return true;
 }
 
 bool keyring_hash(struct keyring_reader *reader, struct keyring_text token,
@@ -402,7 +473,7 @@ bool keyring_mint(char token[KEYRING_TOKEN])
     if (!digest_random(raw, sizeof(raw))) return false;
     memcpy(token, PREFIX, sizeof(PREFIX));
     for (size_t i = 0; i < KEYRING_ID; i++)
-        token[3 + i] = "abcdefghijklmnopqrstuvwxyz234567"[raw[i] & 31];
+        token[3 + i] = LETTERS[raw[i] & 31];
     token[3 + KEYRING_ID] = '-';
     (void)digest_base64(DIGEST_BASE64URL, (struct digest_bytes){raw + KEYRING_ID, 32},
                         token + 3 + KEYRING_ID + 1);

@@ -331,7 +331,8 @@ function world.request(w, want)
   for name, value in pairs(want.headers or {}) do headers[name] = value or nil end
   return setmetatable({
     method = want.method or "POST", path = want.path or "/v1/chat/completions",
-    query = want.query or "", peer = "127.0.0.1", started = w.clock, headers = headers,
+    query = want.query or "", peer = want.peer or "127.0.0.1", started = w.clock,
+    headers = headers,
     counts = want.counts, bytes = body, refused = want.refused, leaves_at = want.leaves_at,
   }, Request)
 end
