@@ -61,7 +61,7 @@ void accounts_free(struct accounts *accounts)
     account = atomic_load(&accounts->newest);
     while (account) {
         struct account *older = (struct account *)account->older;
-        free(account->lease);
+        accounts_lease_free(account->lease);
         free(account);
         account = older;
     }
@@ -247,11 +247,12 @@ static const char *fill(struct accounts_plan *plan, const struct accounts_limits
     for (size_t i = 0; i < count; i++) {
         struct account *account = enter(plan->accounts, limits[i].name, limits[i].len, true);
         if (!account) return "the table of accounts is full";
+        struct accounts_entry *entry = entry_for(plan, account);
+        if (!hold_to(entry, &limits[i])) return "too many soft budgets";
         lock_take(&account->lock);
-        bool opened = accounts_lease_open(plan->accounts, account);
+        bool opened = accounts_lease_open(plan->accounts, entry);
         lock_drop(&account->lock);
         if (!opened) return "out of memory";
-        if (!hold_to(entry_for(plan, account), &limits[i])) return "too many soft budgets";
     }
     return NULL;
 }

@@ -89,7 +89,7 @@ static void fill_pooled(const struct telling *telling, struct accounts_slot *slo
 
 static void fill(struct telling *telling, int number)
 {
-    struct accounts_slot *slot = &telling->lease->slots[number];
+    struct accounts_slot *slot = telling->lease->slots[number];
     struct accounts_want *want = &telling->out[telling->count++];
     int64_t ahead;
 
@@ -147,7 +147,8 @@ static bool tell(struct telling *telling, struct accounts_lease *lease, bool all
     lock_take(&account->lock);
     accounts_windows_roll(account, atomic_load(&telling->accounts->now_ms));
     for (int number = 0; number < ACCOUNTS_SLOTS && done; number++) {
-        struct accounts_slot *slot = &lease->slots[number];
+        struct accounts_slot *slot = lease->slots[number];
+        if (!slot) continue;
         if (slot->asked && telling->now_us - slot->asked_us < ANSWER_US) continue;
         if (!slot->wanting && !(all && changed(telling, slot, number))) continue;
         done = telling->count < telling->max;
@@ -176,8 +177,8 @@ static void forget_told(struct accounts *accounts)
 
     for (; lease; lease = lease->next) {
         lock_take(&lease->account->lock);
-        for (int number = 0; number < ACCOUNTS_WINDOWS + 1; number++)
-            lease->slots[number].told_used = -1;
+        for (int number = 0; number <= ACCOUNTS_SLOT_PARALLEL; number++)
+            if (lease->slots[number]) lease->slots[number]->told_used = -1;
         lock_drop(&lease->account->lock);
     }
 }
@@ -224,12 +225,13 @@ static bool same_window(const struct account *account, const struct accounts_gra
 void accounts_lease_grant(struct accounts *accounts, const struct accounts_grant *grant)
 {
     struct account *account = grant->account;
-    struct accounts_slot *slot = &account->lease->slots[grant->slot];
+    struct accounts_slot *slot = account->lease->slots[grant->slot];
     bool more = false;
 
     lock_take(&account->lock);
     if (slot->asked && slot->seq == grant->seq && same_window(account, grant)) {
         slot->asked = false;
+        if (!slot->known) slot->checked = accounts_plus(slot->checked, grant->others_spent);
         slot->known = true;
         slot->spared = false;
         slot->spare = 0;

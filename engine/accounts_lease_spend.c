@@ -7,27 +7,67 @@ static const int64_t MINUTE_US = 60000000;
 static const int64_t FRESH_US = 200000; /* what the store said is believed for so long */
 static const int64_t GRANT_US = 3000;   /* a grant is on its way: look again after this */
 static const int64_t OUTAGE_US = 1000000;
-enum { RATE_SLICES = 50 }; /* a lease of a rate is a 50th of it */
+static const int64_t NO_LIMIT = 9007199254740991; /* 2^53 - 1: what stores count exactly */
+enum { RATE_SLICES = 50 };                        /* a lease of a rate is a 50th of it */
 
-bool accounts_lease_open(struct accounts *accounts, struct account *account)
+static int64_t limit_of(const struct accounts_entry *entry, int slot)
 {
-    struct accounts_lease *lease;
+    switch (slot) {
+    case ACCOUNTS_SLOT_PARALLEL: return entry->parallel;
+    case ACCOUNTS_SLOT_RPM: return entry->rpm;
+    case ACCOUNTS_SLOT_TPM: return entry->tpm;
+    default: return entry->budgets[slot];
+    }
+}
 
-    if (!accounts->leased || account->lease) return true;
-    lease = calloc(1, sizeof(*lease));
-    if (!lease) return false;
+/* A soft budget alone needs to know what the others have spent, too. */
+static bool is_soft(const struct accounts_entry *entry, int slot)
+{
+    for (unsigned i = 0; i < entry->soft_count; i++)
+        if ((int)entry->soft[i].window == slot) return true;
+    return false;
+}
+
+static struct accounts_lease *lease_new(struct accounts *accounts, struct account *account)
+{
+    struct accounts_lease *lease = calloc(1, sizeof(*lease));
+
+    if (!lease) return NULL;
     lease->account = account;
-    account->lease = lease;
     lease->next = atomic_load(&accounts->leases);
     while (!atomic_compare_exchange_weak(&accounts->leases, &lease->next, lease))
         ;
+    return lease;
+}
+
+bool accounts_lease_open(struct accounts *accounts, const struct accounts_entry *entry)
+{
+    struct account *account = entry->account;
+
+    for (int slot = 0; accounts->leased && slot < ACCOUNTS_SLOTS; slot++) {
+        if (limit_of(entry, slot) == ACCOUNTS_NONE && !is_soft(entry, slot)) continue;
+        if (!account->lease) account->lease = lease_new(accounts, account);
+        if (!account->lease) return false;
+        struct accounts_slot **place = &account->lease->slots[slot];
+        if (!*place) *place = calloc(1, sizeof(**place));
+        if (!*place) return false;
+    }
     return true;
+}
+
+void accounts_lease_free(struct accounts_lease *lease)
+{
+    for (int slot = 0; lease && slot < ACCOUNTS_SLOTS; slot++)
+        free(lease->slots[slot]);
+    free(lease);
 }
 
 /* A new window: nothing of it is held yet. */
 void accounts_lease_roll(struct account *account, int window)
 {
-    if (account->lease) account->lease->slots[window] = (struct accounts_slot){0};
+    struct accounts_slot *slot = accounts_lease_slot(account, window);
+
+    if (slot) *slot = (struct accounts_slot){0};
 }
 
 void accounts_lease_queue(struct accounts *accounts, struct accounts_lease *lease)
@@ -73,16 +113,6 @@ int64_t accounts_lease_rate(const struct accounts *accounts, const struct accoun
     return limit / nodes > 0 ? limit / nodes : 1;
 }
 
-static int64_t limit_of(const struct accounts_entry *entry, int slot)
-{
-    switch (slot) {
-    case ACCOUNTS_SLOT_PARALLEL: return entry->parallel;
-    case ACCOUNTS_SLOT_RPM: return entry->rpm;
-    case ACCOUNTS_SLOT_TPM: return entry->tpm;
-    default: return entry->budgets[slot];
-    }
-}
-
 int64_t accounts_lease_need(const struct accounts_entry *entry,
                             const struct accounts_step *step, int slot)
 {
@@ -103,15 +133,18 @@ int64_t accounts_lease_need(const struct accounts_entry *entry,
 /* The slot, made live: what was used before it was, the store has heard of or will. */
 static struct accounts_slot *touch(const struct accounts_entry *entry, int slot, int64_t now_us)
 {
-    struct accounts_slot *found = &entry->account->lease->slots[slot];
+    struct accounts_slot *found = accounts_lease_slot(entry->account, slot);
 
+    if (!found) return NULL;
     if (!found->live) {
         found->live = true;
         found->told_used = found->told_spent = -1;
         if (!accounts_slot_pooled(slot))
             found->held = accounts_lease_used(entry->account, slot);
+        if (slot < ACCOUNTS_WINDOWS) found->checked = entry->account->windows[slot].spent;
     }
     found->limit = limit_of(entry, slot);
+    if (found->limit == ACCOUNTS_NONE) found->limit = NO_LIMIT;
     found->touched_us = now_us;
     return found;
 }
@@ -154,6 +187,7 @@ bool accounts_lease_fits(const struct accounts *accounts, const struct accounts_
 
     if (need <= 0) return true;
     struct accounts_slot *slot = touch(entry, number, step->now_us);
+    if (!slot) return true;
     if (!accounts_slot_pooled(number)) used = accounts_lease_used(entry->account, number);
     int64_t rest = allowed(accounts, entry, slot, number) - used;
     if (need <= rest) return true;
@@ -193,8 +227,8 @@ bool accounts_lease_take(struct accounts *accounts, const struct accounts_entry 
 
     if (!lease) return false;
     for (int number = 0; number < ACCOUNTS_SLOTS; number++) {
-        struct accounts_slot *slot = &lease->slots[number];
-        int64_t need = accounts_lease_need(entry, step, number);
+        struct accounts_slot *slot = touch(entry, number, step->now_us);
+        int64_t need = slot ? accounts_lease_need(entry, step, number) : 0;
         if (need <= 0) continue;
         if (accounts_slot_pooled(number)) {
             slot->held -= need;
@@ -217,7 +251,7 @@ void accounts_lease_ask(struct accounts *accounts, const struct accounts_entry *
 
     if (!lease) return;
     for (int number = 0; number < ACCOUNTS_SLOTS; number++) {
-        struct accounts_slot *slot = &lease->slots[number];
+        struct accounts_slot *slot = lease->slots[number];
         int64_t need = accounts_lease_need(entry, step, number);
         if (accounts_lease_fits(accounts, entry, step, number, &shortage)) continue;
         short_of = true;
@@ -233,11 +267,11 @@ void accounts_lease_ask(struct accounts *accounts, const struct accounts_entry *
 void accounts_lease_return(const struct accounts *accounts, const struct accounts_entry *entry,
                            int64_t requests, int64_t tokens)
 {
-    struct accounts_lease *lease = entry->account->lease;
+    struct accounts_slot *rpm = accounts_lease_slot(entry->account, ACCOUNTS_SLOT_RPM);
+    struct accounts_slot *tpm = accounts_lease_slot(entry->account, ACCOUNTS_SLOT_TPM);
 
-    if (!lease || !in_contact(accounts)) return;
-    if (entry->rpm >= 0) lease->slots[ACCOUNTS_SLOT_RPM].held += requests;
-    struct accounts_slot *slot = &lease->slots[ACCOUNTS_SLOT_TPM];
-    if (entry->tpm < 0 || !slot->live) return;
-    slot->held = slot->held + tokens > 0 ? slot->held + tokens : 0;
+    if (!in_contact(accounts)) return;
+    if (rpm && rpm->live && entry->rpm >= 0) rpm->held += requests;
+    if (!tpm || !tpm->live || entry->tpm < 0) return;
+    tpm->held = tpm->held + tokens > 0 ? tpm->held + tokens : 0;
 }

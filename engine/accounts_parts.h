@@ -26,6 +26,7 @@ struct accounts_slot {
     int64_t need, least; /* of the requests that wait: all together, the smallest; 0: none */
     int64_t told_used, told_spent;           /* of the last report; -1: none */
     int64_t left, others_held, others_spent; /* of the last grant */
+    int64_t checked; /* of all gateways: the sum that soft budgets were last compared with */
     int64_t answered_us, asked_us, touched_us;
     uint64_t seq; /* of the last report */
     bool live;    /* used since the window began: all above means something */
@@ -41,7 +42,7 @@ struct accounts_lease {
     struct accounts_lease *next;    /* of all; set before it is published */
     struct accounts_lease *wanting; /* of those that want something; under lease_lock */
     bool queued;                    /* same lock */
-    struct accounts_slot slots[ACCOUNTS_SLOTS];
+    struct accounts_slot *slots[ACCOUNTS_SLOTS]; /* owned; NULL: no limit of that kind */
 };
 
 /* Made on first use, never moved, never freed before the table. All windows are kept for every
@@ -136,7 +137,14 @@ struct accounts_shortage {
 };
 
 /* accounts_lease_spend.c: all of a locked account, and harmless without leases. */
-bool accounts_lease_open(struct accounts *accounts, struct account *account);
+/* Slots for what the entry limits. False: no memory. */
+bool accounts_lease_open(struct accounts *accounts, const struct accounts_entry *entry);
+void accounts_lease_free(struct accounts_lease *lease);
+/* NULL: not shared with other gateways. */
+static inline struct accounts_slot *accounts_lease_slot(const struct account *account, int slot)
+{
+    return account->lease ? account->lease->slots[slot] : NULL;
+}
 void accounts_lease_roll(struct account *account, int window);
 /* The limit a minute that holds here: without contact a share of it. */
 int64_t accounts_lease_rate(const struct accounts *accounts, const struct accounts_entry *entry,

@@ -260,21 +260,44 @@ static void charge(const struct accounts *accounts, const struct accounts_entry 
     }
 }
 
+/* What all gateways have spent in a window, as far as is known; and what that was when soft
+ * budgets were last compared with it. */
+static int64_t spent_by_all(const struct account *account, const struct end *end, int window,
+                            int64_t *before)
+{
+    const struct accounts_slot *slot = accounts_lease_slot(account, window);
+    int64_t spent = account->windows[window].spent;
+
+    *before = slot ? slot->checked : spent - end->nano;
+    return slot ? accounts_plus(spent, slot->others_spent) : spent;
+}
+
+static void remember_checked(const struct accounts_entry *entry, const struct end *end)
+{
+    int64_t before;
+
+    for (unsigned i = 0; i < entry->soft_count; i++) {
+        int window = (int)entry->soft[i].window;
+        struct accounts_slot *slot = accounts_lease_slot(entry->account, window);
+        if (slot) slot->checked = spent_by_all(entry->account, end, window, &before);
+    }
+}
+
 /* Soft budgets that this charge, or one before it that could not tell, carried past the limit.
- */
+ * Several gateways tell of it each, when they hear of it. */
 static size_t crossings(const struct accounts_entry *entry, const struct end *end,
                         struct accounts_crossing *out, size_t room)
 {
     struct account *account = entry->account;
-    unsigned mask = accounts_windows_of(account, end->reservation->admitted_ms);
-    unsigned told = 0;
+    unsigned mask = accounts_windows_of(account, end->reservation->admitted_ms), told = 0;
     size_t count = 0;
+    int64_t before;
 
     for (unsigned i = 0; i < entry->soft_count; i++) {
         const struct accounts_soft *soft = &entry->soft[i];
-        int64_t spent = account->windows[soft->window].spent;
+        int64_t spent = spent_by_all(account, end, (int)soft->window, &before);
         unsigned bit = 1U << soft->window;
-        bool crossed = spent - end->nano < soft->nano && (mask & bit);
+        bool crossed = before < soft->nano && (mask & bit);
 
         if (spent < soft->nano || !(crossed || (account->untold & bit))) continue;
         if (!out || count == room) {
@@ -286,6 +309,7 @@ static size_t crossings(const struct accounts_entry *entry, const struct end *en
                                                   spent, soft->nano};
     }
     account->untold &= (uint8_t)~told;
+    remember_checked(entry, end);
     return count;
 }
 

@@ -30,11 +30,12 @@ static void look(struct accounts *accounts, struct account *account,
     int64_t places = most - account->parallel;
     view->parallel = (struct accounts_rate){most, places > 0 ? places : 0, 0};
     for (int window = 0; window < ACCOUNTS_WINDOWS; window++) {
+        const struct accounts_slot *slot = accounts_lease_slot(account, window);
         view->windows[window] = (struct accounts_money){
             .limit = entry ? entry->budgets[window] : ACCOUNTS_NONE,
             .spent = account->windows[window].spent,
             .reserved = account->windows[window].reserved,
-            .elsewhere = account->lease ? account->lease->slots[window].others_spent : 0,
+            .elsewhere = slot ? slot->others_spent : 0,
             .start_ms = accounts_window_start(window, now_ms),
             .end_ms = accounts_window_end(window, now_ms),
         };

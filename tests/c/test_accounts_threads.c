@@ -172,7 +172,8 @@ static void *push(void *arg)
             held->plan = NULL;
             atomic_fetch_add(&crowd->refused, 1);
         }
-        if (i % 64 == 0) pass(crowd->hands, SECOND_US / 50);
+        if (i % 64 == 0) pass(crowd->hands, SECOND_US / 2); /* minutes end, and an hour */
+        if (i % 1000 == 0) atomic_fetch_sub(&crowd->hands->wall_ms, 90000);
     }
     for (unsigned slot = 0; slot < MOST_HELD; slot++)
         if (member.held[slot].plan) end_one(&member, slot, slot % 8);
@@ -202,6 +203,8 @@ static void test_crowd(void)
         struct accounts_view view;
         accounts_plan_view(plan, 0, &view);
         CHECK(sum.reserved == 0 && view.parallel.left == 60);
+        for (int window = 0; window < ACCOUNTS_WINDOWS; window++)
+            CHECK(money(crowd.accounts, names[a], window).reserved == 0);
         CHECK(sum.spent == atomic_load(&crowd.spent[a]));
         accounts_plan_free(plan);
     }
