@@ -7,19 +7,20 @@ local nearest = require "lib.nearest"
 local tokens = require "lib.tokens"
 
 local VERB = {
-  flags = { json = true, encoding = "NAME", model = "NAME" }, most = 1,
+  flags = { json = true, chat = true, encoding = "NAME", model = "NAME" }, most = 1,
   usage = [[
-moongate count [--encoding NAME | --model NAME] [--json] [FILE|-]
+moongate count [--encoding NAME | --model NAME] [--chat] [--json] [FILE|-]
 
 Prints how many tokens the text of FILE, or of standard input, has: exactly where the
 vocabulary is public, else an estimate (--json says which).
 
   --encoding NAME     o200k_base (the default), o200k_harmony, cl100k_base, p50k_base, r50k_base
   --model NAME        the encoding of a model; an estimate where its vocabulary is not public
+  --chat              FILE is the body of a request: messages with their frames, tools, images
   --json              how it was found, and the bounds of an estimate
   --vocabularies DIR  where the vocabularies are; beside the binary
 
-Exit code: 0 counted, 1 the file cannot be read, 2 wrong words.]],
+Exit code: 0 counted, 1 the file cannot be read, or is no body, 2 wrong words.]],
 }
 
 local ORDER = { "tokens", "exact", "method", "low", "high", "encoding", "bytes" }
@@ -50,6 +51,16 @@ local function objection(parsed)
   end
 end
 
+-- Of a text, or of a request's body for the model that it or --model names. nil, why not
+local function count(text, parsed)
+  local name = parsed.encoding or parsed.model
+  if not parsed.chat then return tokens.count(text, name or "o200k_base") end
+  local doc, err = json.index(text)
+  if not doc then return nil, "no body of a request: " .. err.message end
+  local model = doc:get "model"
+  return tokens.count_messages(doc, name or type(model) == "string" and model or "o200k_base")
+end
+
 return function(list, host)
   local parsed, code = args.read(list, VERB, host)
   if not parsed then return code end
@@ -63,7 +74,11 @@ return function(list, host)
     host.complain(why)
     return 1
   end
-  local n, found = tokens.count(text, parsed.encoding or parsed.model or "o200k_base")
+  local n, found = count(text, parsed)
+  if not n then
+    host.complain(found)
+    return 1
+  end
   if parsed.json then
     print_json(host, text, n, found)
   else

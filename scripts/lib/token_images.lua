@@ -5,9 +5,9 @@ local images = {}
 
 local USUAL = { width = 1024, height = 1024 } -- where nobody knows
 local LARGEST = { width = 8192, height = 8192 }
-local PAGE = { width = 1200, height = 1600 }
-local PAGE_BYTES = 60e3 -- of a file with pages, one more or less
-local PAGE_TEXT = 500   -- tokens of the text that goes with a page's image
+local PAGE_BYTES = 15e3 -- of a file with pages: a guess, checked on a few recordings
+local PAGE = 1040       -- tokens of a page, image and text
+local MOST_PAGES = 20   -- times as many as guessed
 
 local function tiled(rule, width, height, detail)
   if detail == "low" then return rule.base end
@@ -57,9 +57,8 @@ end
 -- A file whose pages nobody has counted.
 local function paged(rule, picture)
   local pages = math.max(1, math.ceil(picture.bytes / PAGE_BYTES))
-  local one = images.of(rule, PAGE.width, PAGE.height, "high")
-  if rule.gemini then return pages * rule.gemini, pages * 20 * rule.gemini end
-  return pages * (one + PAGE_TEXT), pages * 20 * (one + PAGE_TEXT)
+  local one = rule.gemini and 2 * rule.gemini or PAGE
+  return pages * one, pages * MOST_PAGES * one
 end
 
 --- Tokens of a picture that a body has, and the most that it may come to.
@@ -69,8 +68,12 @@ function images.count(rule, picture)
     return n, n
   end
   if picture.kind == "pdf" then return paged(rule, picture) end
-  return images.of(rule, USUAL.width, USUAL.height, picture.detail),
-    most_of(rule, picture.detail)
+  local usual = images.of(rule, USUAL.width, USUAL.height, picture.detail)
+  local most = most_of(rule, picture.detail)
+  if picture.kind == "unsized" then -- perhaps a text, of a token a byte at most
+    return math.min(usual, math.ceil(picture.bytes / 2)), math.max(most, picture.bytes)
+  end
+  return usual, most
 end
 
 return images

@@ -54,7 +54,7 @@ local WEIGHTS = {
 -- (tests/tokens/table.lua).
 local OPENAI = {
   base = 3, message = 3, call = 4.7, tools = 15, tool = 5, property = 5, enum = 2, choice = 7,
-  format = 3, described = 1,
+  format = 3, described = 1, item = 3,
 }
 
 local function like(frame, changes)
@@ -64,12 +64,12 @@ local function like(frame, changes)
   return out
 end
 
-local GPT5 = like(OPENAI, { base = 2, tools = 75, tool = 13, hidden = true })
+local GPT5 = like(OPENAI, { base = 2, tools = 75, tool = 13, call = 14, hidden = true })
 local CLAUDE = { base = 4, message = 1, tools = 345, tool = 35, thinking = 28, call = 20 }
 local CLAUDE_45 = like(CLAUDE, { tools = 530, tool = 50 })
 
 local FRAMES = {
-  openai = OPENAI, gpt5 = GPT5,
+  openai = OPENAI, openai_41 = like(OPENAI, { format = -3 }), gpt5 = GPT5,
   oss = like(OPENAI, { base = 63, tools = 20, tool = 13 }),
   claude = CLAUDE, claude_3 = like(CLAUDE, { tools = 230 }), claude_45 = CLAUDE_45,
   claude_47 = like(CLAUDE_45, { base = 8 }),
@@ -89,7 +89,7 @@ local FRAMES = {
 
 -- Items of Responses, where they differ from messages.
 local ITEMS = {
-  gpt5 = like(OPENAI, { base = 2, tools = 12, tool = 7 }),
+  gpt5 = like(OPENAI, { base = 2, tools = 15, tool = 7, choice = 0, item = 14, format = 0 }),
 }
 
 -- Images --------------------------------------------------------------------------------------
@@ -105,6 +105,7 @@ local IMAGES = {
   patches_nano = { patch = 32, most = 1536, factor = 2.46 },
   patches_o4 = { patch = 32, most = 1536, factor = 1.72 },
   patches_5 = { patch = 32, most = 1536, high = 2500, original = 12000, factor = 1.2 },
+  patches_54 = { patch = 32, most = 12000, high = 2500, factor = 1.2 },
   patches_5_nano = { patch = 32, most = 1536, high = 2500, factor = 1.5 },
   claude = { patch = 28, most = 1600, pixels = 1568, factor = 1 },
   claude_47 = { patch = 28, most = 4784, pixels = 2576, factor = 1 },
@@ -135,13 +136,15 @@ local CLAUDE_NEW = family("claude_47", 1.55, 0.2, "claude_47", "claude_47")
 local CLAUDE_NOW = family("claude", 1.2, 0.15, "claude_45", "claude")
 
 local FAMILIES = {
-  ["gpt-4o"] = openai "tiles", ["gpt4o"] = openai "tiles", ["gpt-4.1"] = openai "tiles",
-  ["chatgpt-4o"] = openai "tiles",
-  ["gpt-4o-mini"] = openai "tiles_mini", ["gpt-4.1-mini"] = openai "patches_mini",
-  ["gpt-4.1-nano"] = openai "patches_nano", ["gpt-4.5"] = openai "tiles",
+  ["gpt-4o"] = openai "tiles", ["gpt4o"] = openai "tiles", ["chatgpt-4o"] = openai "tiles",
+  ["gpt-4.1"] = openai("tiles", "openai_41"),
+  ["gpt-4o-mini"] = openai "tiles_mini", ["gpt-4.1-mini"] = openai("patches_mini", "openai_41"),
+  ["gpt-4.1-nano"] = openai("patches_nano", "openai_41"), ["gpt-4.5"] = openai "tiles",
   ["gpt-5"] = openai("tiles_5", "gpt5"), ["gpt-5-mini"] = openai("patches_5", "gpt5"),
   ["gpt-5-nano"] = openai("patches_5_nano", "gpt5"), ["gpt-5."] = openai("patches_5", "gpt5"),
-  ["gpt-6"] = openai("patches_5", "gpt5"), ["codex-"] = openai("patches_o4", "gpt5"),
+  ["gpt-6"] = openai("patches_54", "gpt5"), ["gpt-5.4"] = openai("patches_54", "gpt5"),
+  ["gpt-5.5"] = openai("patches_54", "gpt5"), ["gpt-5.6"] = openai("patches_54", "gpt5"),
+  ["codex-"] = openai("patches_o4", "gpt5"),
   ["o1"] = openai "tiles_o", ["o3"] = openai "tiles_o", ["o4"] = openai "patches_o4",
   ["computer-use"] = openai "tiles_o",
   ["gpt-oss"] = { "o200k_harmony", frame = "oss", image = "other" },

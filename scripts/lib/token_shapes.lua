@@ -25,7 +25,8 @@ local function message(frame)
     content = { text = true, into = "part" },
     name = { text = true, add = 1 }, refusal = TEXT,
     tool_calls = { into = "call" }, function_call = { into = "asked", add = frame.call },
-    arguments = TEXT, output = { text = true, into = "part" },
+    arguments = { text = true, add = frame.item },
+    output = { text = true, into = "part" },
     input = { text = true, raw = true },
   } }
 end
@@ -137,7 +138,7 @@ function shapes.outline(frame, family)
       option = typed(frame, false, low),
       choice = { members = {
         ["function"] = { into = "asked", add = frame.choice },
-        name = { text = true, add = frame.choice },
+        name = { text = true, add = frame.choice }, tools = { into = "asked" },
       } },
       format = format(frame), named = NAMED,
     },

@@ -16,6 +16,7 @@ local MISSING = 0.15   -- how far off an estimate is where a vocabulary is publi
 local RULED, RULED_SHARE = 3, 0.03 -- how far off rules for tools and schemas are
 local HIDDEN = 20      -- and where a provider puts a text of its own before them
 local RULES = 6        -- what is learned of bodies with tools is learned apart
+local LEAST_IMAGE = 64 -- where nobody knows its size
 local LEAST_RATIO = 2  -- no family has fewer than half of o200k's tokens
 
 -- Profiles: what counting for a model needs ---------------------------------------------------
@@ -101,13 +102,15 @@ local function ruled(about, family, n)
 end
 
 local function add_images(about, rule, pictures)
-  local sum = 0
+  local sum, sized = 0, true
   for _, picture in ipairs(pictures) do
     local n, most = images.count(rule, picture)
-    sum = sum + n
-    about.low, about.high = about.low + math.min(n, rule.base or n), about.high + most
+    sum, sized = sum + n, sized and picture.kind == "sized"
+    local least = picture.kind == "sized" and n or math.min(n, rule.base or LEAST_IMAGE)
+    about.low, about.high = about.low + least, about.high + most
   end
   about.exact, about.images = false, #pictures
+  about.sized = sized
   return sum
 end
 
@@ -139,8 +142,9 @@ end
 
 --- Input tokens of a body for a model. `doc` is indexed JSON. With a limit, a body of more
 --- tokens has limit + 1; `now` never waits, and estimates what one turn has no time for.
---- n, { exact =, method =, low =, high =, encoding =, images = how many, or nil, profile =,
---- lesson = of what kind it is, plain = the number before what was learned }
+--- n, { exact =, method =, low =, high =, encoding =, images = how many, or nil, sized = are
+--- all their sizes known, profile =, lesson = of what kind it is, plain = the number before
+--- what was learned }
 function estimate.count_doc(doc, profile, most, now)
   local family = profile.family
   local n, exact, script, pictures = look(doc, profile, most, now)

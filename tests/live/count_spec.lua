@@ -48,6 +48,16 @@ describe("moongate count", function()
     end
   end)
 
+  vocabularies("counts the body of a request", function()
+    local body = '{"model":"gpt-4o","messages":[{"role":"user","content":"hello world"}]}'
+    local found = counted(body, "--chat")
+    assert.same({ 9, true }, { found.tokens, found.exact })
+    assert.is_false(counted(body, "--chat", "--model", "claude-sonnet-4-5").exact)
+    local status, _, err = count("hello", "--chat")
+    assert.equal(1, status)
+    assert.truthy(err:find "no body of a request")
+  end)
+
   vocabularies("knows a model's encoding, and that some have none that is public", function()
     local old = counted(TEXT, "--model", "gpt-4-turbo")
     assert.same({ "cl100k_base", true }, { old.encoding, old.exact })

@@ -62,7 +62,7 @@ local function model_of(doc, path, answer)
   return path:match "models?/([^:/?]+)" or answer:match '"model"%s*:%s*"([^"]+)"' or ""
 end
 
-local function one(folder, row)
+local function exchange(folder, row)
   local file, provider, api, _, status, features = columns(row)
   if status ~= "200" or not SAID[api] then return nil end
   local got = json.decode(read(folder .. "/" .. file), { raw = { body = true } })
@@ -79,12 +79,26 @@ local function one(folder, row)
   }
 end
 
+-- What nobody can count from a body: what a provider adds, keeps or looks up.
+local APART = {
+  "vision", "document", "server_tools", "mcp", "tool_search", "stored_prompt", "server_state",
+  "audio_in", "video_in", "thinking_replay", "citations",
+}
+
+--- "text", "tools", "schemas", or what makes that a body does not say all: "apart: …".
+function exchanges.kind(one)
+  for _, name in ipairs(APART) do
+    if one.has(name) then return "apart: " .. name end
+  end
+  return one.has "json_schema" and "schemas" or one.has "tools" and "tools" or "text"
+end
+
 --- All of a folder of recordings; {} where it is not here.
 function exchanges.all(folder)
   local out = {}
   if not lfs.attributes(folder .. "/index.tsv") then return out end
   for row in read(folder .. "/index.tsv"):gmatch "[^\n]+" do
-    out[#out + 1] = one(folder, row)
+    out[#out + 1] = exchange(folder, row)
   end
   return out
 end

@@ -10,19 +10,10 @@ local tokens = require "lib.tokens"
 
 local FOLDER = os.getenv "MOONGATE_TRAFFIC" or "../shared/traffic"
 
--- What nobody can count from a body: what a provider adds, keeps or looks up.
-local APART = {
-  "vision", "document", "server_tools", "mcp", "tool_search", "stored_prompt", "server_state",
-  "audio_in", "video_in", "thinking_replay", "citations",
-}
-
 local function group_of(one, profile, about)
-  if about.images then return "apart: images, files" end
-  for _, name in ipairs(APART) do
-    if one.has(name) then return "apart: " .. name end
-  end
-  local tools = one.has "tools" or one.has "json_schema"
-  return profile.family.label .. (tools and ", tools or schemas" or ", text")
+  if about.images then return about.sized and "apart: sized images" or "apart: files" end
+  local kind = exchanges.kind(one)
+  return kind:find "^apart" and kind or profile.family.label .. ", " .. kind
 end
 
 local function add(groups, name, one, n, about)
