@@ -6,6 +6,7 @@
 static const int64_t SWEEP_US = 250000;
 static const int64_t ANSWER_US = 200000; /* after this a grant is not waited for any more */
 static const int64_t IDLE_US = 1000000;  /* what was not used for so long goes back */
+static const int64_t PLACE_US = 200000;  /* places are few: they go back sooner */
 static const int64_t BEAT_US = 5000000;  /* places are held by those that say so */
 enum { POOL_LEASES = 4 };                /* what a pool keeps at most */
 
@@ -48,13 +49,20 @@ struct telling {
     int64_t now_us;
 };
 
+static bool is_idle(const struct telling *telling, const struct accounts_slot *slot, int number)
+{
+    int64_t after = number == ACCOUNTS_SLOT_PARALLEL ? PLACE_US : IDLE_US;
+
+    return telling->now_us - slot->touched_us > after;
+}
+
 /* What is held ahead of use and what is asked for; of held slots. */
 static void fill_held(const struct telling *telling, struct accounts_slot *slot,
                       struct accounts_want *want)
 {
     const struct account *account = telling->lease->account;
     int64_t used = accounts_lease_used(account, want->slot);
-    bool idle = telling->now_us - slot->touched_us > IDLE_US;
+    bool idle = is_idle(telling, slot, want->slot);
 
     if (used > slot->held) { /* nobody granted that: the spare lease, or a high bill */
         slot->spare -= used - slot->held < slot->spare ? used - slot->held : slot->spare;
@@ -63,7 +71,7 @@ static void fill_held(const struct telling *telling, struct accounts_slot *slot,
         slot->held = used;
     }
     want->held = slot->held;
-    want->others_held = slot->others_held;
+    want->others_spent = slot->others_spent;
     slot->told_used = used;
     if (want->slot < ACCOUNTS_WINDOWS) {
         int64_t minute_ms = (int64_t)account->minute * 60000;
@@ -79,7 +87,7 @@ static void fill_pooled(const struct telling *telling, struct accounts_slot *slo
                         struct accounts_want *want)
 {
     int64_t size = accounts_lease_size(telling->accounts, want->slot, slot->limit);
-    bool idle = telling->now_us - slot->touched_us > IDLE_US;
+    bool idle = is_idle(telling, slot, want->slot);
     int64_t keep = idle && !slot->wanting ? 0 : size * POOL_LEASES;
 
     if (keep < slot->need) keep = slot->need;
@@ -125,7 +133,7 @@ static void fill(struct telling *telling, int number)
 static bool changed(const struct telling *telling, const struct accounts_slot *slot, int number)
 {
     const struct account *account = telling->lease->account;
-    bool idle = telling->now_us - slot->touched_us > IDLE_US;
+    bool idle = is_idle(telling, slot, number);
 
     if (!slot->live) return false;
     if (slot->asked) return true; /* no answer: the store may hold for us what we do not know */

@@ -66,9 +66,9 @@ struct accounts_want {
     int64_t start_ms, end_ms; /* of the budget's window; else 0: the slot has no end */
     uint64_t seq;             /* above all earlier ones of this run of the process */
     int64_t limit;
-    int64_t held, spent; /* held slots: in all, in this window */
-    int64_t others_held; /* as the last grant said; 0: none came in this window */
-    int64_t back;        /* pooled slots: given back */
+    int64_t held, spent;  /* held slots: in all, in this window */
+    int64_t others_spent; /* as the last grant said; 0: none came in this window */
+    int64_t back;         /* pooled slots: given back */
     int64_t least; /* the smallest of the requests that wait needs this much more; 0: none */
     int64_t need, want; /* all of them together; with some for those that come: want ≥ need */
 };

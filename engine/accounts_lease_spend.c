@@ -89,6 +89,8 @@ int64_t accounts_lease_size(const struct accounts *accounts, int slot, int64_t l
         size = limit / 100 * accounts->lease.percent;
         if (size > accounts->lease.most_nano) size = accounts->lease.most_nano;
     }
+    /* A place that is kept for later is one that another gateway has not: none of a few. */
+    if (slot == ACCOUNTS_SLOT_PARALLEL) return size;
     return size > 0 ? size : 1;
 }
 
@@ -158,6 +160,7 @@ static int64_t spare_of(const struct accounts *accounts, struct accounts_slot *s
     int64_t size = accounts_lease_size(accounts, number, slot->limit);
     int64_t room = slot->limit - slot->others_held - slot->held;
 
+    if (size == 0) size = 1;
     if (slot->spared) return slot->spare;
     slot->spared = true;
     if (!slot->known) size -= used < size ? used : size;

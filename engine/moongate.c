@@ -169,7 +169,7 @@ static bool open_parts(struct moongate *gateway, char **error)
     gateway->lock_fd = datadir_lock(options->data_dir, error);
     if (gateway->lock_fd >= 0) learned_load(gateway->learned, options->data_dir);
     return gateway->lock_fd >= 0 && open_ledger(gateway, error) &&
-           open_listeners(gateway, error);
+           moongate_join(gateway, error) && open_listeners(gateway, error);
 }
 
 static bool open_workers(struct moongate *gateway, char **error)
@@ -250,6 +250,7 @@ void moongate_stop(struct moongate *gateway, int drain_ms)
     pthread_mutex_unlock(&gateway->lock);
     if (gateway->lock_fd >= 0) datadir_forget(gateway->options.data_dir, ADDRESS);
     moongate_stop_threads(gateway, drain_ms);
+    moongate_leave(gateway);
     ledger_free(gateway->ledger);
     for (unsigned i = 0; gateway->workers && i < gateway->worker_count; i++) {
         worker_free(gateway->workers[i]);

@@ -12,10 +12,12 @@
 
 struct accounts;
 struct bundle;
+struct cluster;
 struct keyring;
 struct ledger;
 struct log;
 struct metrics;
+struct outbox;
 struct resolver;
 struct shared;
 struct shelf;
@@ -34,8 +36,10 @@ struct moongate {
     struct shelf *shelf;
     struct learned *learned;
     struct ledger *ledger;
-    struct bundle *files; /* counted; what is served with; NULL before the first */
-    struct watch *watch;  /* NULL: not asked for */
+    struct cluster *cluster; /* NULL: limits are this gateway's alone */
+    struct outbox *outbox;   /* NULL: usage stays here */
+    struct bundle *files;    /* counted; what is served with; NULL before the first */
+    struct watch *watch;     /* NULL: not asked for */
     struct worker **workers;
     pthread_t *threads;
     unsigned worker_count, running; /* threads that were started */
@@ -76,6 +80,12 @@ void *moongate_sync_run(void *gateway);
 void moongate_want_sync(struct moongate *gateway);
 /* Set moongate_journal_lag_seconds. */
 void moongate_tell_lag(struct moongate *gateway);
+
+/* ---- moongate_cluster.c ---- */
+
+/* Share limits and usage with other gateways, where that is asked for. */
+bool moongate_join(struct moongate *gateway, char **error);
+void moongate_leave(struct moongate *gateway);
 
 /* ---- moongate_threads.c ---- */
 

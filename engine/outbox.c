@@ -53,7 +53,7 @@ struct outbox {
     int wake_fd;
     atomic_bool stopping;
     pthread_t thread;
-    char *path; /* of the ledger; owned */
+    char *path, *node; /* the ledger's; this gateway's name; owned */
     struct {
         unsigned backlog, sent, duplicate, quarantined, retried, up;
     } metric;
@@ -247,7 +247,7 @@ static bool send_batch(struct outbox *outbox, enum outbox_table table)
     }
     if (outbox->rows.count == 0 || !make_tables(outbox)) return false;
 
-    const char *const parameters[2] = {outbox->rows.json.data, outbox->options.node};
+    const char *const parameters[2] = {outbox->rows.json.data, outbox->node};
     switch (
         outbox_server_run(outbox->server, outbox_rows_insert(table), parameters, &inserted)) {
     case OUTBOX_DONE: note_sent(outbox, way, inserted); return true;
@@ -375,7 +375,8 @@ static bool open_parts(struct outbox *outbox, char **error)
         .name = "moongate",
         .wake_fd = outbox->wake_fd,
     });
-    if (outbox->wake_fd < 0 || !outbox->path || !outbox->server) {
+    outbox->node = strdup(options->node);
+    if (outbox->wake_fd < 0 || !outbox->path || !outbox->node || !outbox->server) {
         return fails(error, "out of memory");
     }
     return true;
@@ -388,6 +389,7 @@ static void free_parts(struct outbox *outbox)
     buf_free(&outbox->rows.json);
     if (outbox->wake_fd >= 0) close(outbox->wake_fd);
     free(outbox->path);
+    free(outbox->node);
     free(outbox);
 }
 

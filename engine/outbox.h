@@ -13,7 +13,7 @@ struct log;
 struct metrics;
 struct outbox;
 
-/* All borrowed; outlive the outbox. */
+/* All borrowed; outlive the outbox, but for `node`. */
 struct outbox_options {
     const char *url;  /* postgres://… */
     const char *node; /* what this gateway is called in the rows */

@@ -54,7 +54,8 @@ struct redis {
     int64_t told_ms; /* when the trouble was last logged; 0: there is none */
     int slow;        /* calls in a row */
     char sha[SHA + 1];
-    char why[160]; /* the connection is being given up */
+    char told[160]; /* the reason that was last logged */
+    char why[160];  /* the connection is being given up */
 };
 
 /* ---- words for people ---------------------------------------------------------------------
@@ -70,8 +71,10 @@ static void tell_trouble(struct redis *redis)
 {
     int64_t now = loop_now_ms(redis->options.loop);
 
-    if (redis->told_ms && now - redis->told_ms < AGAIN_MS) return;
+    bool same = strcmp(redis->why, redis->told) == 0;
+    if (redis->told_ms && same && now - redis->told_ms < AGAIN_MS) return;
     redis->told_ms = now ? now : 1;
+    memcpy(redis->told, redis->why, sizeof(redis->told));
     log_event(redis->options.log, LOG_WARN, "cluster_away",
               "Redis is away (%s): limits hold by what was leased, and it is tried again",
               redis->why);
@@ -367,6 +370,7 @@ static void *tag(struct redis *redis)
     return &redis->tags[redis->number % TAGS];
 }
 
+/* cppcheck-suppress constParameter ; hiredis's type */
 static void on_reply(redisAsyncContext *context, void *answer, void *number)
 {
     struct redis *redis = context->data;

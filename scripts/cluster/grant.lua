@@ -7,8 +7,8 @@
 -- does no harm. Rates are pooled: units of one bucket (engine/accounts_lease.h has the rules).
 --
 -- What Redis forgets (FLUSHALL, an old dump, a replica that lagged) comes back: each gateway
--- tells what it holds in any case, and what all others held when it last heard. What is missing
--- from that is kept in the field "lost" until those gateways have told theirs.
+-- tells what it holds in any case, and what all others had spent when it last heard. What is
+-- missing from that is kept in the field "lost" until those gateways have told theirs.
 
 local LIVE_MS = 15000 -- who has not been heard of for so long runs nothing
 local FORGET_MS = 86400000
@@ -67,17 +67,18 @@ local function share(slot, room, nodes)
   return give + math.max(0, math.min(more, slot.want - slot.need))
 end
 
--- Each gateway has a field "held spent seq"; "lost" is what some held and have not said again.
+-- Each gateway has a field "held spent seq boot"; "lost": what some spent that have not said so
+-- again. A report counts once: seq rises while a process runs.
 local function read_held(key, live)
   local fields = ask("HGETALL", key)
-  local sum = { mine = 0, seq = 0, held = 0, spent = 0, lost = 0 }
+  local sum = { told = 0, seq = 0, held = 0, spent = 0, lost = 0 }
   for i = 1, #fields, 2 do
-    local held, spent, seq = fields[i + 1]:match "^(%d+) ?(%d*) ?(%d*)$"
+    local held, spent, seq, run = fields[i + 1]:match "^(%d+) ?(%d*) ?(%d*) ?(%S*)$"
     held, spent = tonumber(held) or 0, tonumber(spent) or 0
     if fields[i] == "lost" then
       sum.lost = held
     elseif fields[i] == node then
-      sum.mine, sum.seq = held, tonumber(seq) or 0
+      sum.told, sum.seq = spent, run == boot and tonumber(seq) or 0
     elseif not live or live[fields[i]] then
       sum.held, sum.spent = sum.held + held, sum.spent + spent
     end
@@ -86,8 +87,8 @@ local function read_held(key, live)
 end
 
 local function remember_lost(key, sum, slot)
-  local lost = math.max(0, sum.lost - math.max(0, slot.held - sum.mine))
-  lost = math.max(lost, slot.others - sum.held)
+  local lost = math.max(0, sum.lost - math.max(0, slot.spent - sum.told))
+  lost = math.max(lost, slot.others - sum.spent)
   if lost ~= sum.lost then redis.call("HSET", key, "lost", whole(lost)) end
   sum.lost = lost
 end
@@ -99,8 +100,8 @@ local function grant_held(key, slot, nodes, live, forgot)
   if slot.seq <= sum.seq then return 0, 0, others, sum.spent + sum.lost end
   local room = math.max(0, slot.limit - others - slot.held)
   local give = share(slot, room, nodes)
-  local mine = whole(slot.held + give) .. " " .. whole(slot.spent) .. " " .. whole(slot.seq)
-  redis.call("HSET", key, node, mine)
+  redis.call("HSET", key, node,
+    ("%.0f %.0f %.0f %s"):format(slot.held + give, slot.spent, slot.seq, boot))
   if slot.expires > 0 then redis.call("PEXPIREAT", key, whole(slot.expires)) end
   return give, room - give, others, sum.spent + sum.lost
 end
