@@ -115,10 +115,10 @@ static void make_plans(struct member *member)
             int a = i % 2 ? ACCOUNTS - 1 - j : j;
             if (!(members[i] >> a & 1)) continue;
             limits[count] = limits_of(names[a]);
-            limits[count].parallel = 60;
+            limits[count].parallel = 10;
             limits[count].tpm = 9000000;
             limits[count].budgets[ACCOUNTS_YEAR] = 20000000;
-            limits[count].soft[0] = (struct accounts_soft){ACCOUNTS_YEAR, 2000000};
+            limits[count].soft[0] = (struct accounts_soft){ACCOUNTS_YEAR, 200000};
             limits[count++].soft_count = 1;
         }
         member->members[i] = members[i];
@@ -198,11 +198,11 @@ static void test_crowd(void)
     for (int a = 0; a < ACCOUNTS; a++) {
         struct accounts_money sum = money(crowd.accounts, names[a], ACCOUNTS_YEAR);
         struct accounts_limits limits = limits_of(names[a]);
-        limits.parallel = 60;
+        limits.parallel = 10;
         struct accounts_plan *plan = plan_of(crowd.accounts, &limits, 1);
         struct accounts_view view;
         accounts_plan_view(plan, 0, &view);
-        CHECK(sum.reserved == 0 && view.parallel.left == 60);
+        CHECK(sum.reserved == 0 && view.parallel.left == 10);
         for (int window = 0; window < ACCOUNTS_WINDOWS; window++)
             CHECK(money(crowd.accounts, names[a], window).reserved == 0);
         CHECK(sum.spent == atomic_load(&crowd.spent[a]));
