@@ -1,5 +1,5 @@
 -- Warnings about what nobody can reach: models no key may ask for, deployments in no model,
--- models that their provider has switched off.
+-- models that their provider has switched off, or without a price that budgets need.
 
 local prices = require "lib.prices"
 
@@ -58,6 +58,34 @@ local function namesake(session, declared)
   end
 end
 
+-- Does a budget hold for some key: its own, its team's, a tag's, everybody's?
+local function has_budget(limits)
+  return limits ~= nil and limits.budgets ~= nil
+end
+
+local function is_budgeted(cfg)
+  if has_budget(cfg.limits.org) or has_budget(cfg.limits.user) then return true end
+  for _, of in ipairs { cfg.limits.team, cfg.limits.tag, cfg.keys.by_name } do
+    for _, limits in pairs(of) do
+      if has_budget(limits) then return true end
+    end
+  end
+  return false
+end
+
+-- Nobody can hold a budget to a price that nobody knows.
+local function unpriced(session, cfg)
+  if not is_budgeted(cfg) then return end
+  for _, name in ipairs(cfg.order) do
+    for _, dep in ipairs(cfg.groups[name].deployments) do
+      if not dep.wildcard and not prices.of(dep) then
+        session.report:warn(dep.line, ('deployment "%s": no price is known, so whoever has a '
+          .. "budget cannot use it; say price = { input = …, output = … }"):format(dep.name))
+      end
+    end
+  end
+end
+
 --- Warn about models and deployments that no request can get to, or that are gone.
 function reach.check(session, cfg)
   models(session, cfg)
@@ -65,6 +93,7 @@ function reach.check(session, cfg)
   for _, record in ipairs(session.records) do
     if not record.broken then deployment(session, record) end
   end
+  unpriced(session, cfg)
 end
 
 return reach

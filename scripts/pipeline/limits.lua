@@ -56,16 +56,20 @@ local function count(call)
   return true
 end
 
--- Nobody can hold a budget to a price that nobody knows.
-local function check_priced(call, nano)
-  if nano == nil and call.plan.budgeted then refusals.unpriced(call) end
+-- Where a budget meets a group without any price, the first fallback that has one answers.
+local function priced_fallback(call)
+  for _, name in ipairs(call.group.fallback) do
+    local n, nano = bounds.of_group(call, call.cfg.groups[name], call.input_most)
+    if nano then return n, nano end
+  end
+  refusals.unpriced(call)
 end
 
 -- For the dearest deployment, so that no other needs more.
 local function for_all(call)
   local group = call.group
   local n, nano, all = bounds.of_group(call, group, call.input_most)
-  check_priced(call, nano)
+  if nano == nil and call.plan.budgeted then n, nano = priced_fallback(call) end
   call.asked_nano = nano
   local done, refused = set_aside(call, n, nano or 0)
   if not done then return nil, refused end

@@ -56,7 +56,7 @@ end
 --- True, or nil and why not.
 function squeeze.shorter(call, refused, set_aside)
   local dep = cheapest(call)
-  for _ = 1, CLAMPS do
+  for _ = 1, dep and CLAMPS or 0 do
     if refused.limit:sub(1, 6) ~= "budget" then break end
     local most = bounds.affordable(call, dep, call.input_most, refused.left)
     if most < 1 then break end

@@ -33,7 +33,10 @@ smart.balance = function(deployments, call)
 end
 
 model "smart"      (smart)
-model "smart-next" { acme "acme-large-rc1", fallback = { "smart" } }
+model "smart-next" {
+  acme { "acme-large-rc1", price = { input = 2.00, output = 8.00 } }, -- no list knows it
+  fallback = { "smart" },
+}
 model "claude"     { anthropic { "claude-sonnet-4-5", max_tokens = 8192 } }
 model "long"       { anthropic { "claude-sonnet-4-5", name = "long", max_tokens = 16384 } }
 

@@ -118,14 +118,14 @@ virtualkey "me" {}
     assert.same({}, helper.json.decode(out).errors)
   end)
 
-  it("warns, with the line, of what is not enforced yet", function()
-    write [[model "mock" { provider "mock" {} "mock" }
-
+  it("warns, with the line, of what a budget cannot pay for", function()
+    write [[
+model "mock" { provider "mock" {} "mock" }
 virtual_key "me" { token = env.SEARCH_KEY, rpm = 5, budget = "$5/day" }]]
     local status, out = run "check"
     assert.equal(0, status, out)
-    assert.is_truthy(out:find "routes.lua:3:", out)
-    assert.is_truthy(out:find("rpm", 1, true), out)
+    assert.is_truthy(out:find("routes.lua:1: warning: deployment \"mock/mock\": no price", 1,
+      true), out)
   end)
 
   it("ends with 1 and names the data folder when it cannot be used", function()

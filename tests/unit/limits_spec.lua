@@ -13,6 +13,7 @@ model "safe" {
   retries = 0, fallback = { "dear" },
 }
 model "free" { a { "f", name = "f", price = { input = 0, output = 0 } } }
+model "hoping" { b { "v", name = "v" }, fallback = { "one" } }
 model "unknown" { a { "u", name = "u" } }
 model "mixed" {
   a { "m", name = "m1", price = { input = 1, output = 2 }, max_tokens = 100 },
@@ -174,6 +175,7 @@ describe("limits", function()
     for _ = 1, 5 do assert.equal(200, w:chat("mixed").status) end
     assert.same({ "a" }, { w:hosts()[1] })
     for _, host in ipairs(w:hosts()) do assert.equal("a", host) end
+    assert.equal("one", w:chat("hoping").status == 200 and w:usage().group)
     start()
     assert.equal(200, w:chat("unknown").status)
     assert.is_nil(w:usage().cost_nano ~= json.null and w:usage().cost_nano or nil)
