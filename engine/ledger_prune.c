@@ -99,18 +99,26 @@ static int64_t last_seq(const struct ledger *ledger, const char *text)
     return ledger->options.exporting ? sql_number(ledger->sql, text, 0) : INT64_MAX;
 }
 
-/* Ids are ordered by time, but two gateways' clocks are not: by ts, through its index. */
+/* Ids are ordered by time, but two gateways' clocks are not: by admission, through its index.
+ */
 static int64_t delete_rows(const struct ledger *ledger, int64_t before_ms)
 {
     static const char attempts[] =
-        "DELETE FROM attempts WHERE id IN (SELECT id FROM requests WHERE ts_ms < ?1"
-        " AND seq <= ?2 ORDER BY ts_ms LIMIT 1000)";
+        "DELETE FROM attempts WHERE id IN (SELECT id FROM requests WHERE admitted_ms < ?1"
+        " AND seq <= ?2 ORDER BY admitted_ms LIMIT 1000)";
     static const char requests[] =
-        "DELETE FROM requests WHERE seq IN (SELECT seq FROM requests WHERE ts_ms < ?1"
-        " AND seq <= ?2 ORDER BY ts_ms LIMIT 1000)";
+        "DELETE FROM requests WHERE seq IN (SELECT seq FROM requests WHERE admitted_ms < ?1"
+        " AND seq <= ?2 ORDER BY admitted_ms LIMIT 1000)";
+    static const char remember[] = /* for `moongate audit`: what rows have not is in here */
+        "INSERT INTO meta (k, v) SELECT 'pruned_nano', coalesce(sum(cost_nano), 0) FROM"
+        " (SELECT cost_nano FROM requests WHERE admitted_ms < ?1 AND seq <= ?2 ORDER BY "
+        "admitted_ms"
+        " LIMIT 1000) WHERE true ON CONFLICT DO UPDATE SET v = v + excluded.v";
     int64_t seq = last_seq(ledger, "SELECT min(request_seq) FROM exports");
 
-    if (change(ledger->sql, attempts, before_ms, seq) < 0) return -1;
+    if (change(ledger->sql, remember, before_ms, seq) < 0 ||
+        change(ledger->sql, attempts, before_ms, seq) < 0)
+        return -1;
     return change(ledger->sql, requests, before_ms, seq);
 }
 

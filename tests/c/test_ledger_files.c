@@ -212,6 +212,7 @@ static void test_retention(void)
     CHECK(ask(ledger, "SELECT sum(requests) FROM usage_day") == 4);
     CHECK(ask(ledger, "SELECT sum(nano) FROM spend WHERE period='day'") == 20);
     CHECK(ask(ledger, "SELECT count(*) FROM spend WHERE period='minute'") == 1);
+    CHECK(ask(ledger, "SELECT v FROM meta WHERE k='pruned_nano'") == 10);
     ledger_free(ledger);
     ledger = open_ledger(&world, true);
     CHECK(ask(ledger, "SELECT request_seq FROM exports") == 3);
