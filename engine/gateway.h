@@ -27,6 +27,9 @@ bool gateway_admin_token(struct moongate *gateway, const char **text, size_t *le
 /* Whether this machine alone reaches the admin listener. */
 bool gateway_admin_is_loopback(struct moongate *gateway);
 
+/* When it began to serve, ms: what its usage rows say in the ledger. */
+int64_t gateway_boot_ms(struct moongate *gateway);
+
 /* Reload soon, on a thread of the gateway's; `loop` (borrowed until done) is woken when it is
  * done. NULL: no memory, or too many are waiting. */
 struct reload_job *gateway_reload_later(struct moongate *gateway, struct loop *loop);

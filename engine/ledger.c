@@ -172,6 +172,11 @@ bool ledger_start(struct ledger *ledger)
     return ledger->runs;
 }
 
+int64_t ledger_boot_ms(const struct ledger *ledger)
+{
+    return ledger_ingest_boot(ledger->ingest);
+}
+
 void ledger_stop(struct ledger *ledger)
 {
     if (!ledger || !ledger->runs) return;

@@ -56,6 +56,8 @@ void ledger_exported(struct ledger *ledger, const char *sink, int64_t request_se
 /* When (monotonic) it last began to carry and came to the end: all that was written before is
  * in its tables. */
 int64_t ledger_carried_ms(const struct ledger *ledger);
+/* What rows of this process say in `boot`: ms; constant while it serves. Any thread. */
+int64_t ledger_boot_ms(const struct ledger *ledger);
 /* Ends the thread, with all lines carried that are there. */
 void ledger_stop(struct ledger *ledger);
 void ledger_free(struct ledger *ledger);

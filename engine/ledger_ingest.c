@@ -81,6 +81,11 @@ void ledger_ingest_serve(struct ledger_ingest *ingest, int64_t boot_ms)
     ingest->boot = boot_ms;
 }
 
+int64_t ledger_ingest_boot(const struct ledger_ingest *ingest)
+{
+    return ingest->boot;
+}
+
 struct ledger_ingest_counts ledger_ingest_counts(const struct ledger_ingest *ingest)
 {
     uint64_t rows = ingest->rows ? ledger_rows_count(ingest->rows) : 0;

@@ -33,6 +33,7 @@ bool ledger_ingest_carry(struct ledger_ingest *ingest) __attribute__((warn_unuse
 bool ledger_ingest_settle(struct ledger_ingest *ingest) __attribute__((warn_unused_result));
 /* Rows from now on are of the process that began then (wall ms). */
 void ledger_ingest_serve(struct ledger_ingest *ingest, int64_t boot_ms);
+int64_t ledger_ingest_boot(const struct ledger_ingest *ingest);
 
 /* Delete journal files of days before `day` (since 1970) of which nothing is needed any more.
  */

@@ -25,8 +25,8 @@ static const char requests[] =
     " stream INTEGER NOT NULL, ttft_ms REAL, duration_ms REAL, attempts INTEGER NOT NULL,"
     " generation INTEGER, finish TEXT, error TEXT, prices TEXT, accounts TEXT,"
     " boot INTEGER NOT NULL);"
-    "CREATE INDEX requests_ts ON requests (ts_ms);"
-    "CREATE INDEX requests_unsettled ON requests (ts_ms) WHERE outcome = 'unsettled';";
+    "CREATE INDEX requests_admitted ON requests (admitted_ms);"
+    "CREATE INDEX requests_unsettled ON requests (admitted_ms) WHERE outcome = 'unsettled';";
 
 static const char attempts[] =
     "CREATE TABLE attempts ("

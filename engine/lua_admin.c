@@ -5,6 +5,7 @@
 #include <lauxlib.h>
 
 #include "buf.h"
+#include "digest.h"
 #include "gateway.h"
 #include "lua_context.h"
 #include "lua_engine.h"
@@ -141,16 +142,34 @@ static int l_generation(lua_State *L)
     return 1;
 }
 
-/* { generation, last_reload_ok, last_reload_s, draining, error } = status() */
+/* true | false | nil = is_token(text); nil: none is configured. In constant time. */
+static int l_is_token(lua_State *L)
+{
+    struct digest_bytes said, token;
+    const char *text;
+
+    said.data = luaL_checklstring(L, 1, &said.len);
+    if (!gateway_admin_token(lua_context_of(L)->gateway, &text, &token.len)) return 0;
+    token.data = text;
+    lua_pushboolean(L, digest_equal(said, token));
+    return 1;
+}
+
+/* { generation, last_reload_ok, last_reload_s, draining, admin_remote, boot, error } = status()
+ */
 static int l_status(lua_State *L)
 {
     struct moongate *gateway = lua_context_of(L)->gateway;
     struct gateway_status status;
 
     gateway_status(gateway, &status);
-    lua_createtable(L, 0, 5);
+    lua_createtable(L, 0, 7);
     lua_pushinteger(L, (lua_Integer)status.generation);
     lua_setfield(L, -2, "generation");
+    lua_pushboolean(L, !gateway_admin_is_loopback(gateway));
+    lua_setfield(L, -2, "admin_remote");
+    lua_pushnumber(L, (lua_Number)gateway_boot_ms(gateway));
+    lua_setfield(L, -2, "boot");
     lua_pushboolean(L, status.last_reload_ok);
     lua_setfield(L, -2, "last_reload_ok");
     lua_pushboolean(L, status.draining);
@@ -169,6 +188,7 @@ void lua_admin_open(lua_State *L)
     static const luaL_Reg functions[] = {{"metrics", l_metrics},
                                          {"generation", l_generation},
                                          {"status", l_status},
+                                         {"is_token", l_is_token},
                                          {NULL, NULL}};
     static const luaL_Reg methods[] = {{"done", l_done}, {"result", l_result}, {NULL, NULL}};
 

@@ -141,6 +141,11 @@ bool gateway_admin_token(struct moongate *gateway, const char **text, size_t *le
     return *text != NULL;
 }
 
+int64_t gateway_boot_ms(struct moongate *gateway)
+{
+    return gateway->ledger ? ledger_boot_ms(gateway->ledger) : 0;
+}
+
 bool gateway_admin_is_loopback(struct moongate *gateway)
 {
     return gateway->admin_loopback;

@@ -5,12 +5,26 @@ local table_text = require "cli.table_text"
 
 local function code(answer) return answer.equal and 0 or 1 end
 
-local function show(host, answer)
-  local lines = {}
-  for i, sum in ipairs(answer.sums) do
-    lines[i] = { sum.name, "$" .. sum.usd, sum.equal and "=" or "differs" }
+-- The accounts' sums are many: those that agree are counted, not shown.
+local function lines_of(sums)
+  local out, agree = {}, 0
+  for _, sum in ipairs(sums) do
+    if not sum.equal then
+      out[#out + 1] = { sum.name, "$" .. sum.usd, "differs", "$" .. sum.expected_usd }
+    elseif sum.name:find(", ", 1, true) then
+      agree = agree + 1
+    else
+      out[#out + 1] = { sum.name, "$" .. sum.usd, "=", "" }
+    end
   end
-  host.print(table_text.of({ "sum", "dollars", "" }, lines))
+  if agree > 0 then
+    out[#out + 1] = { ("accounts (%s)"):format(table_text.number(agree, "sum")), "", "=", "" }
+  end
+  return out
+end
+
+local function show(host, answer)
+  host.print(table_text.of({ "sum", "dollars", "", "expected" }, lines_of(answer.sums)))
   if answer.equal then
     host.print "All agree, to the nano-dollar."
   elseif answer.settled then

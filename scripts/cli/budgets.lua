@@ -29,7 +29,7 @@ local function show(host, answer)
 end
 
 return report.of {
-  path = "/admin/budgets", show = show, columns = COLUMNS,
+  path = "/admin/budgets", parameters = "budget_query", show = show, columns = COLUMNS,
   query = function(parsed) return { team = parsed.team, account = parsed.account } end,
   rows = function(answer) return answer.data end,
   flags = { team = "NAME", account = "NAME", csv = true },

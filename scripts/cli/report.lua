@@ -1,8 +1,10 @@
 -- A verb that asks one thing and prints it: as a table for people, as JSON, as CSV.
 
 local args = require "cli.args"
+local check = require "pipeline.admin.check"
 local gateway = require "cli.gateway"
 local json = require "engine.json"
+local shapes = require "pipeline.admin.shapes"
 
 local report = {}
 
@@ -32,17 +34,28 @@ local function flags_of(verb)
   return out
 end
 
---- A verb: { usage, flags, path, query(parsed) → table, show(host, answer, parsed) → exit code,
---- columns and rows(answer) for CSV } → what main.lua calls.
+-- What is wrong with a query, before anybody is asked.
+local function unfit(query, name)
+  for word, value in pairs(query) do
+    local _, problem = check.parameter(shapes[name][word], value, word)
+    if problem then return problem end
+  end
+end
+
+--- A verb: { usage, flags, path, parameters (of shapes.lua), query(parsed) → table,
+--- show(host, answer) → exit code, columns and rows(answer) for CSV } → what main.lua calls.
 function report.of(verb)
   local usage = verb.usage .. "\n\n" .. gateway.HELP
   return function(words, host)
     local flags = flags_of(verb)
     local parsed, code = args.read(words, { flags = flags, most = 0, usage = usage }, host)
     if not parsed then return code end
+    local query = verb.query(parsed)
+    local wrong = unfit(query, verb.parameters)
+    if wrong then return gateway.failed(wrong, host, flags) end
     local ask, failed = gateway.open(parsed, host)
     if not ask then return failed end
-    local answer, problem = ask("GET", gateway.target(verb.path, verb.query(parsed)))
+    local answer, problem = ask("GET", gateway.target(verb.path, query))
     if not answer then return gateway.failed(problem, host, flags) end
     if parsed.json then
       host.print(json.encode(answer))

@@ -30,7 +30,7 @@ local FROM_ROWS = [[count(*) AS requests, sum(outcome <> 'ok') AS failed, sum(in
   sum(cost_nano IS NULL AND (outcome = 'ok' OR input + output > 0)) AS unpriced,
   sum(estimated) AS estimated, coalesce(sum((SELECT sum(extra_input) FROM attempts
     WHERE attempts.id = requests.id)), 0) AS extra FROM requests
-  WHERE ts_ms >= ? * 1000 AND ts_ms < ? * 1000]]
+  WHERE admitted_ms >= ? * 1000 AND admitted_ms < ? * 1000]]
 local MEMBERS = {
   requests = "requests", failed = "failed", input_tokens = "input",
   cached_tokens = "cache_read", cache_write_tokens = "cache_write", output_tokens = "output",
@@ -66,7 +66,7 @@ local function grouping(by, source)
   if tag then return "json_extract(tags, ?)", { json_path(tag) } end
   if COLUMNS[by] then return COLUMNS[by], {} end
   local seconds = by == "day" and DAY or HOUR
-  local text = source == "requests" and "ts_ms / 1000 / %d * %d" or "start / %d * %d"
+  local text = source == "requests" and "admitted_ms / 1000 / %d * %d" or "start / %d * %d"
   return text:format(seconds, seconds), {}
 end
 
@@ -148,7 +148,7 @@ end
 local function unsettled(want)
   local condition, values = conditions(want)
   return sql.row("SELECT count(*) AS n FROM requests WHERE outcome = 'unsettled' AND "
-    .. "ts_ms >= ? * 1000 AND ts_ms < ? * 1000" .. condition, want.since or 0,
+    .. "admitted_ms >= ? * 1000 AND admitted_ms < ? * 1000" .. condition, want.since or 0,
     want["until"] or END, unpack(values)).n
 end
 
@@ -166,7 +166,7 @@ end
 local ROW = [[SELECT id, ts_ms, key, key_id, team, tags, user, grp AS "group", model,
   deployment, provider, input, output, cache_read, cache_write, cost_nano, estimated, status,
   outcome, duration_ms, attempts, error FROM requests
-  WHERE ts_ms >= ? * 1000 AND ts_ms < ? * 1000]]
+  WHERE admitted_ms >= ? * 1000 AND admitted_ms < ? * 1000]]
 
 function usage.logs(args)
   local condition, values = conditions(args)

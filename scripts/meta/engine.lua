@@ -687,10 +687,17 @@ function admin.generation() end
 ---@field last_reload_ok boolean
 ---@field last_reload_s number
 ---@field draining boolean
+---@field admin_remote boolean  the admin listener is reached from other machines
+---@field boot number           ms; what this process' rows say in the ledger
 ---@field error string?
 
 ---@return AdminStatus
 function admin.status() end
+
+---Is this the admin token? In constant time.
+---@param text string
+---@return boolean?  nil: none is configured
+function admin.is_token(text) end
 
 -- engine.ledger ------------------------------------------------------------------------------
 

@@ -24,7 +24,10 @@ describe("the command line", function()
   it("helps, for each verb", function()
     local status, out = run "--help"
     assert.equal(0, status)
-    for _, verb in ipairs { "serve", "check", "explain", "reload", "usage", "count" } do
+    for _, verb in ipairs {
+      "serve", "check", "explain", "reload", "usage", "count", "keys", "teams", "budgets",
+      "audit",
+    } do
       assert.is_truthy(out:find(verb, 1, true), verb)
       local verb_status, verb_out = run(verb, "--help")
       assert.equal(0, verb_status, verb)

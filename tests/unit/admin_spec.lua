@@ -16,7 +16,7 @@ describe("admin", function()
     state = { generation = 3, last_reload_ok = true, draining = false }
     package.loaded["engine.admin"] = {
       status = function() return state end, generation = function() return state.generation end,
-      metrics = function() return "# text\n" end,
+      metrics = function() return "# text\n" end, is_token = function() return nil end,
       reload = function()
         if state.refuses then return nil, { message = state.refuses } end
         state.generation = state.generation + 1

@@ -5,12 +5,13 @@
 local json = require "engine.json"
 local money = require "lib.money"
 local time = require "engine.time"
+local windows = require "lib.windows"
 
 local audit = {}
 
 -- What is on its way between the places arrives between two tries.
 local TRIES, PAUSE = 40, 0.05 -- seconds
-local SUM = { "name", "nano", "usd", "expected_nano", "equal" }
+local SUM = { "name", "nano", "usd", "expected_nano", "expected_usd", "equal" }
 
 -- Nano-dollars beyond what a double holds come as decimal text.
 local function usd(nano)
@@ -33,12 +34,11 @@ local function look(want)
     cost = cost + (money.nano(text) or 0)
   end
   for _, account in ipairs(want.accounts and want.accounts.each() or {}) do
-    for window, of in pairs(account) do
-      if type(of) == "table" and of.start then
-        spent[#spent + 1] = {
-          account = account.name, window = window, start = of.start, nano = of.spent,
-        }
-      end
+    for _, window in ipairs(windows.names) do
+      local of = account[window]
+      spent[#spent + 1] = of and {
+        account = account.name, window = window, start = of.start, nano = of.spent,
+      }
     end
   end
   return { cost = cost, spent = spent }
@@ -49,7 +49,7 @@ local function add(out, name, nano, expected)
   out.equal = out.equal and equal
   out.sums[#out.sums + 1] = json.object(SUM, {
     name = name, nano = number(nano), usd = usd(nano), expected_nano = number(expected),
-    equal = equal,
+    expected_usd = usd(expected), equal = equal,
   })
 end
 
@@ -64,7 +64,8 @@ local function compared(sums, now)
   if not now then return out end
   add(out, "moongate_cost_usd_total since start", now.cost, sums.served)
   for i, of in ipairs(now.spent) do
-    add(out, ("%s this %s"):format(of.account, of.window), of.nano, sums.spent[i])
+    local when = of.window == "ever" and "ever" or "this " .. of.window
+    add(out, ("%s, %s"):format(of.account, when), of.nano, sums.spent[i])
   end
   return out
 end

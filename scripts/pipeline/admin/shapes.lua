@@ -214,7 +214,7 @@ shapes.budget_row = answer("Budget", {
 shapes.budgets = answer("Budgets", { data = list(shapes.budget_row, 0, 1e6) })
 
 shapes.audit_sum = answer("AuditSum", {
-  name = NAME, nano = NANO, usd = USD, expected_nano = NANO, equal = flag(),
+  name = NAME, nano = NANO, usd = USD, expected_nano = NANO, expected_usd = USD, equal = flag(),
 })
 shapes.audit = answer("Audit", {
   equal = flag(), settled = flag "nothing was on its way while this was added up",

@@ -45,7 +45,7 @@ local function actor_of(request, cfg)
     return nil, refusal(400, "invalid_header", "The authorization header came more than once.")
   end
   local token = bearer(request)
-  local is_admin = engine_admin.is_token and engine_admin.is_token(token or "")
+  local is_admin = engine_admin.is_token(token or "")
   if token == nil then
     if is_admin == nil then return OPERATOR end
     return nil, refusal(401, "missing_api_key", "The admin token is needed: send it as "
