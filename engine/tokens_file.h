@@ -46,7 +46,7 @@ struct tokens_header {
     uint32_t number; /* 0 to 15: tells the entries of a shared cache apart */
     uint32_t tokens; /* how many there are */
     uint64_t size;   /* of the whole file */
-    uint64_t check;  /* tokens_check() of what follows the header */
+    uint64_t check;  /* of what follows the header: tokens_check_end() */
     struct {
         uint64_t at;
         uint32_t bits; /* it has 1 << bits entries; of the text: bytes */
@@ -92,17 +92,20 @@ static inline uint64_t tokens_hash_long(const uint8_t *p, size_t len)
     return tokens_hash_two(tokens_word(p + len - 8), hash);
 }
 
-/* Tells an altered file; four lanes, for it reads megabytes at every start. len: of 32s. */
-static inline uint64_t tokens_check(const uint8_t *p, size_t len)
+/* Tells an altered file; four lanes, for it reads megabytes at every start. Begin with the
+ * lanes 1 to 4; len: of 32s. */
+static inline void tokens_check_more(uint64_t lane[4], const uint8_t *p, size_t len)
 {
-    uint64_t lane[4] = {1, 2, 3, 4};
-
     for (size_t at = 0; at < len; at += 32) {
         for (size_t i = 0; i < 4; i++) {
             lane[i] = (lane[i] ^ tokens_word(p + at + 8 * i)) * TOKENS_MIX;
             lane[i] ^= lane[i] >> 29;
         }
     }
+}
+
+static inline uint64_t tokens_check_end(const uint64_t lane[4])
+{
     return tokens_hash_two(tokens_hash_two(lane[0], lane[1]),
                            tokens_hash_two(lane[2], lane[3]));
 }

@@ -5,6 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <malloc.h>
+#include <sys/stat.h>
+
 #include "check.h"
 #include "tokens.h"
 
@@ -43,6 +46,23 @@ static bool refused(size_t size, size_t changed, const char *because)
     unlink(path);
     if (!strstr(why, because)) fprintf(stderr, "said: %s\n", why);
     return written && !opened && strstr(why, because) && strstr(why, path);
+}
+
+/* What it may keep in memory: a file's pages, shared by all, and a workspace a worker. */
+static void test_sizes(void)
+{
+    static const struct {
+        const char *path;
+        off_t most;
+    } files[] = {{FILE_NAME, 7500000}, {"build/vocabularies/cl100k_base.mgv", 4000000}};
+    struct tokens_work *work = tokens_work_new(0);
+    struct stat about;
+
+    for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+        CHECK(stat(files[i].path, &about) == 0 && about.st_size <= files[i].most);
+    }
+    if (CHECK(work != NULL)) CHECK(malloc_usable_size(work) <= 400000);
+    tokens_work_free(work);
 }
 
 static void test_refusals(void)
@@ -153,6 +173,7 @@ int main(void)
         CHECK(tokens_count(tokens, work, "hello world", 11) == 2);
         CHECK(tokens_prefix(tokens, work, "hello world", 11, 1) == 5);
         test_refusals();
+        test_sizes();
         test_linear(tokens, work);
         test_noise(tokens, work);
     }
