@@ -3,6 +3,7 @@
 local grants = require "lib.grants"
 local keyring = require "engine.keyring"
 local money = require "lib.money"
+local payers = require "lib.payers"
 local prices = require "lib.prices"
 local wildcard = require "lib.wildcard"
 
@@ -104,13 +105,43 @@ local function estimate(cfg, group, tokens)
   return out
 end
 
-local function key_trace(cfg, name, group)
-  local key = cfg.keys.by_name[name]
+-- What is left of each budget, where there is somebody to ask.
+local function left_of(name, budgets, spent_of)
+  local found, out = spent_of and spent_of(name), {}
+  if not found then return nil end
+  for i, budget in ipairs(budgets or {}) do
+    local window = found[budget.window]
+    local spent = window and window.spent + window.reserved or 0
+    out[i] = { window = budget.window, nano = math.max(0, budget.nano - spent) }
+  end
+  return out[1] and out
+end
+
+-- Whom else a key's requests count for, where that has limits.
+local function others(cfg, key, spent_of)
+  local out = {}
+  for i, one in ipairs(payers.of(cfg, key)) do
+    local limited = one.rpm or one.tpm or one.parallel or one.budgets or one.soft
+    if i > 1 and limited then
+      out[#out + 1] = {
+        name = one.name, rpm = one.rpm, tpm = one.tpm, parallel = one.parallel,
+        budget = one.budgets, soft_budget = one.soft,
+        left = left_of(one.name, one.budgets, spent_of),
+      }
+    end
+  end
+  return out
+end
+
+local function key_trace(cfg, ask, group)
+  local key = cfg.keys.by_name[ask.key]
   return key and {
     name = key.name, line = key.line, models = key.model_list,
     allowed = grants.allow(cfg, key, group),
     expires_at = key.expires_at, tags = key.tags, rpm = key.rpm, tpm = key.tpm,
     parallel = key.parallel, budget = key.budgets, soft_budget = key.soft_budgets,
+    left = left_of(key.account, key.budgets, ask.spent_of),
+    accounts = others(cfg, key, ask.spent_of),
   }
 end
 
@@ -131,11 +162,12 @@ local function hooks(cfg)
 end
 
 --- What a request for `ask.model` would meet: ask = { model, key = name | nil, tokens = n |
---- nil }. nil and a reason where there is no such model or key.
+--- nil, spent_of = engine.accounts.spent | nil }. nil and a reason where there is no such model
+--- or key.
 function explain.trace(cfg, ask)
   local group = find(cfg, ask.model)
   if not group then return nil, ('there is no model "%s"'):format(ask.model) end
-  local key = ask.key and key_trace(cfg, ask.key, group)
+  local key = ask.key and key_trace(cfg, ask, group)
   if ask.key and not key then return nil, ('there is no virtual_key "%s"'):format(ask.key) end
   local alias = cfg.aliases[ask.model]
   return {
@@ -161,6 +193,7 @@ end
 local LISTS = {
   deployments = true, fallbacks = true, fallbacks_by_kind = true, hooks = true, keys = true,
   unpriced = true, unbounded = true, models = true, budget = true, soft_budget = true,
+  left = true, accounts = true,
 }
 
 local function marked(json, value, name)

@@ -104,8 +104,12 @@ local function may_use(key)
   return "may use " .. table.concat(key.models, ", ")
 end
 
-local function key_line(key)
-  local out = { may_use(key) }
+local function left(list)
+  return "left now: " .. budget(list, "")
+end
+
+-- The limits of a key, a team or whoever else, after what `out` holds.
+local function limits_of(key, out)
   local function add(value, format) if value then out[#out + 1] = format(value) end end
   add(key.rpm, function(n) return units.show_count(n) .. " rpm" end)
   add(key.tpm, function(n) return units.show_count(n) .. " tpm" end)
@@ -113,7 +117,17 @@ local function key_line(key)
   add(key.budget, function(list) return budget(list, "") end)
   add(key.soft_budget, function(list) return budget(list, " (soft)") end)
   add(key.expires_at, function(epoch) return "until " .. date(epoch) end)
+  add(key.left, left)
   return table.concat(out, " · ")
+end
+
+local function key_line(key)
+  return limits_of(key, { may_use(key) })
+end
+
+-- "team:search" → "team search: 600 rpm · …"
+local function account_line(account)
+  return account.name:gsub(":", " ", 1) .. ": " .. limits_of(account, {})
 end
 
 -- Fewer digits than the bill has, rounded up: it says "at most".
@@ -154,6 +168,7 @@ local function key_lines(trace)
     if not key.allowed then
       out[2] = ("and so not %s: this call gets a 404"):format(trace.group.name)
     end
+    for _, account in ipairs(key.accounts) do out[#out + 1] = account_line(account) end
   elseif trace.open then
     out[1] = "anyone on this machine may use it: no virtual_key is declared"
   else

@@ -7,7 +7,7 @@ local fault = require "lib.fault"
 local json = require "engine.json"
 local keyring = require "engine.keyring"
 local metrics = require "lib.metrics"
-local teams = require "lib.teams"
+local payers = require "lib.payers"
 
 local plans = {}
 
@@ -22,33 +22,6 @@ local NAME_MOST = 64    -- bytes of an end user's id that become an account's na
 ---@field budgeted boolean  something here limits money
 ---@field limited boolean   something here limits requests or tokens a minute
 
--- The same limits twice: routes.lua's and the ledger's. Both hold.
-local function stricter(list, limits)
-  if limits then list[#list + 1] = limits end
-end
-
-local function account(list, name, limits)
-  list[#list + 1] = {
-    name = name, rpm = limits.rpm, tpm = limits.tpm, parallel = limits.parallel,
-    budgets = limits.budgets, soft = limits.soft_budgets, open = list.open,
-  }
-end
-
--- The limits of an account from each place that has some; one without any is counted all the
--- same, so that what it spent is known.
-local function add(list, name, found)
-  if #found == 0 then found[1] = {} end
-  for _, limits in ipairs(found) do account(list, name, limits) end
-end
-
-local function tags_of(cfg, key, list)
-  local limited = cfg.limits.tag
-  for name, value in pairs(key.tags or {}) do
-    local limits = limited[name .. "=" .. value]
-    if limits then account(list, "tag:" .. name .. "=" .. value, limits) end
-  end
-end
-
 -- Names of accounts end up in lines and labels: what is long or odd goes by its hash.
 local function user_account(id)
   if id == EVERYBODY then return "user:*" end
@@ -59,18 +32,8 @@ local function user_account(id)
 end
 
 local function list_of(cfg, key, user)
-  -- A key that may go on without the cluster does so for all that it is charged to.
-  local list, team = { open = key.without_cluster == "open" }, key.team
-  account(list, key.account or "key:" .. key.name, key)
-  if team then
-    local found = {}
-    stricter(found, cfg.limits.team[team])
-    stricter(found, key.team_limits or teams.record(team))
-    add(list, "team:" .. team, found)
-  end
-  add(list, "org", { cfg.limits.org })
-  tags_of(cfg, key, list)
-  if user then account(list, user_account(user), cfg.limits.user) end
+  local list = payers.of(cfg, key)
+  if user then payers.add(list, user_account(user), cfg.limits.user) end
   return list
 end
 

@@ -64,6 +64,34 @@ describe("a trace", function()
     assert.equal('there is no virtual_key "nobody"', why)
   end)
 
+  it("says whose limits hold beside the key's, and what is left of budgets", function()
+    local text = HEAD .. [[
+model "a" { openai "gpt-4o" }
+virtual_key "k" { token = env.CLIENT, team = "red", tags = { tier = "batch" },
+  budget = { "$5/day", "$20" } }
+limits {
+  org = { soft_budget = "$100/month" }, team = { red = { rpm = 600, budget = "$9/day" } },
+  tag = { ["tier=batch"] = { parallel = 4 } },
+}
+]]
+    local ask = { model = "a", key = "k" }
+    local out = text_of(text, ask)
+    for _, want in ipairs {
+      "may use every model · $5/day · $20", "team red: 600 rpm · $9/day",
+      "org: $100/month (soft)", "tag tier=batch: 4 at once",
+    } do
+      assert.truthy(out:find(want, 1, true), out)
+    end
+    assert.is_nil(out:find("left now", 1, true))
+    ask.spent_of = function(name)
+      local spent = name == "key:k" and 2e9 or 10e9
+      return { day = { spent = spent, reserved = 5e8 }, ever = { spent = spent, reserved = 0 } }
+    end
+    out = text_of(text, ask)
+    assert.truthy(out:find("$20 · left now: $2.5/day · $18", 1, true), out)
+    assert.truthy(out:find("left now: $0/day", 1, true), out)
+  end)
+
   it("bounds the cost by the dearest deployment and the longest answer", function()
     local text = HEAD .. [[
 model "a" {

@@ -167,6 +167,26 @@ describe("limits", function()
       refused.json.error.message)
   end)
 
+  it("S-33: no name, number or missing limit gets a call past its budget", function()
+    start('budget = "$0.0008/month"', 'alias { cheap = "dear" }')
+    local cases = {
+      { "dear", {} }, { "cheap", {} }, { "cheap", { max_tokens = 90, stream = true } },
+      { "dear", { n = 3, max_tokens = 20 } }, { "dear", { max_tokens = 2 ^ 31 } },
+      { "one", { n = 128 } },
+    }
+    for i, case in ipairs(cases) do
+      assert.equal(429, w:chat(case[1], case[2]).status, i)
+    end
+    for _, bad in ipairs {
+      { n = -1 }, { n = 1.5 }, { n = 1e300 }, { max_tokens = -5 }, { max_tokens = 0 },
+      { max_tokens = 2 ^ 53 }, { max_completion_tokens = "9" },
+    } do
+      assert.equal(400, w:chat("one", bad).status)
+    end
+    assert.equal(0, #w.calls)
+    assert.same({ 0, 0 }, { w.accounts["key:k"].requests, w.accounts["key:k"].spent })
+  end)
+
   it("B-08: a model without a price is nobody's who has a budget", function()
     start 'budget = "$1/month"'
     local refused = w:chat "unknown"

@@ -85,6 +85,7 @@ function gateway.explain(want)
   local query = want.query
   local trace, why = explain.trace(want.cfg, {
     model = query.model, key = query.key, tokens = query.tokens,
+    spent_of = accounts.spent,
   })
   if not trace then
     return nil, { status = 404, code = "not_found", param = "model", message = why }
