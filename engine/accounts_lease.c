@@ -230,6 +230,15 @@ static bool same_window(const struct account *account, const struct accounts_gra
            accounts_window_start(grant->slot, minute_ms) == grant->start_ms;
 }
 
+/* Whatever the store says: sums of it stay within their type, and nothing is taken back. */
+static int64_t sane(int64_t n)
+{
+    static const int64_t most = INT64_C(9007199254740992);
+
+    if (n < 0) return 0;
+    return n < most ? n : most;
+}
+
 void accounts_lease_grant(struct accounts *accounts, const struct accounts_grant *grant)
 {
     struct account *account = grant->account;
@@ -239,14 +248,15 @@ void accounts_lease_grant(struct accounts *accounts, const struct accounts_grant
     lock_take(&account->lock);
     if (slot->asked && slot->seq == grant->seq && same_window(account, grant)) {
         slot->asked = false;
-        if (!slot->known) slot->checked = accounts_plus(slot->checked, grant->others_spent);
+        if (!slot->known)
+            slot->checked = accounts_plus(slot->checked, sane(grant->others_spent));
         slot->known = true;
         slot->spared = false;
         slot->spare = 0;
-        slot->held = accounts_plus(slot->held, grant->give);
-        slot->left = grant->left > 0 ? grant->left : 0;
-        slot->others_held = grant->others_held;
-        slot->others_spent = grant->others_spent;
+        slot->held = accounts_plus(slot->held, sane(grant->give));
+        slot->left = sane(grant->left);
+        slot->others_held = sane(grant->others_held);
+        slot->others_spent = sane(grant->others_spent);
         slot->answered_us = accounts_monotonic(accounts);
         more = slot->wanting;
     }
