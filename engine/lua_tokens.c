@@ -339,24 +339,51 @@ static int l_drift(lua_State *L)
     return 0;
 }
 
+enum { MAX_MARKS = 32 };
+
+struct mark {
+    const char *text; /* borrowed from the stack; two bytes at least */
+    size_t len;
+};
+
+/* The marks among the arguments from the second on, and what they begin with. */
+static int read_marks(lua_State *L, struct mark *marks, bool *begins, bool *goes_on)
+{
+    int count = lua_gettop(L) - 1;
+
+    luaL_argcheck(L, count <= MAX_MARKS, MAX_MARKS + 2, "too many texts");
+    for (int i = 0; i < count; i++) {
+        marks[i].text = luaL_checklstring(L, i + 2, &marks[i].len);
+        luaL_argcheck(L, marks[i].len >= 2, i + 2, "a text of two bytes at least");
+        begins[(unsigned char)marks[i].text[0]] = true;
+        goes_on[(unsigned char)marks[i].text[1]] = true;
+    }
+    return count;
+}
+
+static bool stands_here(const char *at, size_t left, const struct mark *marks, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (marks[i].text[1] != at[1] || marks[i].len > left) continue;
+        if (memcmp(at, marks[i].text, marks[i].len) == 0) return true;
+    }
+    return false;
+}
+
 /* bool = mentions(doc, text, …): do the document's bytes hold one of these? One pass. */
 static int l_mentions(lua_State *L)
 {
-    size_t len, n;
+    size_t len;
     const char *bytes = lua_doc_peek(L, 1, &len);
-    bool begins[256] = {false};
-    bool found = false;
+    struct mark marks[MAX_MARKS];
+    bool begins[256] = {false}, goes_on[256] = {false}, found = false;
 
     if (!bytes) return luaL_typerror(L, 1, "document");
-    for (int i = 2; i <= lua_gettop(L); i++) {
-        begins[(unsigned char)*luaL_checkstring(L, i)] = true;
-    }
-    for (size_t at = 0; at < len && !found; at++) {
-        if (!begins[(unsigned char)bytes[at]]) continue;
-        for (int i = 2; i <= lua_gettop(L) && !found; i++) {
-            const char *text = lua_tolstring(L, i, &n);
-            found = n <= len - at && memcmp(bytes + at, text, n) == 0;
-        }
+    int count = read_marks(L, marks, begins, goes_on);
+    for (size_t at = 0; at + 1 < len && !found; at++) {
+        if (!begins[(unsigned char)bytes[at]] || !goes_on[(unsigned char)bytes[at + 1]])
+            continue;
+        found = stands_here(bytes + at, len - at, marks, count);
     }
     lua_pushboolean(L, found);
     return 1;

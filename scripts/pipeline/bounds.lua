@@ -14,8 +14,9 @@ local OUTPUT = 4096 -- of an answer whose length neither client nor model nor op
 local function known_of(call, dep)
   local known = runtime.of(call.cfg, dep)
   if known.longest == nil then
-    local _, most = prices.limits(dep)
+    local reads, most = prices.limits(dep)
     known.longest, known.rates_asked = most or OUTPUT, prices.of(dep) or false
+    known.reads = reads or math.huge
   end
   return known
 end
@@ -37,7 +38,12 @@ function bounds.counted(call)
 end
 
 --- Input tokens at most, by the body's size where that says enough; whether they were counted.
-function bounds.input(call)
+--- Where nothing holds the request to it (`sized` is false), a look at the bytes is not worth
+--- its time: no more than the body has, or the model reads.
+function bounds.input(call, sized)
+  if not sized then
+    return math.min(#call.doc, known_of(call, call.group.deployments[1]).reads), false
+  end
   local n = tokens.bound(call)
   if n then return n, false end
   return bounds.counted(call), true

@@ -98,7 +98,7 @@ end
 function limits.reserve(call)
   local plan = plans.of(call)
   call.plan = plan
-  call.input_most, call.counted = bounds.input(call)
+  call.input_most, call.counted = bounds.input(call, plan.sized)
   local done, refused = for_all(call)
   if not done then done, refused = insist(call, refused) end
   if plan.limited then call.limit_headers = refusals.headers(plan) end

@@ -21,6 +21,7 @@ local NAME_MOST = 64    -- bytes of an end user's id that become an account's na
 ---@field handle userdata   engine.accounts' plan
 ---@field budgeted boolean  something here limits money
 ---@field limited boolean   something here limits requests or tokens a minute
+---@field sized boolean     something here limits tokens or money
 
 -- Names of accounts end up in lines and labels: what is long or odd goes by its hash.
 local function user_account(id)
@@ -39,12 +40,13 @@ end
 
 local function describe(list, plan)
   local names, seen = json.array {}, {}
-  plan.budgeted, plan.limited = false, false
+  plan.budgeted, plan.limited, plan.sized = false, false, false
   for _, one in ipairs(list) do
     if not seen[one.name] then names[#names + 1] = one.name end
     seen[one.name] = true
     plan.budgeted = plan.budgeted or (one.budgets ~= nil and #one.budgets > 0)
     plan.limited = plan.limited or one.rpm ~= nil or one.tpm ~= nil
+    plan.sized = plan.sized or plan.budgeted or one.tpm ~= nil
   end
   plan.names = json.encode(names)
 end
