@@ -119,8 +119,6 @@ function usage.from_openai(u)
   if is_some(heard) or is_some(seen) or is_some(said) or is_some(drawn) then
     add_media(out, heard, seen, said, drawn)
   end
-  local searches = known(u.num_search_queries)
-  if searches then out.units = { web_search = searches } end
   return out
 end
 
