@@ -344,6 +344,9 @@ def as_openai(n, rng):
         u["completion_tokens"] -= n["thought"]
     if rng.random() < 0.05:  # more cached than there is: counted beside
         u["prompt_tokens_details"]["cached_tokens"] = prompt + 7
+    if rng.random() < 0.05:  # parts that say more than the whole
+        u["prompt_tokens_details"]["audio_tokens"] = prompt + 3
+        u["completion_tokens_details"].update(reasoning_tokens=answer // 2, audio_tokens=answer)
     return u
 
 
@@ -355,6 +358,8 @@ def as_anthropic(n, rng):
     if n["hour"]:
         u["cache_creation"] = {"ephemeral_5m_input_tokens": n["write"],
                                "ephemeral_1h_input_tokens": n["hour"]}
+        if rng.random() < 0.2:  # where only the parts are said
+            del u["cache_creation_input_tokens"]
     if n["thought"]:
         u["output_tokens_details"] = {"thinking_tokens": n["thought"]}
     if n["searches"]:
@@ -413,7 +418,8 @@ def usage_list():
 # ---- files ------------------------------------------------------------------------------------
 
 MODELS = """
-gpt-4o gpt-4o-2024-05-13 gpt-4o-2024-08-06 gpt-4o-mini gpt-4o-audio-preview gpt-4o-mini-audio-preview
+gpt-4o gpt-4o-2024-05-13 gpt-4o-2024-08-06 gpt-4o-mini gpt-4o-audio-preview
+gpt-4o-mini-audio-preview
 gpt-4.1 gpt-4.1-mini gpt-4.1-nano-2025-04-14 gpt-5 gpt-5-mini gpt-5-nano gpt-5-pro gpt-5.1 gpt-5.2
 gpt-5.4 gpt-5.4-2026-03-05 gpt-5.4-pro gpt-5.5 gpt-5.6 gpt-5.6-luna o1 o3 o3-mini o4-mini gpt-audio
 ft:gpt-4o-2024-11-20 gpt-image-1 text-embedding-3-small gpt-3.5-turbo gpt-4
@@ -428,7 +434,8 @@ gemini/gemini-2.5-computer-use-preview-10-2025 gemini/gemini-2.5-pro-preview-tts
 gemini/gemini-3-pro-image gemini/gemini-1.5-flash gemini/gemini-exp-1206
 xai/grok-4-fast-reasoning xai/grok-4-latest xai/grok-3 deepseek/deepseek-chat deepseek/deepseek-r1
 deepseek/deepseek-v3 groq/llama-3.1-8b-instant mistral/mistral-large-latest mistral/codestral-latest
-dashscope/qwen-flash dashscope/qwen3-max minimax/MiniMax-M3 openrouter/qwen/qwen3.5-plus-02-15
+dashscope/qwen-flash dashscope/qwen3-max dashscope/qwen-plus-2025-04-28 minimax/MiniMax-M3
+openrouter/qwen/qwen3.5-plus-02-15
 openrouter/anthropic/claude-sonnet-4.5 perplexity/sonar-pro
 """.split()
 
