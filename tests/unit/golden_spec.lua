@@ -17,11 +17,10 @@ local function read(path)
   return bytes
 end
 
--- Names in a folder; prices are golden_prices_spec.lua's.
 local function entries(path)
   local list = {}
   for name in lfs.dir(path) do
-    if name:sub(1, 1) ~= "." and name ~= "prices" then list[#list + 1] = name end
+    if name:sub(1, 1) ~= "." then list[#list + 1] = name end
   end
   table.sort(list)
   return list

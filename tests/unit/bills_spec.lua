@@ -1,4 +1,4 @@
--- B-01: bills, to the nano-dollar, against tests/golden/prices/calculate.py, which shares no
+-- B-01: bills, to the nano-dollar, against tests/prices/calculate.py, which shares no
 -- code with ours: exact rationals, from the digits of the cost map and the usage objects.
 --
 -- MOONGATE_GOLDEN_ROWS=100000 compares so many drawn at random, too.
@@ -14,7 +14,7 @@ local stub = require "tools.stub"
 local usage = require "lib.usage"
 local writer = require "cli.price_writer"
 
-local ROOT = "tests/golden/prices/"
+local ROOT = "tests/prices/"
 
 local function lines(path) return assert(io.open(ROOT .. path, "rb")):lines() end
 
