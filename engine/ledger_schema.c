@@ -68,7 +68,9 @@ static const char spend[] =
     " nano INTEGER NOT NULL, PRIMARY KEY (period, start_s, account)) WITHOUT ROWID;";
 
 /* `record` is what was said of a key or a team, as JSON; `published` what holds of a key where
- * that is less (scripts/ledger/store.lua). A key of no team has team ''. */
+ * that is less (scripts/ledger/store.lua). A key of no team has team ''.
+ * Keys and secrets lie in the order of their ids, mostly the same: the start reads them side by
+ * side. */
 static const char keys[] =
     "CREATE TABLE teams ("
     " name TEXT PRIMARY KEY, record TEXT NOT NULL, created_ms INTEGER NOT NULL,"
@@ -76,11 +78,12 @@ static const char keys[] =
     "CREATE TABLE keys ("
     " id TEXT PRIMARY KEY, name TEXT NOT NULL, team TEXT NOT NULL, record TEXT NOT NULL,"
     " published TEXT, created_by TEXT, disabled INTEGER NOT NULL, disabled_by TEXT,"
-    " created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, UNIQUE (team, name));"
+    " created_ms INTEGER NOT NULL, updated_ms INTEGER NOT NULL, UNIQUE (team, name))"
+    " WITHOUT ROWID;"
     "CREATE INDEX keys_created_by ON keys (created_by) WHERE created_by IS NOT NULL;"
     "CREATE TABLE key_secrets ("
     " public_id TEXT PRIMARY KEY, key_id TEXT NOT NULL, mac BLOB NOT NULL,"
-    " created_ms INTEGER NOT NULL, expires_ms INTEGER);"
+    " created_ms INTEGER NOT NULL, expires_ms INTEGER) WITHOUT ROWID;"
     "CREATE INDEX key_secrets_key ON key_secrets (key_id);"
     "CREATE TABLE admin_log ("
     " seq INTEGER PRIMARY KEY AUTOINCREMENT, ts_ms INTEGER NOT NULL, actor TEXT NOT NULL,"
