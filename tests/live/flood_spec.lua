@@ -1,0 +1,99 @@
+-- S-20: a flood of wrong keys, and what right ones feel of it. And the pepper that all keys of
+-- the ledger depend on.
+
+local admin_of = require "support.admin"
+local helper = require "helper"
+local process = require "support.process"
+
+local ROUTES = [[
+model "small" { provider "mock" {} "mock" }
+virtual_key "written" { token = "written-key" }
+]]
+local NOBODY = "mg-" .. ("a"):rep(12) .. "-" .. ("b"):rep(43)
+local LOAD = (os.getenv "MOONGATE_TOOLS" or "build/tests") .. "/load"
+
+describe("S-20: a flood of wrong keys", function()
+  local gw, key, dir
+
+  setup(function()
+    dir = process.temp_dir()
+    gw = helper.gateway { routes = ROUTES, workers = 2 }
+    key = admin_of(gw):key { name = "right" }.key
+    process.write(dir .. "/request", helper.http.format {
+      method = "POST", path = "/v1/chat/completions", body = helper.ask "small",
+      headers = { ["content-type"] = "application/json", authorization = "Bearer " .. NOBODY },
+    })
+  end)
+
+  teardown(function()
+    gw:stop()
+    helper.remove_tree(dir)
+  end)
+
+  local function asked(times)
+    local took = {}
+    for i = 1, times do
+      local begin = helper.now()
+      local right = i % 2 == 0 and key or "written-key"
+      local response = gw:chat(helper.ask "small", { key = right })
+      took[i] = helper.now() - begin
+      assert.equal(200, response.status)
+    end
+    table.sort(took)
+    return took[math.ceil(times / 2)]
+  end
+
+  it("delays nobody else, and takes little memory", function()
+    asked(20)
+    local before = gw:memory_kib()
+    local flood = process.start({
+      LOAD, "ask", tostring(gw.port), "400", "3", dir .. "/request",
+    }, { stdout = dir .. "/out" })
+    helper.wait_until(function() return process.read(dir .. "/out"):find "begin" end, 5,
+      "the flood")
+    local median = asked(100)
+    assert.is_true(flood:wait(10) ~= nil)
+    assert.is_true(median < 0.25, median) -- a wrong key waits a second
+    local answers = tonumber(process.read(dir .. "/out"):match "begin%s+(%d+)")
+    assert.is_true(answers > 1000, answers)
+    assert.is_true(gw:metric "moongate_auth_delayed_total" > 1000)
+    if not helper.sanitized then
+      local grown = gw:memory_kib() - before -- as 400 busy connections with right keys do
+      assert.is_true(grown < 48 * 1024, grown)
+    end
+    gw:assert_silent()
+  end)
+end)
+
+describe("the pepper", function()
+  local function serve(dir)
+    return process.run {
+      helper.binary, "serve", "--routes", dir .. "/routes.lua", "--data", dir .. "/data",
+      "--listen", "127.0.0.1:0", "--admin", "off",
+    }
+  end
+
+  it("is missed where keys depend on it, and made where none does", function()
+    local gw = helper.gateway { routes = ROUTES }
+    local pepper = gw.data .. "/pepper"
+    assert.equal(32, #process.read(pepper))
+    admin_of(gw):key { name = "one" }
+    local dir = process.temp_dir()
+    process.write(dir .. "/routes.lua", ROUTES)
+    gw.process:stop(process.TERM, 15)
+    os.rename(gw.data, dir .. "/data")
+    os.remove(dir .. "/data/pepper")
+    local code, _, err = serve(dir)
+    assert.not_equal(0, code)
+    assert.truthy(err:find("pepper: is missing", 1, true), err)
+    assert.truthy(err:find("bring it back from a backup", 1, true), err)
+    assert.is_nil(io.open(dir .. "/data/pepper"))
+    process.write(dir .. "/data/pepper", ("x"):rep(32))
+    os.execute("chmod 644 " .. dir .. "/data/pepper")
+    code, _, err = serve(dir)
+    assert.not_equal(0, code)
+    assert.truthy(err:find("may be read by others", 1, true), err)
+    helper.remove_tree(dir)
+    helper.remove_tree(gw.dir)
+  end)
+end)
