@@ -24,6 +24,15 @@ local function spent(of)
   return row and row.nano or 0
 end
 
+-- What requests since `boot` have cost; nil where some of them may have been taken away since.
+local function served(boot, pruned)
+  if pruned then
+    local oldest = sql.row("SELECT min(admitted_ms) AS ms FROM requests").ms
+    if not oldest or oldest > boot then return nil end
+  end
+  return sum("cost_nano), 0) AS nano FROM requests WHERE boot = ?", boot)
+end
+
 function audit.run(args)
   local out = json.array {}
   for i, of in ipairs(args.accounts or {}) do out[i] = spent(of) end
@@ -35,7 +44,7 @@ function audit.run(args)
     days = sum "cost_nano), 0) AS nano FROM usage_sums WHERE period = 86400",
     org = sum "nano), 0) AS nano FROM spend WHERE account = 'org' AND period = 'year'",
     rolled = sum("cost_nano), 0) + ? AS nano FROM requests", pruned and pruned.v or 0),
-    served = sum("cost_nano), 0) AS nano FROM requests WHERE boot = ?", args.boot or 0),
+    served = served(args.boot or 0, pruned),
     spent = out,
   }
 end

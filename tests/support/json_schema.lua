@@ -1,9 +1,10 @@
 -- A small validator of JSON Schema, for answers checked against docs/admin-openapi.json,
--- written from the standard, not from the gateway's own checks. Values are lua-cjson's, with
--- empty arrays told from empty objects by decode_array_with_array_mt.
+-- written from the standard, not from the gateway's own checks. Values are engine.json's, which
+-- tells [] from {}; lua-cjson's do not.
 
-local cjson = require "cjson"
+require "engine"
 local ffi = require "ffi"
+local json = require "engine.json"
 
 local schema = {}
 
@@ -25,9 +26,9 @@ function schema.matches(text, pattern)
 end
 
 local function type_of(value)
-  if value == cjson.null then return "null" end
+  if value == json.null then return "null" end
   if type(value) ~= "table" then return type(value) end
-  return getmetatable(value) == cjson.array_mt and "array" or "object"
+  return json.is_array(value) and "array" or "object"
 end
 
 local function is_of(value, kind)

@@ -62,7 +62,9 @@ local function compared(sums, now)
   add(out, "roll-ups by day", sums.days, sums.rolled)
   add(out, "spent by org", sums.org, sums.rolled)
   if not now then return out end
-  add(out, "moongate_cost_usd_total since start", now.cost, sums.served)
+  if sums.served then
+    add(out, "moongate_cost_usd_total since start", now.cost, sums.served)
+  end
   for i, of in ipairs(now.spent) do
     local when = of.window == "ever" and "ever" or "this " .. of.window
     add(out, ("%s, %s"):format(of.account, when), of.nano, sums.spent[i])
