@@ -14,6 +14,8 @@ local BYTES_A_TOKEN = 4
 local NAMES = 1000     -- of models, remembered
 local MISSING = 0.15   -- how far off an estimate is where a vocabulary is public, but not here
 local RULED, RULED_SHARE = 3, 0.03 -- how far off rules for tools and schemas are
+local GUESSED_SHARE = 0.3 -- where nobody says how a model is shown them
+local FEW = 6              -- tokens that a template may add or spare
 local HIDDEN = 20      -- and where a provider puts a text of its own before them
 local RULES = 6        -- what is learned of bodies with tools is learned apart
 local LEAST_IMAGE = 64 -- where nobody knows its size
@@ -60,10 +62,10 @@ local function about_of(profile, n, exact)
     local encoding = family.encoding
     return { exact = true, method = "vocabulary", low = n, high = n, encoding = encoding }
   end
-  local spread = (family.spread or 0) + (exact and 0 or MISSING)
+  local spread = n * ((family.spread or 0) + (exact and 0 or MISSING)) + FEW
   return {
     exact = false, method = exact and "vocabulary and weights" or "estimate",
-    low = math.floor(n * (1 - spread)), high = math.ceil(n * (1 + spread)),
+    low = math.max(0, math.floor(n - spread)), high = math.ceil(n + spread),
     encoding = family.encoding,
   }
 end
@@ -94,7 +96,8 @@ local function is_ruled(doc)
 end
 
 local function ruled(about, family, n)
-  local spread = RULED + RULED_SHARE * n + (family.frame.hidden and HIDDEN or 0)
+  local hidden = (family.ratio or family.frame.hidden) and HIDDEN or 0
+  local spread = hidden + RULED + (family.ratio and GUESSED_SHARE or RULED_SHARE) * n
   about.method = about.exact and "vocabulary and rules" or about.method
   about.exact = false
   about.low = math.max(0, math.floor(about.low - spread))

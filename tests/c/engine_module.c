@@ -9,6 +9,7 @@
 
 #include "keyring.h"
 #include "keyring_fill.h"
+#include "learned.h"
 #include "ledger_schema.h"
 #include "lua_context.h"
 #include "lua_engine.h"
@@ -105,6 +106,7 @@ static void use_vocabularies(lua_State *L)
     *context = (struct lua_context){.cli = true};
     context->shelf = shelf_open("build/vocabularies");
     context->tokens_work = tokens_work_new(0);
+    context->learned = learned_new();
     lua_tokens_use(L, context);
     (void)luaL_ref(L, LUA_REGISTRYINDEX);
 }
