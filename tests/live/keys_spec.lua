@@ -157,6 +157,27 @@ describe("keys of the ledger", function()
     assert.is_nil(gw:log_text():find(key.key:sub(17), 1, true))
   end)
 
+  it("S-17: are not moved by what comes in their place", function()
+    local before = admin:must("GET", "/admin/keys")
+    local wrong = {
+      "' OR 1=1 --", "mg-'; DROP TABLE keys; --", "%", "_", "mg-" .. ("%"):rep(12) .. "-"
+        .. ("%"):rep(43), "mg-" .. ("_"):rep(12) .. "-" .. ("'"):rep(43), ("x"):rep(512),
+      ("x"):rep(9000), "mg-" .. ("A"):rep(12) .. "-" .. ("b"):rep(43), "\255\254", "\194\128",
+    }
+    for _, token in ipairs(wrong) do
+      local got, code = status(token)
+      assert.same({ 401, "invalid_api_key" }, { got, code })
+    end
+    for _, bytes in ipairs { "a\0b", ("x"):rep(1024 * 1024) } do
+      local connection = gw:raw("GET /v1/models HTTP/1.1\r\nhost: x\r\nauthorization: Bearer "
+        .. bytes .. "\r\n\r\n")
+      local response = connection:response()
+      assert.is_true(not response or response.status == 400 or response.status == 431)
+      connection:close()
+    end
+    assert.same(before, admin:must("GET", "/admin/keys"))
+  end)
+
   it("outlive a crash, and keep the gateway closed", function()
     local key = admin:key { name = "lasting" }
     each_time(200, key.key)
