@@ -1,5 +1,5 @@
 -- What the admin listener tells of the running gateway itself: health, metrics, reload,
--- explain.
+-- explain. These few operations are found here, without the rest of the registry.
 
 local accounts = require "engine.accounts"
 local cooldown = require "policy.cooldown"
@@ -96,5 +96,59 @@ end
 function gateway.welcome(want)
   return welcome.text(want.cfg, want.query.listen)
 end
+
+-- The operations ---------------------------------------------------------------------------
+
+local TEXT = "text/plain; charset=utf-8"
+local PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+
+--- An entry { id, method, path, … } as an operation.
+function gateway.operation(entry)
+  local op = { id = entry[1], method = entry[2], path = entry[3], status = 200 }
+  for name, value in pairs(entry) do
+    if type(name) == "string" then op[name] = value end
+  end
+  return op
+end
+
+-- As in registry.lua; answers are named as in shapes.lua, which nobody needs before a
+-- description is asked for.
+local OPERATIONS = {
+  { "live", "GET", "/health/live", who = "open", run = gateway.live, answer = "health",
+    says = "Is the process alive?" },
+  { "ready", "GET", "/health/ready", who = "open", run = gateway.ready, answer = "health",
+    says = "Does it take requests? 503 while it is stopping" },
+  { "health", "GET", "/healthz", who = "open", run = gateway.live, answer = "health",
+    says = "The same as /health/live" },
+  { "metrics", "GET", "/metrics", who = "scrape", run = gateway.metrics, media = PROMETHEUS,
+    says = "Prometheus metrics" },
+  { "reload", "POST", "/admin/reload", who = "operator", run = gateway.reload,
+    answer = "reloaded",
+    says = "Read all files again; 422 with every reason where one is wrong" },
+  { "explain", "GET", "/admin/explain", who = "operator", run = gateway.explain,
+    query = {
+      model = { type = "string", format = "text" }, key = { type = "string", format = "name" },
+      tokens = { type = "integer", minimum = 0, maximum = 1e9 },
+    },
+    needs = { "model" }, answer = "any", says = "Where a request for a model would go" },
+  { "welcome", "GET", "/admin/welcome", who = "operator", run = gateway.welcome,
+    query = { listen = { type = "string", format = "text" } }, media = TEXT,
+    says = "What can be asked for, for people" },
+}
+
+local function built()
+  local list, paths = {}, {}
+  for i, entry in ipairs(OPERATIONS) do
+    list[i] = gateway.operation(entry)
+    paths[list[i].path] = { [list[i].method] = list[i] }
+  end
+  return list, paths
+end
+
+local PATHS
+gateway.operations, PATHS = built()
+
+--- The operations at one of these paths, by method.
+function gateway.find(path) return PATHS[path] end
 
 return gateway

@@ -51,6 +51,8 @@ end
 local function plain(schema, parts)
   local out = {}
   for _, name in ipairs(SCHEMA) do out[name] = marked(schema[name]) end
+  local format = formats[schema.format]
+  if format then out.pattern, out.maxLength = format.pattern, format.most end
   if schema.properties then out.properties = properties(schema, parts) end
   if schema.propertyNames then out.propertyNames = names_schema(schema) end
   if schema.items then out.items = printed(schema.items, parts) end

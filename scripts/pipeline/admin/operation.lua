@@ -4,9 +4,9 @@
 
 local check = require "pipeline.admin.check"
 local formats = require "pipeline.admin.formats"
+local gateway = require "pipeline.admin.gateway"
 local json = require "engine.json"
 local nearest = require "lib.nearest"
-local registry = require "pipeline.admin.registry"
 
 local operation = {}
 
@@ -33,7 +33,8 @@ end
 --- The operation that a method and a raw path ask for, and what the path names:
 --- op, values | nil, problem
 function operation.find(method, path)
-  local methods, values = registry.find(path)
+  local methods, values = gateway.find(path), {}
+  if not methods then methods, values = require("pipeline.admin.registry").find(path) end
   if not methods then return nil, NOWHERE end
   local op = methods[method == "HEAD" and "GET" or method]
   if op then return op, values end

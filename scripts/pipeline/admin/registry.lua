@@ -1,6 +1,7 @@
 -- Every operation of the admin listener: method, path, who may, what goes in, what comes out.
 -- The router, the OpenAPI description and the tests of rights and of bad input all read this
--- table; what is not in it does not exist.
+-- table; what is not in it does not exist. Loaded when it is first asked for: a worker that
+-- only answers health checks and metrics has no use for it.
 
 local gateway = require "pipeline.admin.gateway"
 local keys = require "pipeline.admin.keys"
@@ -12,9 +13,6 @@ local teams = require "pipeline.admin.teams"
 
 local registry = {}
 
-local TEXT = "text/plain; charset=utf-8"
-local PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
-
 -- who: "open"     whoever reaches the listener
 --      "scrape"   the same on this machine; elsewhere with the admin token
 --      "team"     the operator, and a team_admin key within its team
@@ -22,26 +20,9 @@ local PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 --                 reaches the listener, which then is on this machine only
 -- body: its schema; may_lack_body: an empty one counts as {}
 local OPERATIONS = {
-  { "live", "GET", "/health/live", who = "open", run = gateway.live, answer = shapes.health,
-    says = "Is the process alive?" },
-  { "ready", "GET", "/health/ready", who = "open", run = gateway.ready,
-    answer = shapes.health, says = "Does it take requests? 503 while it is stopping" },
-  { "health", "GET", "/healthz", who = "open", run = gateway.live, answer = shapes.health,
-    says = "The same as /health/live" },
-  { "metrics", "GET", "/metrics", who = "scrape", run = gateway.metrics, media = PROMETHEUS,
-    says = "Prometheus metrics" },
   { "describe", "GET", "/admin/openapi.json", who = "team", answer = shapes.any,
     run = function() return registry.describe() end,
     says = "This description" },
-  { "reload", "POST", "/admin/reload", who = "operator", run = gateway.reload,
-    answer = shapes.reloaded,
-    says = "Read all files again; 422 with every reason where one is wrong" },
-  { "explain", "GET", "/admin/explain", who = "operator", run = gateway.explain,
-    query = shapes.explain_query, needs = { "model" }, answer = shapes.any,
-    says = "Where a request for a model would go" },
-  { "welcome", "GET", "/admin/welcome", who = "operator", run = gateway.welcome,
-    query = shapes.welcome_query, media = TEXT, says = "What can be asked for, for people" },
-
   { "createKey", "POST", "/admin/keys", who = "team", run = keys.create, status = 201,
     body = shapes.new_key, answer = shapes.made_key,
     says = "Make a key. The answer holds the key itself, this once" },
@@ -95,20 +76,13 @@ local function steps_of(path)
   return out
 end
 
-local function operation(entry)
-  local op = { id = entry[1], method = entry[2], path = entry[3], status = 200 }
-  for name, value in pairs(entry) do
-    if type(name) == "string" then op[name] = value end
-  end
-  return op
-end
-
 -- All of them in order, and by path and method.
 local function build()
   local list, paths = {}, {}
-  for _, entries in ipairs { OPERATIONS, litellm.operations } do
+  for _, entries in ipairs { gateway.operations, OPERATIONS, litellm.operations } do
     for _, entry in ipairs(entries) do
-      local op = operation(entry)
+      local op = entry.id and entry or gateway.operation(entry)
+      if type(op.answer) == "string" then op.answer = shapes[op.answer] end
       list[#list + 1] = op
       paths[op.path] = paths[op.path] or { steps = steps_of(op.path), methods = {} }
       paths[op.path].methods[op.method] = op
@@ -119,7 +93,7 @@ end
 
 local LIST, PATHS = build()
 
---- All operations, in the order written above, then those of LiteLLM.
+--- All operations: the gateway's own, those above, then LiteLLM's.
 function registry.list() return LIST end
 
 local function unescaped(step)
