@@ -252,22 +252,20 @@ local function read(text)
       end
     end
   end
-  return by_key(entries), state.unknown, skipped
+  local out = rules.apply(by_key(entries))
+  out.unknown, out.skipped = state.unknown, skipped
+  return out
 end
 
 --- The text of a cost map → { sections = name → list of entries, warnings = list of { key,
 --- rule, message }, unpriced, models, unknown }; or nil, { message, line, key }.
 function cost_map.read(text)
-  local ok, entries, unknown, skipped = pcall(read, text)
-  if not ok then
-    local err = entries
-    if type(err) ~= "table" then error(err, 0) end
-    err.line = err.line or line_of_key(text, err.key)
-    return nil, err
-  end
-  local out = rules.apply(entries)
-  out.unknown, out.skipped = unknown, skipped
-  return out
+  local ok, out = pcall(read, text)
+  if ok then return out end
+  local err = out
+  if type(err) ~= "table" then error(err, 0) end
+  err.line = err.line or line_of_key(text, err.key)
+  return nil, err
 end
 
 return cost_map

@@ -112,7 +112,9 @@ end
 
 local function scale(n, to, from)
   if from == 0 then return n end
-  return decimal.ratio(n, to, from)
+  local scaled = decimal.ratio(n, to, from)
+  if scaled then return scaled end
+  error({ message = "a price that follows from others is too large" }, 0)
 end
 
 -- Fill `into` with what it does not name of `base`, changed as its sides are.

@@ -45,8 +45,9 @@ end
 local function take(said, rate, left, whole, rest)
   if said == nil or said == 0 then return left, whole, rest end
   local n = count(said)
-  if not n or not rate then return left, UNKNOWN, rest end
+  if not n then return left, UNKNOWN, rest end
   n = min(n, left)
+  if not rate then return left - n, n > 0 and UNKNOWN or whole, rest end
   local nano = floor(rate / MILLION)
   return left - n, whole + n * nano, rest + n * (rate - nano * MILLION)
 end

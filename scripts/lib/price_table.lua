@@ -185,16 +185,33 @@ function Table:names(section)
   return out
 end
 
+-- Where each model's line begins: { section, place } one after the other.
+local function places(self)
+  local out = {}
+  for _, section in ipairs(self:section_names()) do
+    for at, name in self.sections[section]:gmatch("\n()(%S+) ") do
+      if name ~= "*" then out[#out + 1], out[#out + 2] = section, at end
+    end
+  end
+  return out
+end
+
+--- All entries, section by section, in the order of their lines; none is kept.
+function Table:each()
+  local list, i = places(self), -1
+  return function()
+    i = i + 2
+    return list[i] and entry(self, list[i], list[i + 1])
+  end
+end
+
 --- Read every line. Raises { kind = "prices", message } at the first that is wrong.
 function Table:check()
-  local models = 0
-  for section in pairs(self.sections) do
-    local seen = {}
-    for _, name in ipairs(self:names(section)) do
-      if seen[name] then wrong(name, "stands in [" .. section .. "] twice") end
-      seen[name], models = true, models + 1
-      self:exact(section, name)
-    end
+  local models, seen = 0, {}
+  for found in self:each() do
+    local name = "[" .. found.section .. "] " .. found.name
+    if seen[name] then wrong(found.name, "stands in [" .. found.section .. "] twice") end
+    seen[name], models = true, models + 1
   end
   return models
 end

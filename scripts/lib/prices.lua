@@ -42,11 +42,7 @@ function prices.table()
   local first = prices.tables[1]
   local out = { date = first.date, version = prices.version(first), models = {},
     source = first.source or "built in" }
-  for _, section in ipairs(first:section_names()) do
-    for _, name in ipairs(first:names(section)) do
-      out.models[#out.models + 1] = as_text(first:exact(section, name))
-    end
-  end
+  for entry in first:each() do out.models[#out.models + 1] = as_text(entry) end
   return out
 end
 

@@ -4,6 +4,7 @@
   calculate.py cut REFERENCE        a cost map -> map.json: the models of MODELS, digits as they are
   calculate.py usages               usages.jsonl: usage objects as three providers write them
   calculate.py bills                bills.tsv: what each usage costs at each model, nano-dollars
+  calculate.py counted              counted.tsv: searches, sessions, images, seconds and the like
   calculate.py random N SEED        N lines: model, dialect, usage object, nano-dollars
 
 The rules, in words (issue 4; the papers' 3.4 on traps, 4f on accounting):
@@ -41,6 +42,19 @@ FIELD = {
     "output_cost_per_audio_token": "audio_output",
     "input_cost_per_image_token": "image_input",
     "output_cost_per_image_token": "image_output",
+}
+# Dollars each; the second is what one of ours is of it (a millisecond of a second).
+EACH = {
+    "input_cost_per_request": ("request", 1),
+    "input_cost_per_query": ("query", 1),
+    "code_interpreter_cost_per_session": ("code_interpreter", 1),
+    "ocr_cost_per_page": ("page", 1),
+    "output_cost_per_image": ("image", 1),
+    "input_cost_per_image": ("image_read", 1),
+    "input_cost_per_character": ("character_input", 1),
+    "output_cost_per_character": ("character_output", 1),
+    "input_cost_per_second": ("ms_input", 1000),
+    "output_cost_per_second": ("ms_output", 1000),
 }
 SERVICES = {"batches": "batch", "flex": "flex", "priority": "priority"}
 
@@ -108,11 +122,15 @@ def raw(key, fields):
                 where[FIELD[name]] = price(tier[name])
     if fields.get("input_cost_per_token_cache_hit") is not None:
         model["base"].setdefault("cache_read", price(fields["input_cost_per_token_cache_hit"]))
-    search = fields.get("search_context_cost_per_query")
-    if search:
-        said = {price(v) for v in search.values()}
-        if len(said) == 1 and said != {0}:
-            model["each"]["web_search"] = said.pop()
+    for name, (what, share) in EACH.items():
+        if fields.get(name) is not None and Fraction(fields[name]):
+            model["each"][what] = half_even(Fraction(fields[name]) * 10**15 / share)
+    search = fields.get("search_context_cost_per_query") or {}
+    said = {k[len("search_context_size_"):]: price(v) for k, v in search.items() if Fraction(v)}
+    if len(said) == 3 and len(set(said.values())) == 1:
+        model["each"]["web_search"] = said["low"]
+    else:
+        model["each"].update(("web_search_" + size, n) for size, n in said.items())
     if model["provider"] == "anthropic":
         for name, value in (fields.get("provider_specific_entry") or {}).items():
             model["factors"][name] = Fraction(value)
@@ -176,6 +194,8 @@ def models():
         model = raw(key, fields)
         if good(model):
             out[key] = model
+    containers = {key.split("/")[0]: out.pop(key)["each"] for key in list(out)
+                  if key.endswith("/container")}
     searches = {m["each"]["web_search"] for m in out.values()
                 if m["provider"] == "anthropic" and "web_search" in m["each"]}
     for key, model in out.items():
@@ -188,6 +208,8 @@ def models():
                     model[part].setdefault(name, value)
         if model["provider"] == "anthropic" and len(searches) == 1:
             model["each"].setdefault("web_search", next(iter(searches)))
+        for name, n in containers.get(model["provider"], {}).items():
+            model["each"].setdefault(name, n)
     return out
 
 
@@ -299,8 +321,27 @@ def bill(model, usage):
         if "web_search" not in model["each"]:
             return None
         total += Fraction((1 if model["once"] else searches) * model["each"]["web_search"], 10**6)
+    return whole(total + Fraction(model["each"].get("request", 0), 10**6))
+
+
+def whole(total):
     cost = half_even(total)
     return cost if cost < 2**53 else None
+
+
+def counted(model, units):
+    """What is counted, by itself: no tokens."""
+    total = Fraction(model["each"].get("request", 0), 10**6)
+    for name, n in units.items():
+        rate = model["each"].get(name)
+        if rate is None and name.startswith("web_search_"):
+            rate = model["each"].get("web_search")
+        if n and rate is None:
+            return None
+        if name.startswith("web_search") and model["once"]:
+            n = min(n, 1)
+        total += Fraction(n * (rate or 0), 10**6)
+    return whole(total)
 
 
 # ---- usage objects ----------------------------------------------------------------------------
@@ -436,7 +477,10 @@ xai/grok-4-fast-reasoning xai/grok-4-latest xai/grok-3 deepseek/deepseek-chat de
 deepseek/deepseek-v3 groq/llama-3.1-8b-instant mistral/mistral-large-latest mistral/codestral-latest
 dashscope/qwen-flash dashscope/qwen3-max dashscope/qwen-plus-2025-04-28 minimax/MiniMax-M3
 openrouter/qwen/qwen3.5-plus-02-15
-openrouter/anthropic/claude-sonnet-4.5 perplexity/sonar-pro
+openrouter/anthropic/claude-sonnet-4.5 perplexity/sonar-pro openai/container azure/container
+gpt-4o-search-preview gpt-4o-mini-search-preview whisper-1 tts-1 dall-e-3 perplexity/sonar
+perplexity/pplx-7b-online rerank-v3.5 gemini/imagen-4.0-generate-001 mistral/mistral-ocr-latest
+groq/whisper-large-v3 deepgram/nova-3 gemini/veo-3.1-generate-preview text-embedding-3-large
 """.split()
 
 
@@ -487,6 +531,17 @@ def main(words):
         write("bills.tsv", "".join(
             key + "\t" + " ".join(text_of(bill(m, u[dialect(m)])) for u in usages) + "\n"
             for key, m in models().items()))
+    elif words == ["counted"]:
+        rng, lines = random.Random(4), []
+        names = [what for what, _ in EACH.values() if what != "request"]
+        names += ["web_search", "web_search_low", "web_search_medium", "web_search_high"]
+        for key, model in models().items():
+            for _ in range(12):
+                mine = [n for n in names if n in model["each"] or rng.random() < 0.02]
+                mine += [n for n in names if n.startswith("web_s") and rng.random() < 0.2]
+                units = {n: rng.choice([0, 1, 3, 1234, 10**6 + 1]) for n in mine}
+                lines.append("\t".join((key, json.dumps(units), text_of(counted(model, units)))))
+        write("counted.tsv", "\n".join(lines) + "\n")
     elif words[:1] == ["random"]:
         rng, all_models = random.Random(int(words[2])), list(models().items())
         for _ in range(int(words[1])):

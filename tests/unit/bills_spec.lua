@@ -114,7 +114,19 @@ describe("B-01: bills", function()
       count = count + 1
     end
     assert.is_true(count >= 40 and compared >= 12000)
-    assert.is_true(unknown < compared / 10)
+    assert.is_true(unknown < compared / 4)
+  end)
+
+  it("B-29: are those of the exact calculator for what is counted, too", function()
+    local unknown, count = 0, 0
+    for line in lines "counted.tsv" do
+      local key, units, wanted = line:match("^(%S+)\t(.*)\t(%S+)$")
+      local nano = money.cost(known[key].rates,
+        { input_tokens = 0, output_tokens = 0, units = json.decode(units) })
+      assert.equal(wanted, text_of(nano), line)
+      unknown, count = unknown + (nano and 0 or 1), count + 1
+    end
+    assert.is_true(count > 500 and unknown > 0 and unknown < count / 2)
   end)
 
   local rows = tonumber(os.getenv "MOONGATE_GOLDEN_ROWS")

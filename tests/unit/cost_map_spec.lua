@@ -71,6 +71,9 @@ describe("a price", function()
       assert.equal(2, err.line, text)
     end
     assert.is_nil((read(model("m", '"output_cost_per_pixel":-1,' .. BOTH))))
+    local _, err = read(model("m", '"input_cost_per_token":1e-15,"output_cost_per_token":1,'
+      .. '"cache_read_input_token_cost":1,"input_cost_per_token_above_200k_tokens":1'))
+    assert.truthy(err.message:find("too large", 1, true))
   end)
 end)
 
