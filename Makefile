@@ -47,7 +47,7 @@ LIB_OBJ  := $(filter-out $(MAIN_OBJ),$(ENGINE_C:engine/%.c=$(OBJ)/engine/%.o)) $
 
 C_TESTS := $(patsubst tests/c/%.c,$(OUT)/tests/%,$(wildcard tests/c/test_*.c tests/c/embed_test.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
-TOOLS   := $(addprefix $(OUT)/tests/,upstream load source counter speed)
+TOOLS   := $(addprefix $(OUT)/tests/,upstream load source counter speed disk.so)
 VOCABULARIES := $(BUILD)/vocabularies/made
 MODULE  := $(wildcard tests/c/engine_module.c)
 
@@ -232,6 +232,12 @@ $(OUT)/tests/upstream: $(patsubst %.c,$(OBJ)/%.o,$(wildcard tests/mock/*.c))
 	@mkdir -p $(@D)
 	$(call SAY,link)
 	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^
+
+# Preloaded into a gateway: a disk that fails.
+$(OUT)/tests/disk.so: $(OBJ)/tests/disk/disk.o
+	@mkdir -p $(@D)
+	$(call SAY,link)
+	$(Q)$(COMPILER) -shared $(filter-out -pie,$(LDFLAGS)) -o $@ $^
 
 $(OUT)/tests/load $(OUT)/tests/source: $(OUT)/tests/%: $(OBJ)/tests/bench/%.o
 	@mkdir -p $(@D)

@@ -37,6 +37,7 @@ struct journal {
     uint64_t appended;     /* bytes of all lines so far */
     atomic_ullong written; /* bytes of them that are on file */
     atomic_ullong synced;  /* bytes of them that are on disk */
+    atomic_ullong unkept;  /* bytes of them that the last sync that failed was for */
     atomic_llong stuck_ms; /* monotonic: since when the disk refuses; 0: it does not */
 };
 
@@ -200,6 +201,11 @@ uint64_t journal_synced(const struct journal *journal)
     return atomic_load(&journal->synced);
 }
 
+uint64_t journal_unkept(const struct journal *journal)
+{
+    return atomic_load(&journal->unkept);
+}
+
 int64_t journal_stuck_ms(const struct journal *journal)
 {
     return atomic_load(&journal->stuck_ms);
@@ -248,6 +254,7 @@ bool journal_sync(struct journal *journal)
     if (ok) {
         atomic_store(&journal->synced, written);
     } else {
+        atomic_store(&journal->unkept, written);
         atomic_store(&journal->unsynced, true);
     }
     return ok;

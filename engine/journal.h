@@ -35,6 +35,8 @@ bool journal_sync(struct journal *journal);
 uint64_t journal_appended(const struct journal *journal);
 uint64_t journal_written(const struct journal *journal);
 uint64_t journal_synced(const struct journal *journal);
+/* Bytes of lines that a disk was asked to keep and refused, so far. Any thread. */
+uint64_t journal_unkept(const struct journal *journal);
 /* Since when (monotonic) the disk has refused lines; 0: it does not. Any thread. */
 int64_t journal_stuck_ms(const struct journal *journal);
 

@@ -40,10 +40,17 @@ static int l_gc(lua_State *L)
     return 0;
 }
 
+/* The disk has them, or was asked and would not take them. */
+static bool is_done(const struct sync_box *box)
+{
+    return !box->journal || journal_synced(box->journal) >= box->at ||
+           journal_unkept(box->journal) >= box->at;
+}
+
 void lua_syncs_look(struct lua_context *context)
 {
     for (struct sync_box *box = context->syncs; box; box = box->next) {
-        if (journal_synced(box->journal) >= box->at) task_ready(box->task);
+        if (is_done(box)) task_ready(box->task);
     }
 }
 
@@ -72,7 +79,16 @@ static int l_done(lua_State *L)
 {
     struct sync_box *box = luaL_checkudata(L, 1, SYNC);
 
-    lua_pushboolean(L, !box->journal || journal_synced(box->journal) >= box->at);
+    lua_pushboolean(L, is_done(box));
+    return 1;
+}
+
+/* bool = result(): the disk has them */
+static int l_result(lua_State *L)
+{
+    struct sync_box *box = luaL_checkudata(L, 1, SYNC);
+
+    lua_pushboolean(L, box->journal && journal_synced(box->journal) >= box->at);
     return 1;
 }
 
@@ -87,7 +103,8 @@ static int l_close(lua_State *L)
 
 void lua_sync_open(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"done", l_done}, {"close", l_close}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"done", l_done}, {"result", l_result}, {"close", l_close}, {NULL, NULL}};
 
     lua_pushcfunction(L, l_sync); /* raw sync */
     lua_setfield(L, -2, "journal_sync");

@@ -51,9 +51,10 @@ static void sync_all(struct moongate *gateway)
     for (unsigned i = 0; i < gateway->worker_count; i++) {
         struct journal *journal = worker_journal(gateway->workers[i]);
         uint64_t before = journal_synced(journal);
+        uint64_t refused = journal_unkept(journal);
         fine = journal_sync(journal) && fine;
         if (gateway->options.durability == MOONGATE_STRICT &&
-            journal_synced(journal) != before) {
+            (journal_synced(journal) != before || journal_unkept(journal) != refused)) {
             worker_wake(gateway->workers[i]);
         }
     }

@@ -167,17 +167,18 @@ end
 -- With --durability strict a line is on disk when its writer goes on: requests wait, and share
 -- a sync. Whose client has left waits for nothing: its line is on file.
 local journal = package.loaded["engine.journal"]
-local SYNC_S = 5
+local SYNC_S = 2
 
 local function settled(ok, err)
   local sync = ok and raw.journal_sync()
   if not sync then return ok, err end
   local timer = raw.timer(SYNC_S)
-  while not sync:done() and not timer:done() and not raw.wait() do end
-  local late = timer:done() and not sync:done()
+  local left
+  while not (left or sync:done() or timer:done()) do left = raw.wait() end
+  local kept = left or sync:result()
   sync:close()
-  if late then return nil, { kind = "unavailable", message = "the disk does not answer" } end
-  return true
+  if kept then return true end
+  return nil, { kind = "unavailable", message = "the disk does not keep the journal" }
 end
 
 if raw.strict then

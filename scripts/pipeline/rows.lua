@@ -152,8 +152,12 @@ end
 
 -- The lines ----------------------------------------------------------------------------------
 
---- Before a call leaves. true | nil, err
+--- Before a call leaves. Where the disk takes no lines, a budget has its half of the spool: its
+--- usage must not be lost. true | nil, err
 function rows.intend(call, dep)
+  if call.plan.budgeted and journal.crowded() then
+    return nil, { kind = "unavailable", message = "the spool must keep room for what runs" }
+  end
   return journal.row(INTENT, call.id, #call.attempts,
     runtime.asked(call, call.trail.group).journal, call.plan.names,
     runtime.of(call.cfg, dep).fragment, call.admitted, call.reserved_tokens,

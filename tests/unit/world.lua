@@ -131,6 +131,7 @@ local function journal_of(w)
     return not w.journal_fails or nil, { message = "the disk is full" }
   end
   function journal.row(...) return journal.append(row(...)) end
+  function journal.crowded() return w.journal_crowded == true end
   return journal
 end
 

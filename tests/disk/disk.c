@@ -1,0 +1,95 @@
+/* A disk that fails when it is told to: preloaded into the gateway, stands between it and the C
+ * library. The file that MOONGATE_TEST_DISK names is read at each call, and has lines
+ *
+ *     fail ERRNO PART      writing to a file whose path holds PART fails
+ *     slow MS PART         syncing it takes so long
+ *
+ * Where there is no such file, everything is as without. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+ssize_t write(int fd, const void *bytes, size_t len);
+/* By their names in the library: the headers may make one of the other. */
+ssize_t disk_pwrite(int fd, const void *bytes, size_t len, off64_t at) __asm__("pwrite");
+ssize_t disk_pwrite64(int fd, const void *bytes, size_t len, off64_t at) __asm__("pwrite64");
+int fdatasync(int fd);
+int fsync(int fd);
+
+/* The number behind `word` in a line whose part is in the file's path; 0: none. */
+static long told(const char *word, int fd)
+{
+    const char *control = getenv("MOONGATE_TEST_DISK");
+    char text[512], link[64], path[512], *line, *rest = text;
+    int file = control ? open(control, O_RDONLY | O_CLOEXEC) : -1;
+
+    if (file < 0) return 0;
+    ssize_t len = read(file, text, sizeof(text) - 1);
+    close(file);
+    if (len <= 0) return 0;
+    text[len] = '\0';
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    len = readlink(link, path, sizeof(path) - 1);
+    if (len <= 0) return 0;
+    path[len] = '\0';
+    while ((line = strsep(&rest, "\n"))) {
+        char name[16] = "", part[256] = "";
+        long number = 0;
+        if (sscanf(line, "%15s %ld %255s", name, &number, part) == 3 &&
+            strcmp(name, word) == 0 && strstr(path, part))
+            return number;
+    }
+    return 0;
+}
+
+static bool fails(int fd)
+{
+    int saved = errno;
+    long number = told("fail", fd);
+
+    errno = number ? (int)number : saved;
+    return number != 0;
+}
+
+static void slow(int fd)
+{
+    long ms = told("slow", fd);
+    struct timespec nap = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+    if (ms) nanosleep(&nap, NULL);
+}
+
+__attribute__((visibility("default"))) ssize_t write(int fd, const void *bytes, size_t len)
+{
+    return fails(fd) ? -1 : syscall(SYS_write, fd, bytes, len);
+}
+
+__attribute__((visibility("default"))) ssize_t disk_pwrite64(int fd, const void *bytes,
+                                                             size_t len, off64_t at)
+{
+    return fails(fd) ? -1 : syscall(SYS_pwrite64, fd, bytes, len, at);
+}
+
+__attribute__((visibility("default"))) ssize_t disk_pwrite(int fd, const void *bytes,
+                                                           size_t len, off64_t at)
+{
+    return disk_pwrite64(fd, bytes, len, at);
+}
+
+__attribute__((visibility("default"))) int fdatasync(int fd)
+{
+    slow(fd);
+    return fails(fd) ? -1 : (int)syscall(SYS_fdatasync, fd);
+}
+
+__attribute__((visibility("default"))) int fsync(int fd)
+{
+    slow(fd);
+    return fails(fd) ? -1 : (int)syscall(SYS_fsync, fd);
+}

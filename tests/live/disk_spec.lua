@@ -1,0 +1,188 @@
+-- A ledger or a journal that cannot be written, while it runs: requests go on, nothing is lost.
+
+local helper = require "helper"
+local http = require "support.http"
+local lfs = require "lfs"
+local process = require "support.process"
+local socket = require "socket"
+local sql = require "support.sql"
+
+local KEY = "mg-test-disk-0123456789abcdef"
+local TOOLS = os.getenv "MOONGATE_TOOLS" or "build/tests"
+local SHIM = (TOOLS:sub(1, 1) == "/" and "" or lfs.currentdir() .. "/") .. TOOLS .. "/disk.so"
+local ENOSPC, EIO, EROFS = 28, 5, 30
+
+describe("a bad disk", function()
+  local up, gw, control
+
+  local function start(args)
+    control = os.tmpname()
+    os.remove(control)
+    up:reset()
+    up:reply("one", { body = helper.completion "hi" })
+    gw = helper.gateway {
+      loud = true, args = args,
+      env = {
+        KEY = KEY, LD_PRELOAD = SHIM, MOONGATE_TEST_DISK = control,
+        ASAN_OPTIONS = "verify_asan_link_order=0",
+      },
+      routes = helper.routes(up, { "one" },
+        [[virtual_key "k" { token = env.KEY, budget = "$900/day" }]]),
+    }
+  end
+
+  setup(function() up = helper.upstream() end)
+  teardown(function() up:stop() end)
+  after_each(function()
+    os.remove(control)
+    gw:stop()
+  end)
+
+  local function disk(text) process.write(control, text) end
+  local function heal() os.remove(control) end
+
+  local function ask(n)
+    for _ = 1, n or 1 do
+      local response = gw:chat(helper.ask "one", {
+        headers = { authorization = "Bearer " .. KEY },
+      })
+      assert.equal(200, response.status, response.body)
+    end
+  end
+
+  local function rows() return tonumber(sql.value(gw.data .. "/ledger.db",
+    "SELECT count(*) FROM requests")) end
+
+  local function spent() return tonumber(sql.value(gw.data .. "/ledger.db",
+    "SELECT nano FROM spend WHERE account = 'key:k' AND period = 'day'")) end
+
+  local function until_degraded(want)
+    helper.wait_until(function()
+      return gw:metric "moongate_ledger_degraded" == want
+    end, 12, "moongate_ledger_degraded = " .. want)
+  end
+
+  local function errors_of(event)
+    local n = 0
+    for _, line in ipairs(gw:log(event)) do
+      if line.level == "error" then n = n + 1 end
+    end
+    return n
+  end
+
+  for name, errno in pairs { ["C-16: full"] = ENOSPC, ["C-20: read-only"] = EROFS,
+    ["C-18: failing"] = EIO } do
+    it(name .. " for SQLite alone costs no request, and is made up for", function()
+      start()
+      ask(3)
+      helper.wait_until(function() return rows() == 3 end, 5, "three rows")
+      disk(("fail %d ledger.db"):format(errno))
+      ask(5)
+      until_degraded(1)
+      ask(5)
+      assert.equal(1, errors_of "ledger_degraded")
+      heal()
+      until_degraded(0)
+      ask(2)
+      helper.wait_until(function() return rows() == 15 end, 5, "all rows")
+      assert.equal(15 * 20000, spent())
+      assert.equal("ok", sql.rows(gw.data .. "/ledger.db", "PRAGMA integrity_check")[1]
+        .integrity_check)
+    end)
+  end
+
+  it("C-16: full for the journal keeps lines in memory, and writes each once", function()
+    start()
+    ask(2)
+    disk(("fail %d /journal/"):format(ENOSPC))
+    ask(20)
+    helper.wait_until(function() return gw:metric "moongate_journal_lag_seconds" > 0.5 end, 5,
+      "a lag")
+    heal()
+    ask(1)
+    helper.wait_until(function() return rows() == 23 end, 5, "all rows")
+    assert.equal(23 * 20000, spent())
+    local seen = {}
+    for _, line in ipairs(gw:journal()) do
+      local name = line.type .. line.id
+      assert.is_nil(seen[name])
+      seen[name] = true
+    end
+  end)
+
+  it("C-17: locked by another program holds up no request", function()
+    start()
+    ask(2)
+    helper.wait_until(function() return rows() == 2 end, 5, "two rows")
+    local release = sql.hold(gw.data .. "/ledger.db")
+    local from = socket.gettime()
+    ask(10)
+    assert.is_true(socket.gettime() - from < 1.5)
+    until_degraded(1)
+    release()
+    until_degraded(0)
+    helper.wait_until(function() return rows() == 12 end, 5, "all rows")
+  end)
+
+  it("C-21: slow holds up no request, and is seen", function()
+    start()
+    disk "slow 1500 /journal/"
+    for _ = 1, 10 do
+      local from = socket.gettime()
+      ask(1)
+      assert.is_true(socket.gettime() - from < 0.5)
+    end
+    helper.wait_until(function() return gw:metric "moongate_journal_lag_seconds" > 1 end, 5,
+      "a lag")
+    heal()
+    helper.wait_until(function() return gw:metric "moongate_journal_lag_seconds" < 1 end, 8,
+      "no lag")
+  end)
+
+  it("strict: lines are on disk before a call leaves and before an answer ends", function()
+    start { "--durability", "strict" }
+    ask(1)
+    disk "slow 200 /journal/"
+    local connections, from = {}, socket.gettime()
+    for i = 1, 8 do
+      connections[i] = http.connect(gw.port)
+      connections[i]:send(http.format {
+        method = "POST", path = "/v1/chat/completions", body = helper.ask "one",
+        headers = { ["content-type"] = "application/json", authorization = "Bearer " .. KEY },
+      })
+    end
+    socket.sleep(0.1)
+    assert.equal(1, (up:stats())) -- the one before
+    for _, connection in ipairs(connections) do
+      assert.equal(200, connection:response().status)
+      connection:close()
+    end
+    local took = socket.gettime() - from
+    assert.is_true(took > 0.4 and took < 1.6, "one after the other? " .. took)
+    for _, call in ipairs(up:requests "one") do assert.is_truthy(call) end
+  end)
+
+  it("strict: a disk that does not answer is an error, not a hang", function()
+    start { "--durability", "strict" }
+    ask(1)
+    disk(("fail %d /journal/"):format(EIO))
+    local from = socket.gettime()
+    local response = gw:chat(helper.ask "one",
+      { headers = { authorization = "Bearer " .. KEY }, timeout = 15 })
+    assert.equal(503, response.status, response.body)
+    assert.equal("ledger_unavailable", helper.json.decode(response.body).error.code)
+    assert.is_true(socket.gettime() - from < 6)
+    assert.equal(1, (up:stats()))
+    heal()
+    ask(1)
+  end)
+
+  it("fast: waits for no disk", function()
+    start { "--durability", "fast" }
+    disk "slow 5000 /journal/"
+    ask(5)
+    socket.sleep(0.4)
+    assert.is_true(gw:metric "moongate_journal_lag_seconds" < 1)
+    heal()
+  end)
+end)
