@@ -112,7 +112,7 @@ static uint64_t limit_at(lua_State *L, int index)
 }
 
 /* The body on top of the stack is set up: count it. True: it is counted, as far as may be. */
-static bool count(lua_State *L, const struct lua_context *context, int doc, bool now)
+static bool count_body(lua_State *L, const struct lua_context *context, int doc, bool now)
 {
     struct tokens_body *body = lua_touserdata(L, -1);
     bool waits = context && may_wait(L, context);
@@ -213,7 +213,7 @@ static int l_count(lua_State *L)
     struct tokens_body *body = push_spare(L); /* text encoding body */
     prepare(body, context, encoding, limit);
     tokens_body_begin_text(body, &plain, text, len);
-    if (count(L, context, 1, false)) {
+    if (count_body(L, context, 1, false)) {
         push_body(L, body);
         lua_pop(L, 3);
         return 2;
@@ -244,7 +244,7 @@ static int l_body(lua_State *L)
     } else {
         tokens_body_begin_text(body, outline, text, len);
     }
-    if (count(L, context, 1, now)) return push_body(L, body);
+    if (count_body(L, context, 1, now)) return push_body(L, body);
     lua_pushnil(L);
     lua_insert(L, -2); /* … nil body */
     return 2;

@@ -299,6 +299,16 @@ static inline void step_piece(struct tokens_run *run, const uint8_t *p, const ui
     if (!take(run, count, run->at + len)) cut_piece(run, len);
 }
 
+static void step_tallied(struct tokens_run *run)
+{
+    size_t at = run->at;
+    uint64_t before = run->count;
+
+    step_long(run);
+    if (!run->tally) return;
+    tokens_tally(run->tally, text_of(run) + at, run->at - at, run->count - before);
+}
+
 bool tokens_step(struct tokens_run *run, size_t most)
 {
     size_t stop = run->len - run->at > most ? run->at + most : run->len;
@@ -309,12 +319,7 @@ bool tokens_step(struct tokens_run *run, size_t most)
     while (run->at < run->len && run->count <= run->limit) {
         if (run->at >= stop) return false;
         if (run->piece) {
-            size_t at = run->at;
-            uint64_t before = run->count;
-            step_long(run);
-            if (run->tally) {
-                tokens_tally(run->tally, text_of(run) + at, run->at - at, run->count - before);
-            }
+            step_tallied(run);
             continue;
         }
         const uint8_t *p = text_of(run) + run->at, *end = tokens_scan(&run->scan, p);

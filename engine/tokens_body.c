@@ -91,7 +91,7 @@ static void begin_text(struct tokens_body *body, const char *text, size_t len, b
         return;
     }
     buf_clear(&body->undone);
-    if (!buf_reserve(&body->undone, len + 2 * OUTLINE_AROUND) ||
+    if (!buf_reserve(&body->undone, len + (size_t)2 * OUTLINE_AROUND) ||
         !buf_append(&body->undone, rule->before, strlen(rule->before))) {
         body->texts += estimate_tokens(text, len);
         body->rough = true;
@@ -127,25 +127,31 @@ static void begin_json(struct tokens_body *body, const char *from, const char *e
 
 /* ---- pictures --------------------------------------------------------------------------- */
 
-static void see_image(struct tokens_body *body, const struct json_reader *at)
+/* Some write \/ in base64: undo as much as a header may need. */
+static struct image image_behind_escapes(const char *from, size_t len)
 {
     char head[SLICE];
-    const char *text = at->from;
-    size_t len = (size_t)(at->to - at->from), whole = len;
+    size_t n = 0, most = SLICE - 8;
+    const char *end = from + (len < most ? len : most);
 
-    if (at->escaped) { /* some write \/ in base64: undo as much as a header may need */
-        const char *from = text, *end = len > SLICE - 8 ? text + SLICE - 8 : at->to;
-        for (len = 0; from < end;) {
-            if (*from == '\\') {
-                len += json_unescape_one(&from, head + len);
-            } else {
-                head[len++] = *from++;
-            }
+    while (from < end) {
+        if (*from == '\\') {
+            n += json_unescape_one(&from, head + n);
+        } else {
+            head[n++] = *from++;
         }
-        text = head;
     }
-    body->picture.image = image_of(text, len);
-    if (body->picture.image.bytes) body->picture.image.bytes += (whole - len) / 4 * 3;
+    struct image image = image_of(head, n);
+    if (image.bytes) image.bytes += (len - n) / 4 * 3;
+    return image;
+}
+
+static void see_image(struct tokens_body *body, const struct json_reader *at)
+{
+    size_t len = (size_t)(at->to - at->from);
+
+    body->picture.image =
+        at->escaped ? image_behind_escapes(at->from, len) : image_of(at->from, len);
     body->picture.there = true;
 }
 

@@ -131,17 +131,19 @@ static const struct tokens *open_file(int fd, const char **fault)
 {
     size_t size = 0;
     const struct tokens_header *header = map_file(fd, &size);
-    struct tokens *tokens = malloc(sizeof(*tokens));
 
-    *fault = !header   ? (errno == EINVAL ? "no vocabulary file" : strerror(errno))
-             : !tokens ? "out of memory"
-                       : fault_of(fd, header, size);
-    if (!*fault) {
+    if (!header) {
+        *fault = errno == EINVAL ? "no vocabulary file" : strerror(errno);
+        return NULL;
+    }
+    struct tokens *tokens = malloc(sizeof(*tokens));
+    *fault = tokens ? fault_of(fd, header, size) : "out of memory";
+    if (tokens && !*fault) {
         point(tokens, header);
         if (long_ones_fit(tokens)) return tokens;
         *fault = "its long tokens are damaged";
     }
-    if (header) munmap((void *)header, size);
+    munmap((void *)header, size);
     free(tokens);
     return NULL;
 }

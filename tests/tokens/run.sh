@@ -17,6 +17,7 @@ if [ ! -d tests/tokens/node_modules ] &&
   exit 0
 fi
 if [ "${1:-}" = speed ]; then
-  exec node tests/tokens/speed.mjs "$tools/speed" build/vocabularies "${PYTHON:-python3}"
+  node tests/tokens/speed.mjs "$tools/speed" build/vocabularies "${PYTHON:-python3}"
+  exec luajit tests/tokens/bodies.lua
 fi
 exec node tests/tokens/exact.mjs "$tools/counter" build/vocabularies "${1:-4000}"
