@@ -31,20 +31,21 @@ local function searches(call, dep)
   return { ["web_search_" .. search_size(call)] = 1 }
 end
 
-local function completed(rates, call, total)
+-- What was counted, with what only the request tells.
+local function completed(total, tier, units)
   local out = {}
   for name, value in pairs(total) do out[name] = value end
-  out.service_tier = total.service_tier or asked(call, call.dep)
-  if rates.may_search and not total.units then out.units = searches(call, call.dep) end
+  out.service_tier, out.units = tier or total.service_tier, units or total.units
   return out
 end
 
 --- What `call` cost where its usage came to `total`: integer nano-dollars, nil where it cannot
 --- be known. The provider's word on the tier of service wins over the client's wish.
 function bill.cost(rates, call, total)
-  if rates and (rates.may_search or rates.service and not total.service_tier) then
-    total = completed(rates, call, total)
-  end
+  if not rates then return nil end
+  local tier = rates.service and not total.service_tier and asked(call, call.dep) or nil
+  local units = rates.may_search and not total.units and searches(call, call.dep) or nil
+  if units or (tier and tier ~= "default") then total = completed(total, tier, units) end
   return money.cost(rates, total)
 end
 
