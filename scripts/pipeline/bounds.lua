@@ -2,13 +2,22 @@
 -- Cheap, since every request is asked; never under the truth.
 
 local bills = require "lib.bill"
+local money = require "lib.money"
 local prices = require "lib.prices"
 local runtime = require "pipeline.runtime"
 local tokens = require "lib.tokens"
 
 local bounds = {}
 
+local MILLION = 1e6
 local OUTPUT = 4096 -- of an answer whose length neither client nor model nor operator limits
+
+-- Plain rates, of tokens alone, are two numbers: nano-dollars of a million each way, where no
+-- tier of service is asked for.
+local function line_of(rates)
+  if not rates or rates.tiers or rates.may_search or rates.request then return nil end
+  return money.bound(rates, MILLION, 0, "default"), money.bound(rates, 0, MILLION, "default")
+end
 
 -- What of a deployment's bound does not depend on the call.
 local function known_of(call, dep)
@@ -17,8 +26,17 @@ local function known_of(call, dep)
     local reads, most = prices.limits(dep)
     known.longest, known.rates_asked = most or OUTPUT, prices.of(dep) or false
     known.reads = reads or math.huge
+    known.each_input, known.each_output = line_of(known.rates_asked)
   end
   return known
+end
+
+local function cost_of(known, call, dep, input, output)
+  local rates = known.rates_asked
+  if known.each_input and not (rates.service and call.doc:type("service_tier")) then
+    return math.ceil((input * known.each_input + output * known.each_output) / MILLION)
+  end
+  return rates and bills.bound(rates, call, dep, input, output) or nil
 end
 
 -- The longest answer. A deployment's own max_tokens lowers what the client asked.
@@ -53,8 +71,8 @@ end
 --- where nobody knows its price.
 function bounds.at(call, dep, input)
   local known = known_of(call, dep)
-  local output, rates = output_of(call, dep, known), known.rates_asked
-  return input + output, rates and bills.bound(rates, call, dep, input, output) or nil
+  local output = output_of(call, dep, known)
+  return input + output, cost_of(known, call, dep, input, output)
 end
 
 --- The most that any deployment of a group may take. nano is nil where none has a price; the
@@ -79,7 +97,7 @@ end
 function bounds.affordable(call, dep, input, left)
   local known = known_of(call, dep)
   local function fits(output)
-    local cost = bills.bound(known.rates_asked, call, dep, input, output * call.choices)
+    local cost = cost_of(known, call, dep, input, output * call.choices)
     return cost ~= nil and cost <= left
   end
   local few, many = 0, output_of(call, dep, known) / call.choices

@@ -20,6 +20,13 @@ local WINDOWS = {
   month = "month's ", year = "year's ",
 }
 
+local REMAINING = {
+  requests = "x-ratelimit-remaining-requests", tokens = "x-ratelimit-remaining-tokens",
+}
+local RESET = {
+  requests = "x-ratelimit-reset-requests", tokens = "x-ratelimit-reset-tokens",
+}
+
 -- "team:search" → "team"
 local function scope_of(name)
   return name:match("^%a+")
@@ -65,8 +72,13 @@ local function digits(n)
   return ("%d"):format(n > 0 and n or 0)
 end
 
-local function seconds_text(seconds)
-  return digits(math.ceil(seconds)) .. "s"
+-- One kind of limit of a plan's headers. What has not changed keeps its text.
+local function tell(headers, kind, left, reset)
+  headers[REMAINING[kind]] = digits(left)
+  local seconds = math.ceil(reset)
+  if headers.seconds[kind] == seconds then return end
+  headers.seconds[kind] = seconds
+  headers[RESET[kind]] = digits(seconds) .. "s"
 end
 
 --- x-ratelimit-… of a plan: the tightest limit of each kind. One table a plan, written anew for
@@ -78,18 +90,12 @@ function refusals.headers(plan)
   if not headers then
     headers = {
       ["x-ratelimit-limit-requests"] = requests and digits(requests),
-      ["x-ratelimit-limit-tokens"] = tokens and digits(tokens),
+      ["x-ratelimit-limit-tokens"] = tokens and digits(tokens), seconds = {},
     }
     plan.headers = headers
   end
-  if requests then
-    headers["x-ratelimit-remaining-requests"] = digits(requests_left)
-    headers["x-ratelimit-reset-requests"] = seconds_text(requests_reset)
-  end
-  if tokens then
-    headers["x-ratelimit-remaining-tokens"] = digits(tokens_left)
-    headers["x-ratelimit-reset-tokens"] = seconds_text(tokens_reset)
-  end
+  if requests then tell(headers, "requests", requests_left, requests_reset) end
+  if tokens then tell(headers, "tokens", tokens_left, tokens_reset) end
   return headers
 end
 

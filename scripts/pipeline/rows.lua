@@ -22,9 +22,12 @@ local INTENT = '{"type":"intent","id":"%s","attempt":%d' .. WHO
 local SPENT = ',"tokens":{"input":%d,"output":%d,"cache_read":%d,"cache_write":%d,'
   .. '"cache_write_1h":%d,"reasoning":%d%s},"cost_nano":%d,"estimated":%b,"status":%d,'
   .. '"outcome":"%s","stream":%b,"ttft_ms":%f,"duration_ms":%f,"generation":%d,"finish":%q,'
-  .. '"error":%q,"admitted":%d,"user":%q,"provider_id":%q,"prices":%q%s}'
+  .. '"error":%q,"admitted":%d,"user":%q,"provider_id":%q,"prices":%q'
+local COUNTED = ',"counted":{"input":%d,"exact":%b,"delta":%d}'
 local HEAD = '{"type":"usage","id":"%s","ts":%t' .. WHO .. ","
-local USAGE, USAGE_UNTRIED = HEAD .. TRIED .. SPENT, HEAD .. UNTRIED .. SPENT
+local USAGE, USAGE_UNTRIED =
+  HEAD .. TRIED .. SPENT .. "%s}", HEAD .. UNTRIED .. SPENT .. "%s}"
+local USAGE_COUNTED = HEAD .. TRIED .. SPENT .. COUNTED .. "%s}"
 
 local ABOUT = '"dialect":"%s","method":%q,"path":%q,"peer":%q,"status":%d,"outcome":"%s",'
   .. '"duration_ms":%f,"client":%q,"key_id":%q,"team":%q,"config_generation":%d%s'
@@ -94,6 +97,8 @@ end
 local RARE = { "audio_input", "audio_output", "image_input", "image_output" }
 
 local function rare(total)
+  if not (total.audio_input_tokens or total.audio_output_tokens or total.image_input_tokens
+    or total.image_output_tokens) then return "" end
   local out = ""
   for i = 1, #RARE do
     local n = total[RARE[i] .. "_tokens"]
@@ -102,15 +107,14 @@ local function rare(total)
   return out
 end
 
--- What few rows end with.
+-- What rows end with: what was counted beside what was reported, and what few have.
 local function notes(total, facts)
-  local counted = facts.counted
-  if not counted then return total.odd and ',"odd_usage":true' or "" end
-  return (',"counted":{"input":%.0f,"exact":%s,"delta":%.0f}'):format(counted.input,
-    counted.exact and "true" or "false", counted.delta)
+  local odd, counted = total.odd and ',"odd_usage":true' or "", facts.counted
+  if not counted then return odd end
+  return counted.input, counted.exact, counted.delta, odd
 end
 
--- The values of SPENT.
+-- The values of SPENT, COUNTED and notes.
 local function spent(call, reply, facts)
   local total = reply.usage_total
   return total.input_tokens or 0, total.output_tokens or 0, total.cache_read_tokens or 0,
@@ -172,8 +176,8 @@ function rows.usage(call, reply, facts)
     return journal.row(USAGE_UNTRIED, call.id, facts.asked.journal, call.plan.names,
       fragment(call), spent(call, reply, facts))
   end
-  return journal.row(USAGE, call.id, facts.asked.journal, call.plan.names, fragment(call),
-    head, ms, tail, spent(call, reply, facts))
+  return journal.row(facts.counted and USAGE_COUNTED or USAGE, call.id, facts.asked.journal,
+    call.plan.names, fragment(call), head, ms, tail, spent(call, reply, facts))
 end
 
 --- The one log line of a request.
