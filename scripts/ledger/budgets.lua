@@ -16,14 +16,8 @@ local HAS_ONE = " WHERE (json_extract(record, '$.budgets') IS NOT NULL"
   .. " OR json_extract(record, '$.soft_budgets') IS NOT NULL)"
 
 local function spent_in(account, window, now)
-  local row
-  if window == "ever" then
-    row = sql.row("SELECT sum(nano) AS nano FROM spend WHERE period = 'year' AND account = ?",
-      account)
-  else
-    row = sql.row("SELECT nano FROM spend WHERE period = ? AND start_s = ? AND account = ?",
-      window, windows.start(window, now), account)
-  end
+  local row = sql.row("SELECT nano FROM spend WHERE period = ? AND start_s = ? AND account = ?",
+    window, windows.start(window, now), account)
   return row and tonumber(row.nano) or 0
 end
 

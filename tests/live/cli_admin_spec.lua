@@ -1,0 +1,164 @@
+-- moongate keys, teams, usage, budgets and audit, as people type them: with a gateway running,
+-- and on its data folder when it is gone.
+
+local helper = require "helper"
+local process = require "support.process"
+
+local ROUTES = [[
+local mock = provider "mock" {}
+model "mock" { mock { "mock", price = { input = "1.5", output = "2.25" } } }
+virtual_key "declared" { token = "sk-of-routes-0123456789abcdef" }]]
+local COST = 7500 -- nano-dollars of "hello": two tokens in, two out
+
+describe("the command line and the ledger", function()
+  local gw
+
+  before_each(function() gw = helper.gateway { routes = ROUTES } end)
+  after_each(function() gw:stop() end)
+
+  -- Run a verb on the gateway's data folder: status, standard output, standard error.
+  local function run(...)
+    local words = { ... }
+    words[#words + 1], words[#words + 2] = "--data", gw.data
+    return gw:run(words)
+  end
+
+  local function fine(...)
+    local status, out, err = run(...)
+    assert.equal(0, status, out .. err)
+    return out
+  end
+
+  local function chat(key) return gw:chat(helper.ask "mock", { key = key }).status end
+
+  -- The gateway is gone for good; another one, so that after_each has one to stop.
+  local function without_gateway(body)
+    local gone = gw
+    gone.process:stop()
+    body()
+    helper.remove_tree(gone.dir)
+    gw = helper.gateway { routes = ROUTES }
+  end
+
+  it("makes a key that works at once, and prints it alone", function()
+    fine("teams", "create", "search", "--budget", "$100/day")
+    local status, out, err = process.run { "sh", "-c", ("KEY=$(%s keys create app "
+      .. "--team search --data %s) && printf %%s \"$KEY\""):format(helper.binary, gw.data) }
+    assert.equal(0, status, err)
+    assert.is_truthy(out:find "^mg%-%w+%-[%w_-]+$", out)
+    assert.is_nil(err:find(out, 1, true))
+    assert.equal(200, chat(out))
+    fine("keys", "disable", "app")
+    assert.equal(403, chat(out))
+    fine("keys", "enable", "app")
+    local new = fine("keys", "rotate", "app", "--overlap", "1h"):match "%S+"
+    assert.same({ 200, 200 }, { chat(out), chat(new) })
+    new = fine("keys", "rotate", "app"):match "%S+"
+    assert.same({ 401, 200 }, { chat(out), chat(new) })
+    assert.equal(1, (run("teams", "delete", "search")))
+    fine("keys", "delete", "app")
+    assert.equal(401, chat(new))
+    assert.is_truthy(fine("usage", "--by", "team"):find("search", 1, true))
+  end)
+
+  it("shows budgets and what is left of them", function()
+    local key = fine("keys", "create", "app", "--budget", "$1/day,$5"):match "%S+"
+    assert.equal(200, chat(key))
+    local out = fine "budgets"
+    assert.is_truthy(out:find "key:app +day +%$1 +%$0.0000075 +%$0 +%$0.9999925 +2", out)
+    assert.is_truthy(out:find "key:app +ever +%$5 +%$0.0000075 +%$0 +%$4.9999925 +never", out)
+    fine("keys", "update", "app", "--budget", "$0.000000001/year")
+    assert.equal(429, chat(key))
+    fine("keys", "update", "app", "--budget", "none")
+    assert.equal(200, chat(key))
+    assert.is_nil(fine("budgets"):find("key:app", 1, true))
+  end)
+
+  it("answers the same from the folder when no gateway runs", function()
+    local key = fine("keys", "create", "app", "--budget", "$1/day"):match "%S+"
+    for _ = 1, 3 do assert.equal(200, chat(key)) end
+    local before = {
+      fine("usage", "--by", "key", "--json"), fine("keys", "list"), fine "budgets",
+    }
+    without_gateway(function()
+      assert.same(before, {
+        fine("usage", "--by", "key", "--json"), fine("keys", "list"), fine "budgets",
+      })
+      local csv = fine("usage", "--csv")
+      assert.is_truthy(csv:find("app,3,0,6,0,0,6,0,0.0000225,0,0,0", 1, true), csv)
+      assert.is_truthy(fine("keys", "create", "later"):find "^mg%-")
+      assert.equal(0, (run "audit"))
+    end)
+  end)
+
+  it("B-32: audit ends with 1 when a nano-dollar is missing anywhere", function()
+    local key = fine("keys", "create", "app"):match "%S+"
+    for _ = 1, 3 do assert.equal(200, chat(key)) end
+    assert.is_truthy(fine("audit"):find("All agree", 1, true))
+    without_gateway(function()
+      fine "audit"
+      for table, column in pairs {
+        requests = "cost_nano", attempts = "cost_nano", usage_sums = "cost_nano",
+        spend = "nano",
+      } do
+        local where = table == "spend" and " WHERE account='org'" or ""
+        for _, change in ipairs { "+1", "-1" } do
+          local status, _, err = process.run { "python3", "-c", ("import sqlite3\n"
+            .. "c=sqlite3.connect(%q)\nc.execute(%q)\nc.commit()"):format(
+            gw.data .. "/ledger.db",
+            ("UPDATE %s SET %s=%s%s%s"):format(table, column, column, change, where)) }
+          assert.equal(0, status, err)
+          local code, out = run "audit"
+          assert.equal(change == "+1" and 1 or 0, code, table .. change .. out)
+        end
+      end
+    end)
+    assert.equal(22500, 3 * COST)
+  end)
+
+  it("T18: takes the token from the environment, over a Unix socket of mode 0600",
+    function()
+      local other = helper.gateway {
+        routes = ROUTES, args = { "--admin", "unix:" .. gw.dir .. "/admin.sock" },
+        env = { MOONGATE_ADMIN_TOKEN = "admin-token-0123456789" }, silent = true,
+      }
+      finally(function() other:stop() end)
+      local address = "unix:" .. gw.dir .. "/admin.sock"
+      local _, mode = process.run { "stat", "-c", "%a", gw.dir .. "/admin.sock" }
+      assert.equal("600\n", mode)
+      local words = { "keys", "list", "--admin", address }
+      local status, out, err = gw:run(words)
+      assert.equal(1, status, out)
+      assert.is_truthy(err:find("admin token is needed", 1, true), err)
+      local env = { MOONGATE_ADMIN_TOKEN = "admin-token-0123456789" }
+      assert.equal(0, (gw:run(words, { env = env })))
+      assert.equal(0, (gw:run({ "reload", "--wait", "--admin", address }, { env = env })))
+      assert.equal(1, (gw:run { "reload", "--wait", "--admin", address }))
+    end)
+
+  it("S-24: leaves this machine only with a token", function()
+    local port = helper.free_port()
+    local args = { "--admin", "0.0.0.0:" .. port }
+    local all = { helper.binary, "serve", "--routes", gw.routes_file, "--data", gw.dir .. "/d",
+      "--listen", "127.0.0.1:0", unpack(args) }
+    local status, out, err = process.run(all, { env = gw.env })
+    assert.equal(2, status, out .. err)
+    local other = process.start(all, { stdout = gw.dir .. "/log2",
+      env = { MOONGATE_ADMIN_TOKEN = "admin-token-0123456789" } })
+    finally(function() other:stop() end)
+    local function ask(path, headers)
+      return helper.http.request(port, { method = "GET", path = path, headers = headers })
+    end
+    helper.wait_until(function()
+      local ok, response = pcall(ask, "/healthz")
+      return ok and response and response.status == 200
+    end, 10, "the other gateway")
+    local token = { authorization = "Bearer admin-token-0123456789", host = "gw.example:4001" }
+    assert.equal(401, ask("/metrics", { host = "gw.example:4001" }).status)
+    assert.equal(401, ask("/admin/keys", { host = "gw.example:4001" }).status)
+    assert.equal(200, ask("/metrics", token).status)
+    assert.equal(200, ask("/admin/keys", token).status)
+    token.origin = "http://gw.example"
+    assert.equal(403, ask("/admin/keys", token).status)
+  end)
+end)
