@@ -24,6 +24,7 @@ describe("keys of the ledger", function()
   end)
 
   teardown(function() gw:stop() end)
+  after_each(function() gw:assert_silent() end)
 
   local function status(key, model)
     local response = gw:chat(helper.ask(model or "small"), { key = key })
