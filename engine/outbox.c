@@ -26,7 +26,7 @@ enum {
     BATCH = 500,
     LOOK_MS = 500, /* so often for new rows */
     FIRST_WAIT_MS = 250,
-    LAST_WAIT_MS = 15000,
+    LAST_WAIT_MS = 5000,
     TRIES = 5, /* of a row that the server will not have */
     AGAIN_MS = 60000,
 };
