@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cluster.h"
+#include "ledger.h"
 #include "outbox.h"
 
 /* What a gateway is called where several are looked at together. */
@@ -33,16 +34,6 @@ static bool share_limits(struct moongate *gateway, char **error)
     return gateway->cluster != NULL;
 }
 
-/* Until the ledger keeps it: after a start all rows go out again, and are known there. */
-static void exported(struct ledger *ledger, const char *sink, int64_t request_seq,
-                     int64_t attempt_seq)
-{
-    (void)ledger;
-    (void)sink;
-    (void)request_seq;
-    (void)attempt_seq;
-}
-
 static bool share_usage(struct moongate *gateway, char **error)
 {
     char host[64];
@@ -53,7 +44,7 @@ static bool share_usage(struct moongate *gateway, char **error)
                                               .node = node_of(gateway, host),
                                               .data_dir = gateway->options.data_dir,
                                               .ledger = gateway->ledger,
-                                              .exported = exported,
+                                              .exported = ledger_exported,
                                               .metrics = gateway->metrics,
                                               .slot = gateway->worker_count,
                                               .log = gateway->log},

@@ -1,0 +1,105 @@
+-- Several gateways that share a Redis, from a test's side.
+
+local helper = require "helper"
+
+local cluster = {
+  KEY = "mg-test-cluster-0123456789abcdef",
+  COST = 10 * 1000 + 5 * 2000, -- nano-dollars of one answer of the test provider
+  -- More tokens than the provider will say: what is set aside is never too little.
+  BODY = '{"model":"one","max_tokens":5,"messages":[{"role":"user","content":'
+    .. '"Tell me, in a few words, what a gateway is good for, and what it is not."}]}',
+}
+
+local Cluster = {}
+Cluster.__index = Cluster
+
+--- None has joined yet.
+function cluster.new(up, server)
+  return setmetatable({ up = up, server = server, gws = {} }, Cluster)
+end
+
+--- Another gateway. Its keys: KEY with these limits, KEY-open with the same and
+--- without_cluster = "open", KEY-free with none.
+function Cluster:join(limits, url)
+  local key = cluster.KEY
+  local gw = helper.gateway {
+    env = {
+      KEY = key, OPEN = key .. "-open", FREE = key .. "-free",
+      MOONGATE_REDIS_URL = url or self.server.url,
+    },
+    routes = helper.routes(self.up, { "one" }, ([[
+virtual_key "k" { token = env.KEY, %s }
+virtual_key "o" { token = env.OPEN, without_cluster = "open", %s }
+virtual_key "f" { token = env.FREE }
+]]):format(limits, limits)),
+  }
+  self.gws[#self.gws + 1] = gw
+  return gw
+end
+
+--- Make them all end, and with nothing left over.
+function Cluster:stop()
+  for _, gw in ipairs(self.gws) do
+    gw:assert_silent()
+    gw:stop()
+  end
+  self.gws = {}
+end
+
+--- One request, with KEY or KEY followed by `which`.
+function cluster.ask(gw, which)
+  return gw:chat(cluster.BODY, { key = cluster.KEY .. (which or "") })
+end
+
+--- Ask until it is refused, at most n times: how many were answered.
+function cluster.spend(gw, n, which)
+  for i = 1, n do
+    if cluster.ask(gw, which).status ~= 200 then return i - 1 end
+  end
+  return n
+end
+
+--- `n` requests at once, spread over the gateways: how many answers of each status.
+function Cluster:volley(n)
+  local connections, seen = {}, {}
+  for i = 1, n do
+    local gw = self.gws[(i - 1) % #self.gws + 1]
+    connections[i] = gw:chat_open(cluster.BODY, { key = cluster.KEY })
+  end
+  for i = 1, n do
+    local response = assert(connections[i]:response())
+    seen[response.status] = (seen[response.status] or 0) + 1
+    connections[i]:close()
+  end
+  return seen
+end
+
+--- What all journals say was spent with KEY, in nano-dollars.
+function Cluster:spent()
+  local nano = 0
+  for _, gw in ipairs(self.gws) do
+    for _, line in ipairs(gw:journal()) do
+      local mine = line.type == "usage" and line.key == "k"
+      if mine and type(line.cost_nano) == "number" then nano = nano + line.cost_nano end
+    end
+  end
+  return nano
+end
+
+function cluster.is_up(gw) return gw:metric "moongate_cluster_up" == 1 end
+
+function cluster.wait_up(gw, seconds)
+  seconds = seconds or 5.5
+  helper.wait_until(function() return cluster.is_up(gw) end, seconds, "contact with Redis")
+end
+
+function cluster.wait_down(gw)
+  helper.wait_until(function() return not cluster.is_up(gw) end, 5, "no contact with Redis")
+end
+
+--- The words for a budget of so many answers.
+function cluster.budget(answers)
+  return ('budget = "$%.6f/day"'):format(answers * cluster.COST / 1e9)
+end
+
+return cluster
