@@ -41,6 +41,7 @@ local NONE = {} -- never written to
 ---@field body table         lazily decoded
 ---@field input_tokens integer  counted when first read
 ---@field end_user string|false
+---@field over boolean      it is being recorded: nothing waits any more
 ---@field input_about table|false  what is known of that number, once it was read (lib/tokens)
 ---@field user string?
 ---@field session string|false  as the client's headers name it
@@ -51,10 +52,11 @@ function lazy.body(self)
   return self.doc:decode(DECODE)
 end
 
--- Counted once, for the deployment that is asked then, or the group's first.
+-- Counted once, for the deployment that is asked then, or the group's first. Where all is over,
+-- what one turn has no time for is estimated: nothing may wait there.
 function lazy.input_tokens(self)
   local dep = self.dep or self.group and self.group.deployments[1]
-  local n, about = tokens.count_call(self, dep and dep.model or self.model)
+  local n, about = tokens.count_call(self, dep and dep.model or self.model, self.over)
   self.input_about = about
   return n
 end
@@ -137,7 +139,7 @@ function call.new(request, dialect, cfg)
   -- What may never be set is false, not absent: an absent member is looked for in `lazy`.
   self.stream, self.quiet, self.fault, self.hold, self.trail = false, false, false, false, false
   self.served, self.upstream, self.provider_headers, self.sent_at = false, false, false, false
-  self.input_about = false
+  self.input_about, self.over = false, false
   self.plan, self.admitted, self.reserved_tokens, self.reserved_nano = false, false, 0, false
   self.output_limit, self.choices, self.clamped, self.limit_headers = false, 1, false, false
   self.covered, self.input_most, self.counted = false, false, false

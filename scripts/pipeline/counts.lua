@@ -31,6 +31,15 @@ function counts.meanwhile(call)
   end
 end
 
+--- The number for the model that answers; never waits, and so may be an estimate.
+function counts.input(call)
+  local model = call.dep.model
+  if not is_counted(call, model) then
+    call.input_tokens, call.input_about = token_counts.count_call(call, model, true)
+  end
+  return call.input_tokens
+end
+
 -- The number for the model that answered; nil where counting it now would take too long.
 local function count(call, model)
   if is_counted(call, model) then return call.input_tokens, call.input_about end

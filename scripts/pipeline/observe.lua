@@ -107,6 +107,7 @@ end
 -- The provider was asked, and perhaps worked, without saying what it counted: bill by what
 -- was seen. After a break the count so far may be a stale one.
 local function estimate(call, reply, facts)
+  if not reply.usage_total.input_tokens then counts.input(call) end
   if not call.fault or reply.ready then return reply:estimate(call) end
   local seen = tokens.of_bytes(reply.seen)
   reply:usage { output_tokens = math.max(seen, reply.usage_total.output_tokens or 0) }
@@ -223,6 +224,7 @@ end
 
 --- Record a request, once. A request that reached no deployment's door leaves no usage line.
 function observe.record(call, reply, cfg)
+  call.over = true
   local facts = facts_of(call, reply)
   facts.asked = call.group and runtime.asked(call) or nil
   if call.trail then

@@ -107,6 +107,17 @@ describe("tokens", function()
     return { doc = assert(json.index(text)), body = body_of(text) }
   end
 
+  it("bounds every recorded body by its bytes, or says that they say nothing", function()
+    for _, one in ipairs(exchanges.all(FOLDER)) do
+      local kind, bound = exchanges.kind(one), tokens.bound { doc = one.doc }
+      -- One provider put a prompt of 550 tokens of its own before "hello".
+      local own = one.model == "meta-llama/llama-3.2-3b-instruct:free"
+      if bound and not own and (kind == "text" or kind == "tools") then
+        assert.is_true(bound >= one.reported, one.file)
+      end
+    end
+  end)
+
   it("bounds a body by its bytes, where bytes say something", function()
     local long = '{"messages":[{"role":"user","content":"' .. ("a b "):rep(500) .. '"}]}'
     local tools = '{"messages":[],"tools":[{"type":"function","function":{"name":"f"}}]}'
