@@ -6,9 +6,11 @@ local explain_text = require "pipeline.explain_text"
 local nearest = require "lib.nearest"
 
 local VERB = {
-  flags = { json = true, routes = "FILE", key = "NAME", tokens = "N" }, most = 1,
+  flags = { json = true, routes = "FILE", key = "NAME", tokens = "N",
+    data = "DIR" }, most = 1,
   usage = [[
-moongate explain MODEL [--routes FILE] [--key NAME] [--tokens N] [--providers DIR] [--json]
+moongate explain MODEL [--routes FILE] [--key NAME] [--tokens N] [--providers DIR] [--data DIR]
+                 [--json]
 
 Says where a request for MODEL goes: its alias, the deployments and their shares, what
 follows a failure. Nothing is sent.
@@ -17,6 +19,7 @@ follows a failure. Nothing is sent.
   --key NAME        with this virtual key
   --tokens N        with a prompt of about N tokens: what it costs at most
   --providers DIR   adapters of your own, as `moongate serve` takes them
+  --data DIR        by the prices that were imported there (data)
   --json            the same as JSON
 
 Exit code: 0 it is served, 1 there is no such model or key, 3 the routes file is not valid.]],

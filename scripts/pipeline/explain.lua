@@ -87,13 +87,13 @@ local function reachable(cfg, group)
   return out
 end
 
--- The most that so many tokens in may cost, with the longest answer a deployment gives.
+-- The most that so many tokens in may cost, be they written to a cache, with the longest answer
+-- a deployment gives.
 local function estimate(cfg, group, tokens)
   local out = { input_tokens = tokens, nano = 0, unpriced = {}, unbounded = {} }
   for _, dep in ipairs(reachable(cfg, group)) do
     local _, most = prices.limits(dep)
-    local usage = { input_tokens = tokens, output_tokens = most or 0 }
-    local nano = money.cost(prices.of(dep), usage)
+    local nano = money.bound((prices.of(dep)), tokens, most or 0, "default")
     if not nano then
       out.unpriced[#out.unpriced + 1] = dep.name
     elseif nano >= out.nano then
