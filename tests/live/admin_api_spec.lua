@@ -114,6 +114,7 @@ describe("the admin API", function()
     usage = function() return "/admin/usage?by=model&since=1h" end,
     budgets = function() return "/admin/budgets" end,
     audit = function() return "/admin/audit" end,
+    prices = function() return "/admin/prices" end,
     litellmKeyGenerate = function()
       count = count + 1
       return "/key/generate", { key_alias = "l" .. count, team_id = "red", max_budget = 1.5,

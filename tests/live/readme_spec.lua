@@ -1,40 +1,13 @@
--- Every example of the README, run. A `console` block is a conversation: each line that begins
--- with `$ ` is run by a shell, and the lines that follow must be among those it prints, where …
--- stands for any text. A `lua` block is a routes.lua that `check` accepts.
+-- Every example of the README, run (support/conversation.lua). A `lua` block is a routes.lua
+-- that `check` accepts.
 
+local conversation = require "support.conversation"
 local helper = require "helper"
 local lfs = require "lfs"
 local process = require "support.process"
 
 local TEXT = process.read "README.md"
 local BINARY = helper.binary:gsub("^[^/]", lfs.currentdir() .. "/%0")
-
-local function blocks(language)
-  local list = {}
-  for code in TEXT:gmatch("```" .. language .. "\n(.-)```") do list[#list + 1] = code end
-  return list
-end
-
--- { command, expected lines } pairs of a console block.
-local function conversation(code)
-  local list = {}
-  for line in code:gmatch "(.-)\n" do
-    local command = line:match "^%$ (.*)$"
-    local last = list[#list]
-    if command then
-      list[#list + 1] = { command = command, output = {} }
-    elseif last and last.command:sub(-1) == "\\" then
-      last.command = last.command:sub(1, -2) .. " " .. line
-    elseif last and line ~= "" then
-      last.output[#last.output + 1] = line
-    end
-  end
-  return list
-end
-
-local function as_pattern(line)
-  return "^" .. helper.plain(line):gsub("…", ".-") .. "%s*$"
-end
 
 describe("the README", function()
   local dir, gw
@@ -55,16 +28,18 @@ describe("the README", function()
       :gsub("127%.0%.0%.1:4001", "127.0.0.1:" .. gw.admin_port)
       :gsub("moongate reload", "moongate reload --admin 127.0.0.1:" .. gw.admin_port)
       :gsub("moongate usage", "moongate usage --data " .. gw.data)
+      :gsub("moongate (teams %l+ %l+)", "moongate %1 --data " .. gw.data)
+      :gsub("moongate budgets", "moongate budgets --data " .. gw.data)
       :gsub("build/moongate", BINARY)
     return process.run({ "sh", "-c", command }, { env = gw.env, cwd = dir })
   end
 
   it("has examples", function()
-    assert.is_true(#blocks "lua" >= 1)
-    assert.is_true(#blocks "console" >= 2)
+    assert.is_true(#conversation.blocks(TEXT, "lua") >= 1)
+    assert.is_true(#conversation.blocks(TEXT, "console") >= 2)
   end)
 
-  for i, code in ipairs(blocks "lua") do
+  for i, code in ipairs(conversation.blocks(TEXT, "lua")) do
     it(("lua example %d is one that check accepts"):format(i), function()
       local file = ("%s/routes%d.lua"):format(dir, i)
       process.write(file, code)
@@ -74,19 +49,15 @@ describe("the README", function()
     end)
   end
 
-  for i, code in ipairs(blocks "console") do
-    for _, step in ipairs(conversation(code)) do
+  for i, code in ipairs(conversation.blocks(TEXT, "console")) do
+    for _, step in ipairs(conversation.steps(code)) do
       if not step.command:find "^make " then
         it(("console example %d: %s"):format(i, step.command), function()
           local status, out, err = run(step.command)
           assert.equal(0, status, out .. err)
-          for _, expected in ipairs(step.output) do
-            local pattern, found = as_pattern(expected), false
-            for line in (out .. err):gmatch "[^\r\n]+" do
-              found = found or line:find(pattern)
-            end
-            assert.is_truthy(found, "no line like\n" .. expected .. "\nin\n" .. out .. err)
-          end
+          local missing = conversation.missing(step, out .. err)
+          assert.is_nil(missing, ("no line like\n%s\nin\n%s"):format(tostring(missing),
+            out .. err))
         end)
       end
     end

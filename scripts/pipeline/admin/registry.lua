@@ -67,6 +67,8 @@ local OPERATIONS = {
     says = "Every budget: its limit, what is spent, reserved and left, when it begins anew" },
   { "audit", "GET", "/admin/audit", who = "operator", run = reports.audit,
     answer = shapes.audit, says = "Do rows, roll-ups, budgets and metrics add up?" },
+  { "prices", "GET", "/admin/prices", who = "operator", run = reports.prices,
+    answer = shapes.prices, says = "The table of prices in use, and its date" },
 }
 
 -- Lists of "a path's steps"; {name} fits any one step.

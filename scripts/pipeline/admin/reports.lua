@@ -4,6 +4,7 @@ local accounts_sum = require "pipeline.admin.audit"
 local json = require "engine.json"
 local limits = require "pipeline.admin.limits"
 local money = require "lib.money"
+local prices = require "lib.prices"
 local time = require "engine.time"
 local units = require "lib.units"
 
@@ -139,6 +140,17 @@ end
 --- Do all sums of money agree? (pipeline/admin/audit.lua)
 function reports.audit(want)
   return accounts_sum.run(want)
+end
+
+-- Prices -----------------------------------------------------------------------------------
+
+--- The table that is asked first.
+function reports.prices()
+  local used = prices.table()
+  return json.object({ "date", "version", "source", "models" }, {
+    date = used.date, version = used.version, source = used.source,
+    models = json.array(used.models),
+  })
 end
 
 return reports

@@ -216,6 +216,19 @@ shapes.audit = answer("Audit", {
   sums = list(shapes.audit_sum, 0, 1e6),
 })
 
+local PRICE = {
+  type = "string", pattern = "^[0-9]+(\\.[0-9]+)?$",
+  description = "dollars per million tokens, exact",
+}
+shapes.price = {
+  type = "object", title = "Price", required = { "model", "provider" },
+  properties = { model = NAME, provider = NAME, max_input = COUNT, max_output = COUNT },
+  additionalProperties = PRICE, description = "prices by class of token",
+}
+shapes.prices = answer("Prices", {
+  date = NAME, version = NAME, source = NAME, models = list(shapes.price, 0, 1e5),
+})
+
 shapes.health = answer("Health", { status = NAME, generation = COUNT }, { generation = true })
 shapes.reloaded = answer("Reloaded", { generation = COUNT })
 shapes.any = { type = "object", additionalProperties = true }
