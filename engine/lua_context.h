@@ -56,6 +56,7 @@ struct lua_context {
     struct task *ready_first, *ready_last; /* tasks to resume, in order */
     struct task *tasks;                    /* all of them, linked */
     size_t task_count;
+    unsigned patient_count;      /* of tasks that go on without their client */
     struct upstream_box *relays; /* something came for them; see lua_relay.h */
     struct job_box *jobs;        /* reloads that tasks wait for */
     struct sync_box *syncs;      /* lines that they want on disk */

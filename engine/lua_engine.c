@@ -34,6 +34,8 @@ void lua_engine_open(lua_State *L)
     lua_setfield(L, -2, "wait");
     lua_pushcfunction(L, task_start_alone);
     lua_setfield(L, -2, "task_start");
+    lua_pushcfunction(L, task_patience);
+    lua_setfield(L, -2, "task_patience");
     lua_pushcfunction(L, luaopen_engine_clock);
     lua_call(L, 0, 1);
     lua_setfield(L, -2, "clock");

@@ -11,7 +11,10 @@
 #include "lua_upstream.h"
 #include "server.h"
 
-enum { CROWDED = 256 << 10 }; /* bytes on their way to a reader */
+enum {
+    CROWDED = 256 << 10, /* bytes on their way to a reader */
+    UNREAD = 1 << 20,    /* bytes for a reader that is gone, while its task goes on */
+};
 
 /* ---- the queue ---- */
 
@@ -96,6 +99,9 @@ static enum sse_result pass(struct upstream_box *box, struct request *client)
     if (request_send(client, bytes->data, size)) {
         box->passed_events += (lua_Number)events;
         box->passed_bytes += (lua_Number)size;
+    } else {
+        box->unread += size;
+        if (box->unread > UNREAD) task_impatient(box->task);
     }
     upstream_consume(box->up, size);
     upstream_progress(box->up);

@@ -6,13 +6,18 @@
 #include <lauxlib.h>
 
 #include "log.h"
+#include "loop.h"
 #include "lua_context.h"
 #include "lua_memory.h"
 #include "lua_request.h"
 #include "lua_vm.h"
+#include "moment.h"
 #include "server.h"
 
-enum { MAX_IDLE = 256 };
+enum {
+    MAX_IDLE = 256,
+    MAX_PATIENT = 64, /* of a worker: tasks that go on without their client */
+};
 
 /* One coroutine serving one client request, or nobody's. Freed when it ends; may outlive the
  * client. */
@@ -23,6 +28,9 @@ struct task {
     struct task_owned *owned;  /* what ends with this task */
     struct task *next_ready;   /* in the context's list, when queued; of idle ones, when idle */
     struct task *next, **prev; /* in the context's list of all */
+    struct loop_timer patience; /* runs from when the client is gone */
+    int64_t patience_ms;        /* 0: waits raise at once */
+    bool patient;               /* the timer runs */
     int co_ref;
     bool started;
     bool queued;
@@ -127,7 +135,8 @@ static void begin(struct task *task, struct vm *vm, struct request *client)
     task->vm = vm;
     task->client = client;
     task->owned = NULL;
-    task->started = task->queued = task->cancelled = false;
+    task->started = task->queued = task->cancelled = task->patient = false;
+    task->patience_ms = 0;
     vm->tasks++;
     link_task(task);
     task_ready(task);
@@ -163,6 +172,34 @@ int task_start_alone(lua_State *L)
     return 0;
 }
 
+/* ---- patience: going on for a while without the client ---- */
+
+static void lose_patience(struct task *task)
+{
+    if (!task->patient) return;
+    loop_timer_clear(task->vm->context->loop, &task->patience);
+    task->patient = false;
+    task->vm->context->patient_count--;
+}
+
+static void on_patience_ended(struct loop_timer *timer)
+{
+    task_impatient(timer->owner);
+}
+
+/* The client has just left. Where too many go on without theirs, this one does not. */
+static void wait_on(struct task *task)
+{
+    struct lua_context *context = task->vm->context;
+    int64_t until_ms = moment_monotonic_us() / 1000 + task->patience_ms;
+
+    if (task->patience_ms == 0 || context->patient_count >= MAX_PATIENT) return;
+    task->patience = (struct loop_timer){.on_fire = on_patience_ended, .owner = task};
+    if (!loop_timer_set(context->loop, &task->patience, until_ms)) return;
+    task->patient = true;
+    context->patient_count++;
+}
+
 /* Out of the ready list, where it may stand if it made itself ready and then raised. */
 static void unqueue(struct task *task)
 {
@@ -184,6 +221,7 @@ static void task_end(struct task *task, bool reusable)
     struct vm *vm = task->vm;
 
     if (task->queued) unqueue(task);
+    lose_patience(task);
     release_owned(task);
     reusable = reusable && task->client;
     if (task->client) request_release(task->client);
@@ -228,15 +266,34 @@ void task_ready(struct task *task)
 
 void task_cancel(struct task *task)
 {
+    if (!task->cancelled) wait_on(task);
     task->cancelled = true;
+    task_ready(task);
+}
+
+void task_impatient(struct task *task)
+{
+    lose_patience(task);
     task_ready(task);
 }
 
 void tasks_cancel_all(struct lua_context *context)
 {
     for (struct task *task = context->tasks; task; task = task->next) {
+        task->patience_ms = 0;
+        lose_patience(task);
         task_cancel(task);
     }
+}
+
+int task_patience(lua_State *L)
+{
+    struct task *task = task_current(L);
+    lua_Number seconds = luaL_checknumber(L, 1);
+
+    if (!task) return luaL_error(L, "nothing can be waited for while files load");
+    task->patience_ms = seconds > 0 && seconds < 3600 ? (int64_t)(seconds * 1000) : 0;
+    return 0;
 }
 
 /* cancelled = wait(): the one lua_yield in the engine. */
@@ -280,7 +337,8 @@ static void task_resume(struct task *task)
     assert(!vm->running);
     vm->running = task;
     if (task->started) {
-        lua_pushboolean(task->co, task->cancelled); /* what wait() returns */
+        /* what wait() returns */
+        lua_pushboolean(task->co, task->cancelled && !task->patient);
     } else if (task->client) {
         status = lua_cpcall(vm->L, first, task);
         if (status != 0) lua_xmove(vm->L, task->co, 1);

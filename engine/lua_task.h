@@ -39,6 +39,12 @@ void task_ready(struct task *task);
 /* The client is gone, or the gateway stops: the next wait raises. */
 void task_cancel(struct task *task);
 void tasks_cancel_all(struct lua_context *context);
+/* patience(seconds): for so long, the running task's waits go on though its client is gone,
+ * unless the gateway stops or 64 of this worker do so already. A lua_CFunction for the prelude.
+ */
+int task_patience(lua_State *L);
+/* It has gone on for long enough. */
+void task_impatient(struct task *task);
 /* Resume what is ready, once each. */
 void tasks_run(struct lua_context *context);
 /* Before a vm closes: the tasks it kept for reuse. */

@@ -36,6 +36,7 @@ struct upstream_box {
     int body_ref;                           /* keeps the bytes that are being sent */
     unsigned turn;                          /* events handed over since the last wait */
     lua_Number passed_events, passed_bytes; /* by relay */
+    size_t unread;                          /* bytes that relay found nobody for */
 };
 
 /* The box at index 1; raises when it is closed. */

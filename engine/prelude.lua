@@ -137,6 +137,9 @@ local task = {}
 --- Run fn in a task of its own, once this one waits or ends. No client hears what it does.
 function task.start(fn) raw.task_start(fn) end
 
+--- Go on for so many seconds once the client is gone: until then, waits do not raise.
+function task.patience(seconds) raw.task_patience(seconds) end
+
 -- What is long is counted over several turns, so that it holds up nobody else.
 local tokens = package.loaded["engine.tokens"]
 local count, body = tokens.count, tokens.body

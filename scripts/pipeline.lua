@@ -25,6 +25,7 @@ function pipeline.serve(request, cfg)
   local call, reply = ingress.open(request, cfg)
   local ok, err = xpcall(steps, cfg.caught or fault.of, call, reply, cfg)
   call.fault = not ok and fault.of(err)
+  if ok and call:is_deserted() then call.fault = fault.new("cancelled") end
   observe.record(call, reply, cfg)              -- settle, journal, log, metrics; never waits
   reply:close(call.fault)                       -- the last bytes, or the error: after the
 end                                             -- journal, and last: it may wait, and so raise

@@ -31,6 +31,7 @@ function groups.defaults(session)
     cooldown = merge(COOLDOWN, own.cooldown),
     retries = own.retries or RETRIES,
     backoff = own.backoff or BACKOFF,
+    on_disconnect = own.on_disconnect or "cancel",
   }
 end
 
@@ -116,6 +117,7 @@ function groups.build(session, declared, defaults)
     retries = declared.retries or defaults.retries,
     backoff = declared.backoff or defaults.backoff,
     balance = declared.balance or "weighted",
+    on_disconnect = declared.on_disconnect or defaults.on_disconnect,
     cooldown = merge(defaults.cooldown, declared.cooldown),
     timeout = merge(defaults.timeout, declared.timeout),
   }

@@ -22,6 +22,8 @@ schema.cooldown = {
 local timeout = kinds.record(schema.timeout)
 local cooldown = kinds.record(schema.cooldown)
 
+local on_disconnect = kinds.one_of { "cancel", "drain" }
+
 schema.provider = {
   fields = {
     name = kinds.label, api_key = kinds.secret, base_url = kinds.url, headers = kinds.headers,
@@ -43,6 +45,7 @@ schema.model = {
   fields = {
     fallback = fallbacks.kind, retries = kinds.retries, backoff = kinds.duration,
     cooldown = cooldown, balance = kinds.balance, timeout = timeout,
+    on_disconnect = on_disconnect,
   },
 }
 
@@ -79,6 +82,7 @@ schema.limits = {
 schema.defaults = {
   fields = {
     timeout = timeout, retries = kinds.retries, backoff = kinds.duration, cooldown = cooldown,
+    on_disconnect = on_disconnect,
   },
 }
 

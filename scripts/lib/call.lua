@@ -112,6 +112,11 @@ function methods:drop(name)
   dropped[#dropped + 1] = name
 end
 
+--- Has the client left a call that goes on without it?
+function methods:is_deserted()
+  return self.stays and self.request.gone
+end
+
 --- A further try drops its own hints, not the last one's.
 function methods:drop_nothing()
   self.dropped = NONE
@@ -142,7 +147,7 @@ function call.new(request, dialect, cfg)
   self.input_about, self.over = false, false
   self.plan, self.admitted, self.reserved_tokens, self.reserved_nano = false, false, 0, false
   self.output_limit, self.choices, self.clamped, self.limit_headers = false, 1, false, false
-  self.covered, self.input_most, self.counted = false, false, false
+  self.covered, self.input_most, self.counted, self.stays = false, false, false, false
   return setmetatable(self, Call)
 end
 

@@ -417,6 +417,11 @@ local task = {}
 ---@param fn fun()
 function task.start(fn) end
 
+---Go on for so many seconds once the client is gone: until then, waits do not raise. Not where too
+---many do so already, or the gateway stops, or more than 1 MiB came that nobody reads.
+---@param seconds number
+function task.patience(seconds) end
+
 -- engine.tokens ------------------------------------------------------------------------------
 
 ---@class tokens

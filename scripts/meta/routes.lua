@@ -119,8 +119,10 @@
 ---@field cooldown? Cooldown    when a deployment rests
 ---@field balance? "weighted"|"least_busy"|"lowest_latency"|"lowest_cost"|Balance
 ---@field timeout? Timeout      for all its deployments
+---@field on_disconnect? "cancel"|"drain"  when the client leaves: stop the provider, and bill the prompt and what was seen (the default); or read on, for 20 s at most, and bill what it reports
 
 ---@class Defaults
+---@field on_disconnect? "cancel"|"drain"
 ---@field timeout? Timeout
 ---@field retries? integer
 ---@field backoff? Duration

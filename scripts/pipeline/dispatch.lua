@@ -8,6 +8,7 @@ local limits = require "pipeline.limits"
 local observe = require "pipeline.observe"
 local room = require "pipeline.room"
 local stats = require "policy.stats"
+local task = require "engine.task"
 local time = require "engine.time"
 local verdict = require "policy.verdict"
 
@@ -15,6 +16,7 @@ local dispatch = {}
 
 local MAX_ATTEMPTS = 8 -- whatever routes.lua says, a request ends
 local TOTAL = 600      -- seconds, where nothing is said
+local DRAIN = 20       -- seconds that an answer is read on without its client
 
 -- One deadline over attempts, waits and fallbacks: the longest that the group asked for allows.
 local function deadline(call)
@@ -80,11 +82,19 @@ local function worse(before, err)
   return err.kind == "unavailable" and before or err
 end
 
+-- A group may want to know what an answer cost that nobody reads any more.
+local function stay(call)
+  if call.group.on_disconnect ~= "drain" then return end
+  task.patience(DRAIN)
+  call.stays = true
+end
+
 --- Fill `reply` from some deployment and return it; raises the last fault otherwise.
 function dispatch.run(call, reply, cfg)
   local trail = verdict.trail(call.group)
   local last
   call.trail, call.deadline = trail, deadline(call)
+  stay(call)
   for turn = 1, MAX_ATTEMPTS do
     local ok, err = try(trail, call, reply)
     if ok then
@@ -92,8 +102,8 @@ function dispatch.run(call, reply, cfg)
       return call.dep
     end
     last = worse(last, err)
-    -- After the first byte to the client there is no second attempt.
-    if reply.committed or turn == MAX_ATTEMPTS then break end
+    -- After the first byte to the client there is no second attempt, nor once nobody reads.
+    if reply.committed or turn == MAX_ATTEMPTS or call:is_deserted() then break end
     local group, seconds = verdict.after(trail, err, call, cfg)
     if not group then break end
     observe.moved(trail.group, group, err)

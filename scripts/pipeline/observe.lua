@@ -108,7 +108,7 @@ end
 -- was seen. After a break the count so far may be a stale one.
 local function estimate(call, reply, facts)
   if not reply.usage_total.input_tokens then counts.input(call) end
-  if not call.fault or reply.ready then return reply:estimate(call) end
+  if not call.fault or reply.ready or reply:is_whole() then return reply:estimate(call) end
   local seen = tokens.of_bytes(reply.seen)
   reply:usage { output_tokens = math.max(seen, reply.usage_total.output_tokens or 0) }
   reply:estimate(call)
@@ -147,7 +147,7 @@ local LEFT = { cancelled = true, script_error = true, internal = true }
 -- Was there an answer, or part of one, that a provider bills?
 local function is_billable(call, reply)
   if not call.dep then return false end
-  if not call.fault or reply.committed then return true end
+  if not call.fault or reply.committed or reply:is_whole() then return true end
   local last = call.attempts[#call.attempts]
   if not (last and last.sent and LEFT[last.kind]) then return false end
   return last.status == nil and last.kind == "cancelled"

@@ -26,6 +26,7 @@ model "chain" {
   fallback = { "one" }, retries = 1, backoff = "1ms",
 }
 ]])
+    routes = routes:gsub('(model "two" {)', '%1 on_disconnect = "drain",')
     gw = helper.gateway { env = { KEY = KEY }, workers = 2, routes = routes .. key(1e6) }
   end)
 
@@ -114,6 +115,53 @@ model "chain" {
       end
       assert.is_true(n >= 16, n .. " rows of clients that left")
     end)
+
+  -- A group that reads on: what the row of its last request says.
+  local function drained(more, reply)
+    local seen = #up:requests "two"
+    up:script("two", reply)
+    local connection = gw:chat_open(helper.ask("two", MORE .. more), { key = KEY })
+    up:wait_for("two", seen + 1)
+    if more ~= "" then connection:head() end
+    connection:close()
+    socket.sleep(0.05)
+    up:open "on"
+    helper.wait_until(function()
+      return gw:metric "moongate_requests_in_flight" == 0
+    end, 10, "the end of what was read on")
+    local last
+    for _, line in ipairs(gw:journal()) do
+      if line.type == "usage" and line.group == "two" then last = line end
+    end
+    up:reset()
+    return last
+  end
+
+  it("B-15: bills what a provider reports where an answer is read on", function()
+    local stream = helper.script.script {
+      stream = "whole", body = helper.piece "first", after = "gate on\n"
+        .. helper.script.send(helper.script.chunk(helper.stream("a", "b"))
+          .. helper.script.chunk "" ),
+    }
+    local whole = "gate on\n" .. helper.script.script { body = helper.completion "hi" }
+    for more, reply in pairs { [""] = whole, [',"stream":true'] = stream } do
+      local line = drained(more, reply)
+      assert.same({ "cancelled", 499, false, 10, 5, 20000 }, {
+        line.outcome, line.status, line.estimated, line.tokens.input, line.tokens.output,
+        line.cost_nano,
+      })
+    end
+  end)
+
+  it("B-15: reads no more than a megabyte that nobody wants", function()
+    local piece = helper.script.chunk(helper.piece(("x"):rep(10000)))
+    local line = drained(',"stream":true', helper.script.send(helper.script.head(200, {
+      ["content-type"] = "text/event-stream", ["transfer-encoding"] = "chunked",
+    }) .. piece) .. "gate on\n" .. ("repeat 400 %d\n%s"):format(#piece, piece) .. "halt\n")
+    assert.is_true(line.estimated)
+    assert.is_true(line.tokens.output < 400000)
+    assert.equal("cancelled", line.outcome)
+  end)
 
   local FAILURES = {
     ["B-10: a 500, then an answer"] = function()

@@ -51,7 +51,7 @@ local INNER = {
   crowded = true, next_event = true, next_line = true, next_bytes = true, next_marked = true,
   done = true, result = true, json_decode = true, tokens_go_on = true,
   ledger_ask = true, ledger_open = true,
-  journal_sync = true, json_encode = true, task_start = true,
+  journal_sync = true, json_encode = true, task_start = true, task_patience = true,
 }
 local ELSEWHERE = { ["lua_safe.c"] = true, ["lua_pattern.c"] = true, ["lua_cli.c"] = true }
 

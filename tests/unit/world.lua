@@ -361,7 +361,9 @@ local function stubs(w)
       drift = function(model, ratio) w.drift[model] = ratio end,
     },
     journal = journal_of(w),
-    accounts = accounts_of(w), task = { start = function(fn) fn() end },
+    accounts = accounts_of(w), task = {
+      start = function(fn) fn() end, patience = function(seconds) w.patience = seconds end,
+    },
     vm = { is_operator = function() return false end, source = function() end },
   }
   for name, module in pairs(loaded) do package.loaded["engine." .. name] = module end
