@@ -73,6 +73,7 @@ static void read_rule(lua_State *L, struct outline_rule *rule)
                                          : OUTLINE_SKIP;
     rule->into = place_at(L, at);
     rule->raw = flag(L, at, "raw");
+    rule->ruled = flag(L, at, "ruled");
     rule->named = flag(L, at, "named");
     rule->add = small(L, at, "add");
     rule->each = small(L, at, "each");

@@ -195,8 +195,9 @@ static int push_body(lua_State *L, const struct tokens_body *body)
     lua_pushboolean(L, body->tokens && !body->rough);
     lua_pushnumber(L, body->frames);
     lua_pushnumber(L, body->outline->weighted ? script_of(&body->tally) : 0);
+    lua_pushboolean(L, body->ruled);
     push_pictures(L, &body->pictures);
-    return 5;
+    return 6;
 }
 
 /* n, exact = count(text [, encoding [, limit]]); or nil, run: call tokens_go_on(run) in a later
@@ -215,7 +216,7 @@ static int l_count(lua_State *L)
     tokens_body_begin_text(body, &plain, text, len);
     if (count_body(L, context, 1, false)) {
         push_body(L, body);
-        lua_pop(L, 3);
+        lua_pop(L, 4);
         return 2;
     }
     lua_pushnil(L);
@@ -223,7 +224,7 @@ static int l_count(lua_State *L)
     return 2;
 }
 
-/* texts, exact, frames, script, pictures = tokens_body(doc or text, outline, encoding [,
+/* texts, exact, frames, script, ruled, pictures = body(doc or text, outline, encoding [,
  * limit]); or nil, run, as above. */
 static int l_body(lua_State *L)
 {
@@ -250,7 +251,7 @@ static int l_body(lua_State *L)
     return 2;
 }
 
-/* The five of tokens_body = tokens_go_on(run); nil: not yet. */
+/* The six of body = tokens_go_on(run); nil: not yet. */
 static int l_go_on(lua_State *L)
 {
     struct tokens_body *body = luaL_checkudata(L, 1, BODY);

@@ -147,8 +147,8 @@ local count, body = tokens.count, tokens.body
 local function go_on(run)
   while true do
     time.sleep(0)
-    local texts, exact, frames, script, pictures = raw.tokens_go_on(run)
-    if texts then return texts, exact, frames, script, pictures end
+    local texts, exact, frames, script, ruled, pictures = raw.tokens_go_on(run)
+    if texts then return texts, exact, frames, script, ruled, pictures end
   end
 end
 
@@ -160,10 +160,11 @@ function tokens.count(text, encoding, limit)
   return n, exact
 end
 
---- Tokens of a body. texts, exact, frames, script, pictures
+--- Tokens of a body. texts, exact, frames, script, ruled, pictures
 function tokens.body(doc, outline, encoding, limit, now)
-  local texts, exact, frames, script, pictures = body(doc, outline, encoding, limit, now)
-  if texts then return texts, exact, frames, script, pictures end
+  local texts, exact, frames, script, ruled, pictures =
+    body(doc, outline, encoding, limit, now)
+  if texts then return texts, exact, frames, script, ruled, pictures end
   return go_on(exact)
 end
 

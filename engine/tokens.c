@@ -8,13 +8,16 @@ enum {
     CACHE_BITS = 14,
     WINDOW = 1024,
     WINDOW_LEAST = 16,
-    PACKED = 15, /* bytes of a piece that a key holds */
+    PACKED = 15,      /* bytes of a piece that a key holds */
+    COUNT_SHIFT = 48, /* where a key of up to 14 bytes has room for its count */
 };
 
-/* Pieces seen before, and how many tokens they were: half of all that is not one token. */
+#define COUNT_MASK ((uint64_t)0xFF << COUNT_SHIFT)
+
+/* Pieces seen before, with how many tokens they were: half of all that is not one token. One
+ * line of the processor's cache for each, for that is most of what a short text costs. */
 struct cache {
     uint64_t key[1 << CACHE_BITS][2];
-    uint8_t count[1 << CACHE_BITS];
 };
 
 struct tokens_work {
@@ -242,17 +245,19 @@ static inline void pack(const uint8_t *p, size_t len, size_t left, uint64_t key[
 
 static uint64_t count_packed(struct tokens_run *run, const uint8_t *p, const uint64_t key[2])
 {
-    struct cache *cache = &run->work->cache;
     uint64_t mine = key[1] | (uint64_t)run->tokens->header->number << 60;
     size_t slot = tokens_hash_two(key[0], mine) >> (64 - CACHE_BITS), count = 1;
+    uint64_t *known = run->work->cache.key[slot];
 
-    if (cache->key[slot][0] == key[0] && cache->key[slot][1] == mine) return cache->count[slot];
+    if (known[0] == key[0] && (known[1] & ~COUNT_MASK) == mine) {
+        return (known[1] & COUNT_MASK) >> COUNT_SHIFT;
+    }
     if (!merge_is_short(run->tokens, key[0], key[1])) {
         merge_at(run, (size_t)(p - text_of(run)), key[1] >> 56, &count);
     }
-    cache->key[slot][0] = key[0];
-    cache->key[slot][1] = mine;
-    cache->count[slot] = (uint8_t)count;
+    if (key[1] >> 56 == PACKED) return count; /* no room beside it */
+    known[0] = key[0];
+    known[1] = mine | (uint64_t)count << COUNT_SHIFT;
     return count;
 }
 

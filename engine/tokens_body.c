@@ -229,6 +229,7 @@ static void begin_value(struct tokens_body *body, enum json_token token)
     if (element) body->rule = level->rule;
     const struct outline_rule *rule = rule_of(body);
     if (!rule || token == JSON_NULL) return;
+    body->ruled = body->ruled || rule->ruled;
     if (element) body->frames += rule->each;
     if (element ? !level->begun : token != JSON_ARRAY) body->frames += rule->add;
     if (!element && token == JSON_STRING) body->frames += rule->alone;
@@ -305,7 +306,7 @@ static void begin(struct tokens_body *body, const struct outline *outline)
     body->outline = outline;
     body->texts = 0;
     body->frames = 0;
-    body->rough = body->counting = false;
+    body->rough = body->ruled = body->counting = false;
     body->depth = 0;
     body->rule = NOBODYS;
     body->rest = NULL;

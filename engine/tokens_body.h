@@ -32,6 +32,7 @@ struct outline_rule {
     uint8_t into; /* the place of an object, and of the objects of an array; 0: none */
     bool raw;     /* objects and arrays count as the JSON text that they are */
     bool named;   /* the member's own name counts too */
+    bool ruled;   /* where it is there, the number goes by a rule that nobody has published */
     float add;    /* tokens where the member is there, and no null or empty array */
     float each;   /* for each element of an array */
     float alone;  /* where the value is a string and no array */
@@ -78,6 +79,7 @@ struct tokens_body {
     uint64_t texts;            /* tokens of texts so far */
     double frames;             /* and of what stands around them */
     bool rough;                /* texts are not exact */
+    bool ruled;                /* a member was there that is ruled */
     struct tokens_tally tally; /* where the outline weighs */
     struct buf pictures;       /* owned: struct tokens_picture, one after the other */
 

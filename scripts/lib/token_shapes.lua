@@ -103,14 +103,16 @@ local function body(frame)
   return { members = {
     messages = { into = "message" }, contents = { into = "message", text = true },
     input = { text = true, into = "message", alone = one },
-    system = said, instructions = said, prompt = TEXT,
+    system = said, instructions = said, prompt = { text = true, ruled = true },
     systemInstruction = { into = "message" }, system_instruction = { into = "message" },
     generateContentRequest = { into = "body" },
-    tools = { into = "tool", add = frame.tools },
-    functions = { into = "declared", add = frame.tools },
+    tools = { into = "tool", add = frame.tools, ruled = true },
+    functions = { into = "declared", add = frame.tools, ruled = true },
     tool_choice = { into = "choice" },
-    response_format = { into = "format" }, text = { into = "format" },
-    output_config = { into = "format" }, output_format = { into = "format" },
+    response_format = { into = "format", ruled = true },
+    text = { into = "format", ruled = true }, previous_response_id = { ruled = true },
+    output_config = { into = "format", ruled = true },
+    output_format = { into = "format", ruled = true },
     thinking = { add = frame.thinking },
   } }
 end

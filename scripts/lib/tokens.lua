@@ -88,13 +88,6 @@ function estimate.count(text, name, limit)
   return n, about
 end
 
--- Does the number go by rules that nobody has published?
-local function is_ruled(doc)
-  return doc:type "tools" ~= nil or doc:type "functions" ~= nil
-    or doc:type "response_format" ~= nil or doc:type "text" == "object"
-    or doc:type "prompt" == "object" or doc:type "previous_response_id" == "string"
-end
-
 local function ruled(about, family, n)
   local hidden = (family.ratio or family.frame.hidden) and HIDDEN or 0
   local spread = hidden + RULED + (family.ratio and GUESSED_SHARE or RULED_SHARE) * n
@@ -133,14 +126,15 @@ local function limit_for(family, frame, most)
   return family.ratio and most * LEAST_RATIO or math.max(0, most - frame.base)
 end
 
--- n, exact, script, pictures of a body.
+-- n, exact, script, whether rules made it, pictures of a body.
 local function look(doc, profile, most, now)
   local family, outlined = profile.family, profile.chat
   local frame = family.frame
   if doc:type "input" then frame, outlined = family.items, profile.items end
-  local texts, exact, frames, script, pictures =
+  local texts, exact, frames, script, rules, pictures =
     tokens.body(doc, outlined, family.table, limit_for(family, frame, most), now)
-  return math.max(0, math.floor(texts + frame.base + frames + 0.5)), exact, script, pictures
+  local n = math.max(0, math.floor(texts + frame.base + frames + 0.5))
+  return n, exact, script, rules, pictures
 end
 
 --- Input tokens of a body for a model. `doc` is indexed JSON. With a limit, a body of more
@@ -150,8 +144,8 @@ end
 --- what was learned }
 function estimate.count_doc(doc, profile, most, now)
   local family = profile.family
-  local n, exact, script, pictures = look(doc, profile, most, now)
-  local about, rules = about_of(profile, n, exact), is_ruled(doc)
+  local n, exact, script, rules, pictures = look(doc, profile, most, now)
+  local about = about_of(profile, n, exact)
   about.profile, about.plain, about.lesson = profile, n, script + (rules and RULES or 0)
   if rules then ruled(about, family, n) end
   if not about.exact then n = corrected(about, profile, n) end

@@ -440,6 +440,7 @@ function tokens.count(text, encoding, limit) end
 ---@field into? string     the place of an object, and of an array's objects
 ---@field raw? boolean     an object or array counts as the JSON that it is
 ---@field named? boolean   the member's own name counts
+---@field ruled? boolean   where it is there, nobody knows the number for certain
 ---@field add? number      tokens where it is there
 ---@field each? number     for each element of an array
 ---@field alone? number    where it is a string, not an array
@@ -457,14 +458,15 @@ function tokens.outline(spec) end
 
 ---Tokens of a body (or of a text), weighed as the outline says: of its texts, whether those are
 ---exact, of what stands around them; what script it is in (1 Latin, 2 code, 3 Greek or
----Cyrillic, 4 Chinese or Japanese, 5 Korean; 0: nobody weighed), and its images and files.
+---Cyrillic, 4 Chinese or Japanese, 5 Korean; 0: nobody weighed), whether something was there that
+---is ruled, and its images and files.
 ---May wait, where the body is long.
 ---@param doc Document|string
 ---@param outline userdata
 ---@param encoding string
 ---@param limit? number  stop there, before weighing
 ---@param now? boolean   never waits: what one turn has no time for is estimated
----@return number texts, boolean exact, number frames, integer script, table[]? pictures
+---@return number texts, boolean exact, number frames, integer script, boolean ruled, table[]? pictures
 function tokens.body(doc, outline, encoding, limit, now) end
 
 ---Take into account what a reported number was of the one that was estimated. Shared by all
