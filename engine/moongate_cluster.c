@@ -45,6 +45,7 @@ static bool share_usage(struct moongate *gateway, char **error)
                                               .data_dir = gateway->options.data_dir,
                                               .ledger = gateway->ledger,
                                               .exported = ledger_exported,
+                                              .resolver = gateway->resolver,
                                               .metrics = gateway->metrics,
                                               .slot = gateway->worker_count,
                                               .log = gateway->log},

@@ -371,6 +371,7 @@ static bool open_parts(struct outbox *outbox, char **error)
     if (asprintf(&outbox->path, "%s/ledger.db", options->data_dir) < 0) outbox->path = NULL;
     outbox->server = outbox_server_new(&(struct outbox_server_options){
         .library = outbox->library,
+        .resolver = options->resolver,
         .url = options->url,
         .name = "moongate",
         .wake_fd = outbox->wake_fd,

@@ -12,6 +12,7 @@ struct ledger;
 struct log;
 struct metrics;
 struct outbox;
+struct resolver;
 
 /* All borrowed; outlive the outbox, but for `node`. */
 struct outbox_options {
@@ -22,6 +23,7 @@ struct outbox_options {
     /* Tell it that rows up to these have been sent; it keeps what comes after. */
     void (*exported)(struct ledger *ledger, const char *sink, int64_t request_seq,
                      int64_t attempt_seq);
+    struct resolver *resolver;
     struct metrics *metrics;
     unsigned slot; /* of the metrics */
     struct log *log;

@@ -5,14 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <arpa/inet.h>
+
+#include "loop.h"
 #include "moment.h"
 #include "outbox_library.h"
+#include "resolve.h"
 
-enum { WHY = 300 };
+enum { WHY = 300, LOOK_MS = 100 };
 
 struct outbox_server {
     struct outbox_server_options options;
     PGconn *connection; /* owned; NULL: none */
+    struct loop *loop;  /* owned; for answers to `asked` */
+    struct resolve_question asked;
+    char hosts[8 * RESOLVE_NAME], addresses[RESOLVE_TEXT]; /* that `asked` found */
     char why[WHY];
 };
 
@@ -88,11 +95,89 @@ static enum outbox_result follow_connect(struct outbox_server *server)
     }
 }
 
+static bool is_woken(const struct outbox_server *server)
+{
+    struct pollfd wake = {.fd = server->options.wake_fd, .events = POLLIN};
+
+    return poll(&wake, 1, 0) > 0;
+}
+
+/* Into server->asked.name; false: the address names none, or a number, a path or several. */
+static bool host_to_resolve(struct outbox_server *server)
+{
+    const struct outbox_library *pq = server->options.library;
+    PQconninfoOption *options = pq->PQconninfoParse(server->options.url, NULL);
+    const char *host = NULL;
+    struct in6_addr number;
+    bool given = false;
+
+    for (const PQconninfoOption *at = options; at && at->keyword; at++) {
+        if (at->val && strcmp(at->keyword, "host") == 0) host = at->val;
+        if (at->val && strcmp(at->keyword, "hostaddr") == 0) given = true;
+    }
+    bool name = host && !given && *host && !strpbrk(host, "/,@") &&
+                strlen(host) < RESOLVE_NAME && inet_pton(AF_INET, host, &number) != 1 &&
+                inet_pton(AF_INET6, host, &number) != 1;
+    if (name) memcpy(server->asked.name, host, strlen(host) + 1);
+    pq->PQconninfoFree(options);
+    return name;
+}
+
+/* libpq tries one after the other, and wants as many names as there are addresses. */
+static void list_addresses(struct outbox_server *server)
+{
+    const char *at = server->asked.answer.addresses;
+    size_t hosts = 0, addresses = 0;
+
+    while (*at) {
+        const char *comma = hosts ? "," : "";
+        size_t len = strcspn(at, ",");
+        int brackets = *at == '[';
+        hosts += (size_t)snprintf(server->hosts + hosts, sizeof(server->hosts) - hosts, "%s%s",
+                                  comma, server->asked.name);
+        addresses += (size_t)snprintf(server->addresses + addresses,
+                                      sizeof(server->addresses) - addresses, "%s%.*s", comma,
+                                      (int)len - 2 * brackets, at + brackets);
+        at += len + (at[len] == ',');
+    }
+}
+
+/* Into hosts and addresses; "" where there is nothing to look up. */
+static enum outbox_result resolve_host(struct outbox_server *server)
+{
+    int64_t until = now_ms() + OUTBOX_CONNECT_MS;
+    const struct resolve_answer *answer = &server->asked.answer;
+
+    server->hosts[0] = server->addresses[0] = '\0';
+    if (!host_to_resolve(server)) return OUTBOX_DONE;
+    server->asked.loop = server->loop;
+    resolver_ask(server->options.resolver, &server->asked);
+    while (!atomic_load(&server->asked.done)) {
+        bool woken = is_woken(server);
+        if (woken || now_ms() >= until) {
+            resolver_forget(server->options.resolver, &server->asked);
+            return given_up(server, woken ? WOKEN : TOO_LONG, "the name server");
+        }
+        loop_poll(server->loop, LOOK_MS);
+    }
+    if (answer->failure) {
+        because(server, answer->failure);
+        return OUTBOX_LATER;
+    }
+    list_addresses(server);
+    return OUTBOX_DONE;
+}
+
 static enum outbox_result connect_now(struct outbox_server *server)
 {
     const struct outbox_library *pq = server->options.library;
-    const char *const keys[] = {"dbname", "fallback_application_name", NULL};
-    const char *const values[] = {server->options.url, server->options.name, NULL};
+    const char *const keys[] = {"dbname", "fallback_application_name", "host", "hostaddr",
+                                NULL};
+    const char *const values[] = {server->options.url, server->options.name, server->hosts,
+                                  server->addresses, NULL};
+    enum outbox_result result = resolve_host(server);
+
+    if (result != OUTBOX_DONE) return result;
 
     server->connection = pq->PQconnectStartParams(keys, values, 1);
     if (!server->connection || pq->PQstatus(server->connection) == CONNECTION_BAD) {
@@ -100,7 +185,7 @@ static enum outbox_result connect_now(struct outbox_server *server)
                 server->connection ? pq->PQerrorMessage(server->connection) : "out of memory");
         return OUTBOX_LATER;
     }
-    enum outbox_result result = follow_connect(server);
+    result = follow_connect(server);
     if (result != OUTBOX_DONE) return result;
     pq->PQsetNoticeProcessor(server->connection, ignore_notice, NULL);
     return pq->PQsetnonblocking(server->connection, 1) == 0 ? OUTBOX_DONE : OUTBOX_LATER;
@@ -256,13 +341,18 @@ struct outbox_server *outbox_server_new(const struct outbox_server_options *opti
 {
     struct outbox_server *server = calloc(1, sizeof(*server));
 
-    if (server) server->options = *options;
-    return server;
+    if (!server) return NULL;
+    server->options = *options;
+    server->loop = loop_new();
+    if (server->loop) return server;
+    free(server);
+    return NULL;
 }
 
 void outbox_server_free(struct outbox_server *server)
 {
     if (!server) return;
     drop(server);
+    loop_free(server->loop);
     free(server);
 }

@@ -11,6 +11,7 @@
 
 struct outbox_library;
 struct outbox_server;
+struct resolver;
 
 enum {
     OUTBOX_CONNECT_MS = 10000,
@@ -28,6 +29,7 @@ enum outbox_result {
 /* Borrowed, all of them. */
 struct outbox_server_options {
     const struct outbox_library *library;
+    struct resolver *resolver; /* libpq would wait for name servers, with no way to wake it */
     const char *url;  /* postgres://… or key=value …; of a server that may be away */
     const char *name; /* of this gateway, in the server's list of sessions */
     int wake_fd;

@@ -26,6 +26,7 @@ enum {
     SHA = 40,
     MAX_WORDS = 1024,
     AGAIN_MS = 60000, /* the same trouble is told so often */
+    RESOLVED = 8,     /* addresses of a name */
     TAGS = 16,        /* more than calls that may be unanswered at once */
 };
 
@@ -47,6 +48,7 @@ struct redis {
     enum stage stage;
     bool drop;            /* the context is to go once hiredis is not on the stack */
     bool calling, proven; /* proven: the server has answered since it was last given up */
+    unsigned attempts;    /* to connect to a name */
     unsigned number;      /* of the call now awaited; late answers have others */
     char tags[TAGS];      /* what hiredis hands back with an answer: &tags[number % TAGS] */
     int64_t started_us;
@@ -309,16 +311,22 @@ static void connect_again(struct redis *redis)
 static void take_address(struct redis *redis)
 {
     const struct resolve_answer *answer = &redis->asked.answer;
+    const char *at = answer->addresses;
     char host[64];
-    size_t from = answer->addresses[0] == '[';
-    size_t len = strcspn(answer->addresses + from, "],");
+
+    for (unsigned skip = redis->attempts++ % RESOLVED; skip; skip--) { /* each in its turn */
+        const char *comma = strchr(at, ',');
+        at = comma ? comma + 1 : answer->addresses;
+    }
+    at += *at == '[';
+    size_t len = strcspn(at, "],");
 
     if (answer->failure || len >= sizeof(host)) {
         redis->stage = CONNECTING; /* the question is answered */
         give_up(redis, "no connection", answer->failure ? answer->failure : "");
         return;
     }
-    memcpy(host, answer->addresses + from, len);
+    memcpy(host, at, len);
     host[len] = '\0';
     open_connection(redis, host);
 }

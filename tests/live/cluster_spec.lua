@@ -120,6 +120,20 @@ describe("a cluster", function()
     helper.wait_until(function() return cluster.ask(all.gws[2]).status == 200 end, 3, "a place")
   end)
 
+  it("needs no more rights in Redis than its manual says", function()
+    local rights = helper.process.read "docs/cluster.md":match "A user needs `([^`]+)`"
+    local words = { "ACL", "SETUSER", "gate", "on", ">open-sesame" }
+    for word in rights:gmatch "%S+" do words[#words + 1] = word end
+    assert(server:tell(unpack(words)))
+    local gw = all:join('budget = "$5/day", rpm = 100, parallel = 5',
+      "redis://gate:open-sesame@localhost:" .. server.port .. "/0")
+    cluster.wait_up(gw)
+    for _ = 1, 5 do assert.equal(200, cluster.ask(gw).status) end
+    assert.same({}, gw:log "cluster_away")
+    assert.is_nil(gw:log_text():find("open-sesame", 1, true))
+    server:tell("ACL", "DELUSER", "gate")
+  end)
+
   it("S-21: Redis knows no token, no prompt and no end user", function()
     local gw = all:join 'budget = "$5/day", rpm = 100'
     gw:chat('{"model":"one","messages":[{"role":"user","content":"canary-prompt"}],'

@@ -129,7 +129,7 @@ virtual_key "k" { token = env.KEY, team = "red", tags = { app = "x" } }]])
   end
 
   it("takes every column over, by its name", function()
-    join "node-1"
+    join("node-1", { url = (server.url:gsub("127%.0%.0%.1", "localhost")) })
     ask(1)
     wait_rows(1)
     local row = "node-1|k|red|{\"app\": \"x\"}|one|gpt-4o-mini|10|5|20000|ok|200|1"
@@ -255,6 +255,21 @@ virtual_key "k" { token = env.KEY, team = "red", tags = { app = "x" } }]])
     assert.equal(20000, row.cost_nano)
     assert.is_truthy(gw:log("outbox_quarantine")[1].message:find "picky")
     assert.equal("7|140000|8", all_in_postgres())
+  end)
+
+  it("goes on where it was after a restart", function()
+    local gw = join "a"
+    ask(30)
+    wait_rows(30)
+    helper.wait_until(function() return backlog(gw) == 0 end, 5, "an empty backlog")
+    assert.equal(0, gw.process:stop(process.TERM, 15))
+    table.remove(gws)
+    join("a", { data = gw.data })
+    ask(3)
+    wait_rows(33)
+    assert.equal(6, rows(gws[1], "sent"))
+    assert.is_true(rows(gws[1], "duplicate") <= 60)
+    helper.remove_tree(gw.dir)
   end)
 
   it("makes tables that somebody dropped, and leaves them to those who made them", function()
