@@ -2,7 +2,9 @@
 
 local chat_errors = require "lib.chat_errors"
 local fault = require "lib.fault"
+local finish = require "lib.finish"
 local json = require "engine.json"
+local quirks = require "lib.quirks"
 local usage = require "lib.usage"
 
 local chat = {}
@@ -80,17 +82,27 @@ local function cap_tokens(doc, dep, edits)
   end
 end
 
---- The call as it came, but for the model's name, the wish for usage and the ceiling.
+--- The call as it came, but for the model's name, the wish for usage, the ceiling, and what
+--- the server's quirks ask for.
 function chat.encode(call, dep)
   local doc, edits = call.doc, {}
   local model = dep.deployment or dep.model
+  local own = dep.provider and dep.provider.adapter and dep.provider.adapter.quirks
   if doc:get("model") ~= model then edits.model = model end
-  if call.stream then ask_for_usage(doc, edits) end
+  if call.stream and quirks.may_ask(own) then ask_for_usage(doc, edits) end
   if dep.max_tokens then cap_tokens(doc, dep, edits) end
+  if own then quirks.edit(call, edits, own) end
   return next(edits) and doc:splice(edits) or doc
 end
 
 -- Response ---------------------------------------------------------------------
+
+-- An answer that ends for a reason which is none, or holds an error beside its text, failed.
+local function check_end(reason, problem)
+  if type(problem) == "table" then chat_errors.raise { error = problem } end
+  local kind = finish.failure(reason)
+  if kind then fault.raise(kind, ("The provider broke off (%s)."):format(reason)) end
+end
 
 --- A whole answer, passed on as the bytes it came in.
 function chat.decode(doc, reply)
@@ -98,6 +110,7 @@ function chat.decode(doc, reply)
     if chat.given(doc:get("error")) then chat_errors.raise(doc:decode()) end
     fault.raise("invalid_response", "The provider's answer is no chat completion.")
   end
+  check_end(doc:at("choices.0.finish_reason", "choices.0.error"))
   reply:completion(doc)
 end
 
@@ -116,25 +129,27 @@ function chat.is_readable(data)
   fault.raise("invalid_response", "An event of the provider's stream is not JSON.")
 end
 
-local function event(name, data, bytes, reply)
+local function event(name, data, bytes, reply, look)
   if name == "error" or chat.given(data.error) then chat_errors.raise(data) end
   for _, choice in ipairs(chat.table_or_empty(data.choices)) do
     if type(choice) ~= "table" then
       fault.raise("invalid_response", "An event of the provider's stream holds no choice.")
     end
+    check_end(choice.finish_reason, choice.error)
   end
   local counts = hidden_usage(data)
   if counts then reply:usage(usage.from_openai(counts)) end
+  if look then look(data, reply) end
   reply:chunk(data, bytes)
 end
 
 --- A stream, passed on event by event. What follows `[DONE]` is read, so that the connection
---- can serve again, and ignored.
-function chat.stream(upstream, reply)
+--- can serve again, and ignored. `look`, where there is one, sees each event first.
+function chat.stream(upstream, reply, look)
   local done = false
   for name, data, bytes in reply:events(upstream) do
     done = done or data == "[DONE]"
-    if not done and chat.is_readable(data) then event(name, data, bytes, reply) end
+    if not done and chat.is_readable(data) then event(name, data, bytes, reply, look) end
   end
 end
 
@@ -204,11 +219,31 @@ function chat.adapter(t)
   return setmetatable(adapter, Adapter)
 end
 
---- The same adapter with some members changed.
+local function escaped(c) return ("%%%02X"):format(c:byte()) end
+
+-- "https://{host}/v1" → a function that puts the provider's fields in.
+local function address(template)
+  return function(dep)
+    return (template:gsub("{([%w_]+)}", function(name)
+      local value = dep.provider[name]
+      if value then return (tostring(value):gsub("[^%w%-._~:]", escaped)) end
+      fault.raise("internal", nil, { detail = ("%s has no %s"):format(dep.name, name) })
+    end))
+  end
+end
+
+--- The same adapter with some members changed. A base_url may name fields of the provider in
+--- braces; `quirks` are lib/quirks.lua's.
 function Adapter:with(changes)
   local copy = {}
   for name, value in pairs(self) do copy[name] = value end
   for name, value in pairs(changes) do copy[name] = value end
+  local base, cost = changes.base_url, changes.quirks and changes.quirks.cost
+  if type(base) == "string" and base:find("{", 1, true) then copy.base_url = address(base) end
+  if cost then
+    copy.decode = quirks.decode(copy.decode, cost)
+    copy.stream = quirks.stream(copy.stream, cost)
+  end
   return setmetatable(copy, Adapter)
 end
 

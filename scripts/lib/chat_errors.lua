@@ -43,6 +43,17 @@ local KIND_BY_WORD = {
   badrequesterror                 = "bad_request",
   invalid_value                   = "bad_request",
 
+  -- llama.cpp, GitHub Models, Hugging Face, Perplexity, Databricks' error_code
+  exceed_context_size_error       = "context_window",
+  tokens_limit_reached            = "context_window",
+  model_not_supported             = "model_missing",
+  unavailable_model               = "model_missing",
+  resource_does_not_exist         = "model_missing",
+  endpoint_not_found              = "model_missing",
+  request_limit_exceeded          = "rate_limit",
+  temporarily_unavailable         = "overloaded",
+  invalid_parameter_value         = "bad_request",
+
   -- Google's error.status
   resource_exhausted              = "rate_limit",
   unauthenticated                 = "auth",
@@ -60,7 +71,7 @@ local KIND_BY_STATUS = {
   [404] = "model_missing", [410] = "model_missing",
   [402] = "rate_limit", [429] = "rate_limit",
   [408] = "overloaded", [409] = "overloaded", [425] = "overloaded",
-  [503] = "overloaded", [529] = "overloaded",
+  [498] = "overloaded", [503] = "overloaded", [529] = "overloaded",
   [504] = "timeout", [524] = "timeout",
 }
 
@@ -69,16 +80,19 @@ local VAGUE = {
   [200] = true, [400] = true, [403] = true, [404] = true, [413] = true, [422] = true,
 }
 
--- Plain text, asked of a 400 only, and only about these two kinds.
+-- Plain text, asked of a 400 only, and only about these kinds.
 local CONTEXT_TEXTS = {
   "maximum context length", "context window", "context length", "context limit",
   "prompt is too long", "prompt too long", "input is too long", "too many tokens",
   "exceeds the maximum number of tokens", "input tokens exceed", "max_new_tokens` must be",
+  "exceeds the available context size", "exceeds the available context",
 }
 local POLICY_TEXTS = {
   "content_policy_violation", "content management policy", "our usage policy",
   "usage policies", "safety system",
 }
+
+local AUTH_TEXTS = { "incorrect api key" } -- xAI's 400
 
 local function mentions(text, list)
   for _, words in ipairs(list) do
@@ -91,13 +105,43 @@ local function text_or_nil(value)
   return type(value) == "string" and value ~= "" and value or nil
 end
 
--- The table with the words: `error` itself, the body around a bare text, or the body.
+local function first_table(value)
+  return type(value) == "table" and type(value[1]) == "table" and value[1] or nil
+end
+
+-- The table with the words: `error` itself, the body around a bare text, Cloudflare's first of
+-- `errors`, or the body.
 local function inner_of(body)
-  if type(body[1]) == "table" then body = body[1] end -- Google's streams answer with a list
-  if type(body.error) == "table" then return body.error end
-  local word = text_or_nil(body.error)
-  if not word then return body end
-  return { message = text_or_nil(body.message) or word, code = body.code, type = body.type }
+  body = first_table(body) or body -- Google's streams answer with a list
+  local err = body.error
+  local word = text_or_nil(err) or type(err) == "table" and text_or_nil(err[1]) -- a list: TGI
+  if word then
+    return { message = text_or_nil(body.message) or word, code = body.code, type = body.type }
+  end
+  return type(err) == "table" and err or first_table(body.errors) or body
+end
+
+-- What is wrong with which member, as FastAPI says it (vLLM, Mistral): a list of { loc, msg }.
+local function detail_text(detail)
+  local out = {}
+  for _, one in ipairs(type(detail) == "table" and detail or {}) do
+    local at = type(one) == "table" and type(one.loc) == "table" and one.loc
+    local msg = type(one) == "table" and text_or_nil(one.msg)
+    if msg then
+      local place = at and text_or_nil(at[#at])
+      out[#out + 1] = place and place .. ": " .. msg or msg
+    end
+  end
+  return text_or_nil(table.concat(out, "; "))
+end
+
+-- The words, wherever they stand. OpenRouter's own are about nothing: it quotes its provider's.
+local function message_of(inner)
+  local message, more = inner.message, inner.metadata
+  local quoted = type(more) == "table" and text_or_nil(more.raw)
+  if quoted and message == "Provider returned error" then return message .. ": " .. quoted end
+  return text_or_nil(message) or text_or_nil(inner.detail)
+    or detail_text(type(message) == "table" and (message.detail or message) or inner.detail)
 end
 
 --- What an error body says: { message, type, code, param }, whatever shape it has.
@@ -107,8 +151,9 @@ function chat_errors.problem(body)
   local inner = inner_of(body)
   local code = inner.code
   return {
-    message = text_or_nil(inner.message) or text_or_nil(inner.detail),
-    type = text_or_nil(inner.type) or text_or_nil(inner.status),
+    message = message_of(inner),
+    type = text_or_nil(inner.type) or text_or_nil(inner.status)
+      or text_or_nil(inner.error_code),
     code = (type(code) == "string" or type(code) == "number") and code or nil,
     param = text_or_nil(inner.param),
   }
@@ -120,11 +165,12 @@ local function by_word(problem)
     or kind and KIND_BY_WORD[kind:lower()] or nil
 end
 
---- By text: the two kinds that decide whether another model should be asked.
+--- By text: the kinds that decide whether another model should be asked.
 function chat_errors.by_text(message)
   local text = (message or ""):lower()
   if mentions(text, CONTEXT_TEXTS) then return "context_window" end
   if mentions(text, POLICY_TEXTS) then return "content_policy" end
+  if mentions(text, AUTH_TEXTS) then return "auth" end
   return nil
 end
 

@@ -97,9 +97,10 @@ function prices.lookup(provider, model)
 end
 
 -- Many servers speak OpenAI's dialect: one that is called as a section of the table is that.
+-- An adapter whose section has another name says so in `prices`.
 local function section(provider)
-  return provider.adapter_name == "openai_compatible" and provider.name
-    or provider.adapter_name
+  if provider.adapter_name == "openai_compatible" then return provider.name end
+  return provider.adapter and provider.adapter.prices or provider.adapter_name
 end
 
 --- The same for a deployment, and perhaps the model that its provider says it used.

@@ -5,9 +5,11 @@
 -- leave in close(), after the journal line.
 
 local chat_errors = require "lib.chat_errors"
+local finish = require "lib.finish"
 local json = require "engine.json"
 local new_table = require "table.new"
 local shared = require "engine.shared"
+local spoken = require "lib.spoken"
 local time = require "engine.time"
 local tokens = require "lib.tokens"
 local usage = require "lib.usage"
@@ -178,13 +180,14 @@ function Reply:reasoning(text, options)
 end
 
 -- Which call a piece belongs to: its index where it says one, else a new one for a new id,
--- else the last.
+-- else the last. Some count every call of a stream as the first: a new id is a new call.
 local function slot(self, call)
   local calls = self.tool_calls or { by_index = {} }
   self.tool_calls = calls
   local known
   if call.index then
     known = calls.by_index[call.index]
+    if known and call.id and known.id and call.id ~= known.id then known = nil end
   elseif not call.id then
     known = calls[#calls]
   end
@@ -264,10 +267,15 @@ end
 
 local function say(self, message)
   if type(message) ~= "table" then return end
-  self:reasoning(text_of(message.reasoning_content) or text_of(message.reasoning))
-  self:text(message.content)
+  self:reasoning(spoken.thought(message))
+  self:text(spoken.text(message))
   self:refusal(message.refusal)
   tool_calls(self, message.tool_calls)
+end
+
+-- In OpenAI's words; some say "stop" though they called tools.
+local function ended(self, reason)
+  return reason == "stop" and self.tool_calls and "tool_calls" or finish.of(reason)
 end
 
 -- What we keep of a chunk or a whole answer, whoever else gets it.
@@ -279,7 +287,7 @@ local function note(self, t, choices)
     self:usage(counts)
   end
   for _, choice in ipairs(choices) do
-    self.finish_reason = text_of(choice.finish_reason) or self.finish_reason
+    self.finish_reason = finish.of(text_of(choice.finish_reason)) or self.finish_reason
   end
 end
 
@@ -310,7 +318,7 @@ function Reply:chunk(t, bytes)
   local reason = self.finish_reason
   self.finish_reason = before
   say(self, choice.delta)
-  if reason then self:finish(reason) end
+  if reason then self:finish(ended(self, reason)) end
 end
 
 -- The few members that accounting needs; nobody decodes the rest.
@@ -322,7 +330,8 @@ local function note_doc(self, doc)
     counts.service_tier = text_of(tier)
     self.usage_total = usage.safe(counts)
   end
-  self.id, self.model, self.finish_reason = text_of(id), text_of(model), text_of(reason)
+  self.id, self.model = text_of(id), text_of(model)
+  self.finish_reason = finish.of(text_of(reason))
   self.seen = #doc
   self.ready = doc
   self.first_token_at = time.monotonic()
@@ -341,7 +350,7 @@ function Reply:completion(t)
   self:start { id = text_of(t.id), model = text_of(t.model) }
   if type(choice) ~= "table" then return end
   say(self, choice.message)
-  self:finish(text_of(choice.finish_reason) or "stop")
+  self:finish(ended(self, text_of(choice.finish_reason) or "stop"))
 end
 
 -- Events ------------------------------------------------------------------------------

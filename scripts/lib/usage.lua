@@ -5,8 +5,9 @@
 -- cache_write_tokens includes those written for an hour (cache_write_1h_tokens). output_tokens
 -- is the whole answer: reasoning_tokens, audio_output_tokens and image_output_tokens are parts.
 --
--- Beside them: service_tier, as the provider names what it served ("flex", "batch", "default"),
--- and units, what else is billed by number: { web_search = 2 }.
+-- Beside them: service_tier, as the provider names what it served ("flex", "batch", "default");
+-- units, what else is billed by number: { web_search = 2 }; and cost_nano, where a provider
+-- says itself what the answer cost.
 
 local usage = {}
 
@@ -50,6 +51,7 @@ function usage.merge(total, piece)
   if has_media(piece) then merge(total, piece, MEDIA) end
   total.service_tier = piece.service_tier or total.service_tier
   total.units = piece.units or total.units
+  total.cost_nano = piece.cost_nano or total.cost_nano
   return total
 end
 

@@ -36,6 +36,11 @@ local function bytes_of(half, raw)
   return raw:raw("body")
 end
 
+-- Some recorders put placeholders where ids of tool calls were, longer than Mistral takes.
+local function real_ids(text)
+  return text and (text:gsub('"call_REDACTED_(%d)"', '"callRED0%1"'))
+end
+
 local function inside(doc, name)
   return json.index(doc:raw(name))
 end
@@ -43,12 +48,15 @@ end
 local function load(path, provider, api)
   local text = read(path)
   local exchange, doc = cjson.decode(text), assert(json.index(text))
+  local features = {}
+  for _, name in ipairs(exchange.features) do features[name] = true end
   local answer = bytes_of(exchange.response, inside(doc, "response"))
   return {
     path = path, provider = provider, dialect = APIS[api], status = exchange.response.status,
     headers = exchange.response.headers or {}, answer = answer,
-    asked = bytes_of(exchange.request, inside(doc, "request")),
+    asked = real_ids(bytes_of(exchange.request, inside(doc, "request"))),
     stream = exchange.stream or (answer or ""):find("^data:") ~= nil,
+    features = features,
   }
 end
 
@@ -58,10 +66,18 @@ function recorded.folder()
   return lfs.attributes(folder, "mode") == "directory" and folder or nil
 end
 
---- Every chat exchange of these providers.
-function recorded.all(providers)
+local function folders(path)
   local list = {}
-  for _, provider in ipairs(providers) do
+  for name in lfs.dir(path) do
+    if not name:find(".", 1, true) then list[#list + 1] = name end
+  end
+  return list
+end
+
+--- Every chat exchange of every provider.
+function recorded.all()
+  local list = {}
+  for _, provider in ipairs(folders(recorded.folder())) do
     for api in pairs(APIS) do
       local dir = ("%s/%s/%s"):format(recorded.folder(), provider, api)
       if lfs.attributes(dir, "mode") == "directory" then
@@ -113,9 +129,19 @@ local function openai_tool(answer, call, position)
   known.arguments = known.arguments .. (given(call["function"].arguments) or "")
 end
 
+-- Mistral's content may be a list of thoughts and texts, Cloudflare's an object.
+local function openai_text(content)
+  if type(content) ~= "table" then return content end
+  local out = {}
+  for _, part in ipairs(content) do
+    if part.type == "text" then out[#out + 1] = part.text end
+  end
+  return table.concat(out)
+end
+
 local function openai_choice(answer, choice)
   local said = given(choice.delta) or given(choice.message) or {}
-  add(answer, "text", said.content)
+  add(answer, "text", openai_text(said.content))
   add(answer, "refusal", said.refusal)
   add(answer, "thought", said.reasoning_content)
   for i, call in ipairs(given(said.tool_calls) or {}) do openai_tool(answer, call, i) end
@@ -129,6 +155,7 @@ local function openai_usage(answer, usage)
     input = usage.prompt_tokens, output = usage.completion_tokens,
     cached = input.cached_tokens or 0, reasoning = output.reasoning_tokens or 0,
   }
+  answer.total = usage.total_tokens
 end
 
 --- An answer in OpenAI's shape, whole or streamed. Only the first choice counts.
@@ -264,7 +291,8 @@ function recorded.kind(status, bytes)
   local text = bytes:lower()
   if text:find("context_length_exceeded", 1, true) or text:find("prompt is too long", 1, true)
     or text:find("maximum number of tokens", 1, true)
-    or text:find("maximum context length", 1, true) then
+    or text:find("maximum context length", 1, true)
+    or text:find("max context length", 1, true) then
     return "context_window"
   end
   if text:find("api key not valid", 1, true) or text:find("api_key_invalid", 1, true) then

@@ -1,0 +1,12 @@
+-- DeepSeek: https://api-docs.deepseek.com. Sends empty lines and comments while one waits;
+-- cached tokens are prompt_cache_hit_tokens too; finish_reason insufficient_system_resource is
+-- an answer that it broke off.
+
+return require("providers.openai_compatible"):with {
+  base_url = "https://api.deepseek.com",
+  fields   = {},
+  quirks   = {
+    rename = { max_completion_tokens = "max_tokens" }, -- the docs list only that
+    roles  = { developer = "system" },                 -- 400: earendil-works/pi#1048
+  },
+}

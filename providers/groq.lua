@@ -1,0 +1,11 @@
+-- Groq: https://console.groq.com/docs/openai. Counts may stand in x_groq; errors come inside
+-- streams (as recorded) or with status 498, no room in the flex tier.
+
+return require("providers.openai_compatible"):with {
+  base_url = "https://api.groq.com/openai/v1",
+  fields   = {},
+  quirks   = {
+    drop    = { "store", "logit_bias" }, -- 400: fanenr/chatbot#21; the docs above
+    message = { reasoning_content = "reasoning", name = false }, -- 400: janhq/jan#8136; docs
+  },
+}

@@ -1,0 +1,7 @@
+-- Hugging Face's router: https://huggingface.co/docs/inference-providers. Models are called
+-- org/name or org/name:provider; who serves them ends streams without [DONE] (as recorded).
+
+return require("providers.openai_compatible"):with {
+  base_url = "https://router.huggingface.co/v1",
+  fields   = {},
+}

@@ -1,0 +1,8 @@
+-- vLLM, at its usual port: https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html
+-- Needs a key where it was started with one; its own members (guided_json, top_k …) pass.
+
+return require("providers.openai_compatible"):with {
+  base_url = "http://127.0.0.1:8000/v1",
+  fields   = {},
+  prices   = "hosted_vllm",
+}
