@@ -1,6 +1,7 @@
 -- Limits and budgets in the real gateway: what is refused, what is told, and that whatever
 -- becomes of a request, nothing stays set aside and nothing is spent twice.
 
+local admin_of = require "support.admin"
 local helper = require "helper"
 local socket = require "socket"
 
@@ -37,7 +38,7 @@ describe("budgets", function()
   local function usage_lines()
     local out, nano = {}, 0
     for _, line in ipairs(gw:journal()) do
-      if line.type == "usage" then
+      if line.type == "usage" and line.key == "k" then
         out[#out + 1] = line
         nano = nano + (line.cost_nano ~= helper.json.null and line.cost_nano or 0)
       end
@@ -196,6 +197,33 @@ describe("budgets", function()
     start("", 'limits { team = { red = { budget = { "$1/month", "$2/day" } } } }')
     assert.equal(200, ask().status)
     assert.equal(1 - 0.00002, gw:metric("moongate_budget_remaining_usd", { team = "red" }))
+  end)
+
+  it("holds what the ledger says of keys and teams, as it changes (B-27)", function()
+    start()
+    local admin = admin_of(gw)
+    admin:team { name = "blue", budget = "$0.0001/month", rpm = 100 }
+    local one = admin:key { name = "one", team = "blue", budget = "$0.00003/month" }
+    local two = admin:key { name = "two", team = "blue" }
+    local function try(key)
+      local response = gw:chat(helper.ask("one", '"max_tokens":5'), { key = key.key })
+      return response.status == 200 and 200 or response.json.error.message
+    end
+    local function refused(key, text)
+      local message = try(key)
+      assert.is_truthy(tostring(message):find(text, 1, true), message)
+    end
+    assert.equal(200, try(one))
+    refused(one, "budget of this key is used up")
+    admin:must("PATCH", "/admin/keys/" .. one.id, { budget = "$0.00008/month" })
+    assert.equal(200, try(one))
+    assert.equal(200, try(two))
+    admin:must("PATCH", "/admin/teams/blue", { budget = "$0.00006/month" })
+    refused(two, "budget of this key's team is used up")
+    admin:must("PATCH", "/admin/teams/blue", { budget = helper.json.null, rpm = 3 })
+    refused(two, "requests a minute of this key's team")
+    admin:must("PATCH", "/admin/teams/blue", { rpm = helper.json.null })
+    assert.equal(200, try(two))
   end)
 
   it("B-26: keeps what was spent, and what is running, over a reload", function()
