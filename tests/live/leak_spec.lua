@@ -31,8 +31,11 @@ model "chain" {
   end)
 
   teardown(function()
+    -- B-32: after all of it, rows, budgets and metrics say the same.
+    local status, out, err = gw:run { "audit", "--admin", "127.0.0.1:" .. gw.admin_port }
     gw:stop()
     up:stop()
+    assert.equal(0, status, out .. err)
   end)
 
   before_each(function() up:reset() end)
