@@ -166,10 +166,10 @@ bool ledger_schema_migrate(struct sql *sql, const char *path, char **error)
         return false;
     }
     if (version > 0 && !copy(sql, path, (int)version, error)) return false;
-    sql_sync_commits(sql, true);
+    if (version > 0) sql_sync_commits(sql, true);
     bool fine = take_steps(sql, (int)version);
     if (!fine) complain(error, "cannot bring the tables up to date in", path, sql);
     sql_rollback(sql);
-    sql_sync_commits(sql, false);
+    if (version > 0) sql_sync_commits(sql, false);
     return fine;
 }

@@ -27,9 +27,9 @@ static bool explain(const char *what, const char *path, const char *why, char **
 /* ---- a new one ----------------------------------------------------------------------------
  */
 
-static bool sync_dir(const char *path)
+static bool sync_path(const char *path)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0) return false;
     bool fine = fsync(fd) == 0;
@@ -49,6 +49,7 @@ static bool fill_new(const char *path, char **error)
     if (!sql) explain("cannot make", path, why ? why : sql_code_name(code), error);
     sql_close(sql);
     free(why);
+    if (fine && !sync_path(path)) fine = explain("cannot make", path, strerror(errno), error);
     return fine;
 }
 
@@ -58,7 +59,7 @@ static bool make(const struct ledger *ledger, char **error)
 
     if (asprintf(&path, "%s.new", ledger->path) < 0) return false;
     bool fine = fill_new(path, error);
-    if (fine && (rename(path, ledger->path) != 0 || !sync_dir(ledger->options.data_dir))) {
+    if (fine && (rename(path, ledger->path) != 0 || !sync_path(ledger->options.data_dir))) {
         fine = explain("cannot make", ledger->path, strerror(errno), error);
     }
     free(path);

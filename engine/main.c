@@ -15,6 +15,7 @@
 #include "moment.h"
 #include "moongate.h"
 #include "options.h"
+#include "options_secret.h"
 #include "say.h"
 #include "supervisor.h"
 
@@ -135,8 +136,10 @@ static int run_serve(int argc, char **argv)
 {
     struct moongate_options options;
 
-    if (!options_read(argc, argv, &options)) return EXIT_USAGE;
-    return supervisor_run(&options, serve);
+    int code =
+        options_read(argc, argv, &options) ? supervisor_run(&options, serve) : EXIT_USAGE;
+    options_drop_secrets(&options);
+    return code;
 }
 
 /* ---- verbs ------------------------------------------------------------------------------ */

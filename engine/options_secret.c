@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,6 +58,15 @@ static bool is_node(const char *text)
     return len == strlen(text) && len <= MOST_NODE;
 }
 
+static void drop(const char **secret)
+{
+    char *bytes = (char *)(uintptr_t)*secret; /* ours, though the options only lend it on */
+
+    *secret = NULL;
+    if (bytes) digest_wipe(bytes, strlen(bytes));
+    free(bytes);
+}
+
 bool options_take_secrets(struct moongate_options *options, const char *token_file)
 {
     options->admin_token = take("MOONGATE_ADMIN_TOKEN");
@@ -64,6 +74,7 @@ bool options_take_secrets(struct moongate_options *options, const char *token_fi
     options->postgres_url = take("MOONGATE_POSTGRES_URL");
     options->node = take("MOONGATE_NODE");
     if (token_file) {
+        drop(&options->admin_token);
         options->admin_token = read_file(token_file);
         if (!options->admin_token) return false;
     }
@@ -78,4 +89,12 @@ bool options_take_secrets(struct moongate_options *options, const char *token_fi
         return false;
     }
     return true;
+}
+
+void options_drop_secrets(struct moongate_options *options)
+{
+    drop(&options->admin_token);
+    drop(&options->redis_url);
+    drop(&options->postgres_url);
+    drop(&options->node);
 }

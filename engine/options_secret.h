@@ -10,9 +10,11 @@
 #include "moongate.h"
 
 /* MOONGATE_ADMIN_TOKEN (or the file that --admin-token-file names), MOONGATE_REDIS_URL,
- * MOONGATE_POSTGRES_URL, MOONGATE_NODE into the options, which own nothing: the copies live as
- * long as the process. False: something was wrong and was said. */
+ * MOONGATE_POSTGRES_URL, MOONGATE_NODE into the options: copies, until options_drop_secrets().
+ * False: something was wrong and was said. */
 bool options_take_secrets(struct moongate_options *options, const char *token_file)
     __attribute__((warn_unused_result));
+/* Wipe and free the copies. */
+void options_drop_secrets(struct moongate_options *options);
 
 #endif

@@ -94,13 +94,15 @@ const char *sql_library(void)
  */
 
 /* One writer, one checkpointer: SQLite 3.40 may damage a log that two reset at once. */
-static enum sql_code set_up(struct sql *sql)
+static enum sql_code set_up(struct sql *sql, bool create)
 {
-    enum sql_code code = sql_run(sql, "PRAGMA journal_mode=WAL");
+    enum sql_code code =
+        sql_run(sql, create ? "PRAGMA synchronous=OFF; PRAGMA journal_mode=WAL"
+                            : "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL");
 
     if (code == SQL_OK)
-        code = sql_run(sql, "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=0;"
-                            "PRAGMA journal_size_limit=67108864; PRAGMA foreign_keys=ON;"
+        code = sql_run(sql, "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=67108864; "
+                            "PRAGMA foreign_keys=ON;"
                             "PRAGMA trusted_schema=OFF; PRAGMA cache_size=-2048;"
                             "PRAGMA temp_store=MEMORY");
     return code;
@@ -133,7 +135,7 @@ struct sql *sql_open(const char *path, bool create, enum sql_code *code, char **
     *code = sql->db ? note(sql, status) : SQL_NOMEM;
     if (*code == SQL_OK) {
         (void)sqlite3_busy_timeout(sql->db, BUSY_MS);
-        *code = set_up(sql);
+        *code = set_up(sql, create);
     }
     if (*code == SQL_OK) return sql;
     *error = strdup(sql_message(sql));

@@ -31,7 +31,8 @@ enum sql_code {
 const char *sql_code_name(enum sql_code code);
 
 /* A file in WAL mode with synchronous=NORMAL, never checkpointed but by sql_checkpoint().
- * `create`: where there is none, an empty one is made (0600). NULL: *code and *error (free()
+ * `create`: where there is none, an empty one is made (0600), and nothing is synced by this
+ * connection: whoever made it does that, once. NULL: *code and *error (free()
  * it) say why. */
 struct sql *sql_open(const char *path, bool create, enum sql_code *code, char **error)
     __attribute__((warn_unused_result));
