@@ -15,9 +15,11 @@ enum {
 #define COUNT_MASK ((uint64_t)0xFF << COUNT_SHIFT)
 
 /* Pieces seen before, with how many tokens they were: half of all that is not one token. One
- * line of the processor's cache for each, for that is most of what a short text costs. */
+ * line of the processor's cache for each, for that is most of what a short text costs; only
+ * where a piece fills its key the count lies apart. */
 struct cache {
     uint64_t key[1 << CACHE_BITS][2];
+    uint8_t count[1 << CACHE_BITS];
 };
 
 struct tokens_work {
@@ -245,19 +247,21 @@ static inline void pack(const uint8_t *p, size_t len, size_t left, uint64_t key[
 
 static uint64_t count_packed(struct tokens_run *run, const uint8_t *p, const uint64_t key[2])
 {
+    struct cache *cache = &run->work->cache;
+    bool full = key[1] >> 56 == PACKED;
     uint64_t mine = key[1] | (uint64_t)run->tokens->header->number << 60;
     size_t slot = tokens_hash_two(key[0], mine) >> (64 - CACHE_BITS), count = 1;
-    uint64_t *known = run->work->cache.key[slot];
+    uint64_t *known = cache->key[slot];
 
-    if (known[0] == key[0] && (known[1] & ~COUNT_MASK) == mine) {
-        return (known[1] & COUNT_MASK) >> COUNT_SHIFT;
+    if (known[0] == key[0] && (known[1] & ~(full ? 0 : COUNT_MASK)) == mine) {
+        return full ? cache->count[slot] : (known[1] & COUNT_MASK) >> COUNT_SHIFT;
     }
     if (!merge_is_short(run->tokens, key[0], key[1])) {
         merge_at(run, (size_t)(p - text_of(run)), key[1] >> 56, &count);
     }
-    if (key[1] >> 56 == PACKED) return count; /* no room beside it */
     known[0] = key[0];
-    known[1] = mine | (uint64_t)count << COUNT_SHIFT;
+    known[1] = full ? mine : mine | (uint64_t)count << COUNT_SHIFT;
+    cache->count[slot] = (uint8_t)count;
     return count;
 }
 
