@@ -5,18 +5,19 @@ local table_text = require "cli.table_text"
 
 local function code(answer) return answer.equal and 0 or 1 end
 
--- The accounts' sums are many: those that agree are counted, not shown.
-local function lines_of(sums)
-  local out, agree = {}, 0
+local function add_lines(out, sums)
   for _, sum in ipairs(sums) do
-    if not sum.equal then
-      out[#out + 1] = { sum.name, "$" .. sum.usd, "differs", "$" .. sum.expected_usd }
-    elseif sum.name:find(", ", 1, true) then
-      agree = agree + 1
-    else
-      out[#out + 1] = { sum.name, "$" .. sum.usd, "=", "" }
-    end
+    local expected = sum.equal and "" or "$" .. sum.expected_usd
+    out[#out + 1] = { sum.name, "$" .. sum.usd, sum.equal and "=" or "differs", expected }
   end
+end
+
+-- The accounts' sums are many: those that agree are counted, not shown.
+local function lines_of(answer)
+  local out = {}
+  add_lines(out, answer.sums)
+  add_lines(out, answer.different)
+  local agree = answer.accounts - #answer.different
   if agree > 0 then
     out[#out + 1] = { ("accounts (%s)"):format(table_text.number(agree, "sum")), "", "=", "" }
   end
@@ -24,7 +25,7 @@ local function lines_of(sums)
 end
 
 local function show(host, answer)
-  host.print(table_text.of({ "sum", "dollars", "", "expected" }, lines_of(answer.sums)))
+  host.print(table_text.of({ "sum", "dollars", "", "expected" }, lines_of(answer)))
   if answer.equal then
     host.print "All agree, to the nano-dollar."
   elseif answer.settled then

@@ -30,7 +30,10 @@ end
 
 return report.of {
   path = "/admin/budgets", parameters = "budget_query", show = show, columns = COLUMNS,
-  query = function(parsed) return { team = parsed.team, account = parsed.account } end,
+  paged = true,
+  query = function(parsed)
+    return { team = parsed.team, account = parsed.account, limit = 1000 }
+  end,
   rows = function(answer) return answer.data end,
   flags = { team = "NAME", account = "NAME", csv = true },
   usage = [[

@@ -37,13 +37,29 @@ end
 -- What is wrong with a query, before anybody is asked.
 local function unfit(query, name)
   for word, value in pairs(query) do
-    local _, problem = check.parameter(shapes[name][word], value, word)
+    local _, problem = check.parameter(shapes[name][word], tostring(value), word)
     if problem then return problem end
   end
 end
 
+-- The answer, its further pages put behind the first.
+local function all_of(verb, ask, query)
+  local answer, problem = ask("GET", gateway.target(verb.path, query))
+  if not answer or not verb.paged then return answer, problem end
+  while answer.next ~= json.null do
+    query.after = answer.next
+    local page
+    page, problem = ask("GET", gateway.target(verb.path, query))
+    if not page then return nil, problem end
+    for _, row in ipairs(page.data) do answer.data[#answer.data + 1] = row end
+    answer.next = page.next
+  end
+  return answer
+end
+
 --- A verb: { usage, flags, path, parameters (of shapes.lua), query(parsed) → table,
---- show(host, answer) → exit code, columns and rows(answer) for CSV } → what main.lua calls.
+--- paged, show(host, answer) → exit code, columns and rows(answer) for CSV } → what main.lua
+--- calls.
 function report.of(verb)
   local usage = verb.usage .. "\n\n" .. gateway.HELP
   return function(words, host)
@@ -55,7 +71,7 @@ function report.of(verb)
     if wrong then return gateway.failed(wrong, host, flags) end
     local ask, failed = gateway.open(parsed, host)
     if not ask then return failed end
-    local answer, problem = ask("GET", gateway.target(verb.path, query))
+    local answer, problem = all_of(verb, ask, query)
     if not answer then return gateway.failed(problem, host, flags) end
     if parsed.json then
       host.print(json.encode(answer))

@@ -11,6 +11,7 @@ local COLUMNS = {
 }
 local FILTERS = {
   "by", "since", "until", "key", "team", "model", "provider", "deployment", "user", "tag",
+  "limit",
 }
 
 local function query(parsed)
@@ -34,6 +35,7 @@ end
 
 local function notes(answer)
   local out, total = {}, answer.total
+  note(out, answer.more, "row", " more in the total; --limit says how many are shown.")
   note(out, total.unpriced, "request", (" of unknown price %s not in the sum (?)."):format(
     total.unpriced == 1 and "is" or "are"))
   note(out, total.estimated, "request", " had to be estimated in tokens.")
@@ -67,7 +69,7 @@ return report.of {
   flags = {
     by = "key|team|model|group|provider|deployment|user|outcome|day|hour|tag:NAME",
     since = "7d", ["until"] = "DATE", csv = true, key = "NAME", team = "NAME", model = "NAME",
-    provider = "NAME", deployment = "NAME", user = "ID", tag = "NAME=VALUE",
+    provider = "NAME", deployment = "NAME", user = "ID", tag = "NAME=VALUE", limit = "N",
   },
   usage = [[
 moongate usage [--by WHAT] [--since WHEN] [--until WHEN] [--json|--csv] [filters]
@@ -79,6 +81,7 @@ What was asked, what it took and what it cost.
   --since WHEN   30m, 24h, 7d ago, or a date such as 2026-11-01; all there is if not said
   --until WHEN   the same; a day is counted to its end
   --csv          one line per row, with the names of --json
+  --limit N      the N rows of the most spend (1000); the rest is in the total
   --key NAME --team NAME --model NAME --provider NAME --deployment NAME --user ID
   --tag NAME=V   only what is of these]],
 }

@@ -1,8 +1,9 @@
 -- Every account that has a budget, and what the ledger knows it has spent in each window.
 --
---   list  { declared, team?, account? }
---     → { rows = { { account, name, window, soft, limit, spent, resets? } … } }; `declared` are
---     routes.lua's accounts, unknown to the ledger: { account, team?, budgets?, soft_budgets? }
+--   list  { declared, team?, account?, after?, limit }
+--     → { rows, next? }, of { account, name, window, soft, limit, spent, resets? }: accounts in
+--     the order of their names, all of one on one page; `declared` are routes.lua's, unknown
+--     to the ledger: { account, team?, budgets?, soft_budgets? }
 --   spent { account, window } → { nano }
 
 local json = require "engine.json"
@@ -12,6 +13,7 @@ local windows = require "lib.windows"
 
 local budgets = {}
 
+local TEAMS = "SELECT * FROM (SELECT name AS id, name, name AS team, record FROM teams)"
 local HAS_ONE = " WHERE (json_extract(record, '$.budgets') IS NOT NULL"
   .. " OR json_extract(record, '$.soft_budgets') IS NOT NULL)"
 
@@ -32,33 +34,52 @@ local function add(out, holder, list, soft, now)
   end
 end
 
+local function wanted(holder, args)
+  return (not args.team or holder.team == args.team)
+    and (not args.account or holder.account == args.account)
+    and (not args.after or holder.account > args.after)
+end
+
+local CHOSEN = HAS_ONE .. " AND id > ?1 AND (?2 IS NULL OR team = ?2)"
+  .. " AND (?3 IS NULL OR id = ?3) ORDER BY id LIMIT ?4"
+
 -- Those of the ledger's own tables.
-local function known()
+local function take_known(out, args, text, prefix)
+  local function inside(account)
+    return account and account:sub(1, #prefix) == prefix and account:sub(#prefix + 1) or nil
+  end
+  local id = inside(args.account)
+  local passed = args.after and args.after > prefix .. "~" -- names are ASCII letters
+  if passed or (args.account and not id) then return end
+  for _, row in ipairs(sql.rows(text .. CHOSEN, inside(args.after) or "", args.team, id,
+    args.limit + 1)) do
+    local record = json.decode(row.record)
+    out[#out + 1] = {
+      account = prefix .. row.id, name = prefix .. row.name, team = row.team,
+      budgets = record.budgets, soft_budgets = record.soft_budgets,
+    }
+  end
+end
+
+local function holders_of(args)
   local out = {}
-  for _, row in ipairs(sql.rows("SELECT name, record FROM teams" .. HAS_ONE)) do
-    local record = json.decode(row.record)
-    record.account, record.team, record.name = "team:" .. row.name, row.name, nil
-    out[#out + 1] = record
+  for _, holder in ipairs(args.declared or {}) do
+    if wanted(holder, args) then out[#out + 1] = holder end
   end
-  for _, row in ipairs(sql.rows("SELECT id, name, team, record FROM keys" .. HAS_ONE)) do
-    local record = json.decode(row.record)
-    record.account, record.team, record.name = "key:" .. row.id, row.team, "key:" .. row.name
-    out[#out + 1] = record
-  end
+  take_known(out, args, TEAMS, "team:")
+  take_known(out, args, "SELECT id, name, team, record FROM keys", "key:")
+  table.sort(out, function(a, b) return a.account < b.account end)
   return out
 end
 
 function budgets.list(args)
-  local now, out = math.floor(time.now()), json.array {}
-  for _, holders in ipairs { args.declared or {}, known() } do
-    for _, holder in ipairs(holders) do
-      local wanted = (not args.team or holder.team == args.team)
-        and (not args.account or holder.account == args.account)
-      if wanted then
-        add(out, holder, holder.budgets, false, now)
-        add(out, holder, holder.soft_budgets, true, now)
-      end
-    end
+  local now, out, last = math.floor(time.now()), json.array {}, nil
+  for _, holder in ipairs(holders_of(args)) do
+    -- An account may be declared twice, here and there: both, on the same page.
+    if #out >= args.limit and holder.account ~= last then return { rows = out, next = last } end
+    add(out, holder, holder.budgets, false, now)
+    add(out, holder, holder.soft_budgets, true, now)
+    last = holder.account
   end
   return { rows = out }
 end

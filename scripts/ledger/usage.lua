@@ -1,8 +1,8 @@
 -- What was asked, what it took and what it cost: whole days and hours from the roll-ups, the
 -- ragged ends, and what roll-ups do not keep, from the rows.
 --
---   report { by, since?, until?, key?, team?, model?, provider?, deployment?, user?, tag? }
---     → { by, rows, total, unsettled }; times are epoch seconds
+--   report { by, since?, until?, key?, team?, model?, provider?, deployment?, user?, tag?,
+--     limit } → { by, rows, more, total, unsettled }; times are epoch seconds
 --   logs   { key?, id?, user?, team?, since?, until?, limit } → { rows }, the newest first
 
 local json = require "engine.json"
@@ -156,8 +156,11 @@ function usage.report(args)
   local report = { rows = json.array {}, by_name = {}, total = zero "total" }
   for _, part in ipairs(sources(args)) do take(report, args, part) end
   sort(report.rows, args.by)
+  local more = math.max(0, #report.rows - args.limit)
+  for i = #report.rows, args.limit + 1, -1 do report.rows[i] = nil end
   return {
-    by = args.by, rows = report.rows, total = report.total, unsettled = unsettled(args),
+    by = args.by, rows = report.rows, more = more, total = report.total,
+    unsettled = unsettled(args),
   }
 end
 

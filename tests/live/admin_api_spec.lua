@@ -320,11 +320,11 @@ describe("the admin API", function()
     local audit = operator("GET", "/admin/audit").json
     assert.is_true(audit.equal, json.encode(audit))
     assert.is_true(audit.settled)
-    assert.is_true(#audit.sums > 10)
+    assert.is_true(audit.accounts >= 3 * 7)
+    assert.same({}, audit.different)
     local names = {}
     for _, sum in ipairs(audit.sums) do names[sum.name] = sum.nano end
     assert.is_true(names["moongate_cost_usd_total since start"] >= 5 * 7500)
-    assert.equal(5 * 7500, names["key:" .. made.id .. ", ever"])
     local budgets = operator("GET", "/admin/budgets?account=key:" .. made.id).json.data
     assert.same({ "0.0000375", "0.0000375", json.null },
       { budgets[1].spent_usd, budgets[2].spent_usd, budgets[2].resets })

@@ -127,7 +127,7 @@ describe("who may ask the admin API", function()
   local function listener(want)
     want.answers = {
       ["usage.report"] = { by = "key", rows = json.array {}, total = { name = "total",
-        spend_nano = 0 }, unsettled = 0 },
+        spend_nano = 0 }, unsettled = 0, more = 0 },
       ["keys.list"] = { keys = json.array {} }, ["teams.list"] = { teams = json.array {} },
       ["budgets.list"] = { rows = json.array {} },
     }

@@ -66,7 +66,7 @@ describe("the command line's admin verbs", function()
   end
 
   describe("ask", function()
-    local NOTHING = { data = json.array {} }
+    local NOTHING = { data = json.array {}, next = json.null }
 
     it("where they are told to, or nobody", function()
       answers[1] = { 200, NOTHING }
@@ -182,7 +182,7 @@ describe("the command line's admin verbs", function()
       for name, value in pairs(more or {}) do total[name] = value end
       return { 200, {
         by = "key", since = json.null, ["until"] = json.null,
-        rows = json.array { row, other }, total = total, unsettled = 0,
+        rows = json.array { row, other }, more = 0, total = total, unsettled = 0,
       } }
     end
 
@@ -217,16 +217,20 @@ describe("the command line's admin verbs", function()
 
   it("audit ends with 1 where anything differs", function()
     local function sums(equal)
-      return { 200, { equal = equal, settled = true, sums = json.array {
-        { name = "requests", nano = 5, usd = "0.000000005", expected_nano = 5,
-          expected_usd = "0.000000005", equal = true },
-        { name = "org, this day", nano = 4, usd = "0.000000004", expected_nano = 5,
-          expected_usd = "0.000000005", equal = equal },
-      } } }
+      local wrong = {
+        name = "org, this day", nano = 4, usd = "0.000000004", expected_nano = 5,
+        expected_usd = "0.000000005", equal = false,
+      }
+      return { 200, {
+        equal = equal, settled = true, accounts = 2,
+        sums = json.array { { name = "requests", nano = 5, usd = "0.000000005",
+          expected_nano = 5, expected_usd = "0.000000005", equal = true } },
+        different = json.array { not equal and wrong or nil },
+      } }
     end
     answers = { sums(true), sums(false), sums(false) }
     assert.equal(0, ask "audit")
-    assert.is_truthy(printed[1]:find("accounts (1 sum)", 1, true))
+    assert.is_truthy(printed[1]:find("accounts (2 sums)", 1, true))
     assert.equal(1, ask "audit")
     assert.is_truthy(printed[3]:find "org, this day +%$0%.000000004 +differs +%$0%.000000005")
     assert.equal(1, ask("audit", "--json"))

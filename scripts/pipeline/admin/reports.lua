@@ -39,7 +39,8 @@ local SUMS = {
   "output_tokens", "reasoning_tokens", "spend_nano", "spend_usd", "unpriced", "estimated",
   "suspected_extra_tokens",
 }
-local REPORT = { "by", "since", "until", "rows", "total", "unsettled" }
+local REPORT = { "by", "since", "until", "rows", "more", "total", "unsettled" }
+local ROWS, PAGE = 1000, 100
 
 local function sum(row)
   local out = {}
@@ -57,14 +58,15 @@ function reports.usage(want)
   local result, err = want.ask("usage.report", {
     by = query.by or "key", since = since, ["until"] = till, team = team, key = query.key,
     model = query.model, provider = query.provider, deployment = query.deployment,
-    user = query.user, tag = query.tag,
+    user = query.user, tag = query.tag, limit = query.limit or ROWS,
   })
   if not result then return nil, err end
   local rows = json.array {}
   for i, row in ipairs(result.rows) do rows[i] = sum(row) end
   return json.object(REPORT, {
     by = result.by, since = limits.instant(since), ["until"] = limits.instant(till),
-    rows = rows, total = sum(result.total), unsettled = result.unsettled,
+    rows = rows, more = result.more, total = sum(result.total),
+    unsettled = result.unsettled,
   })
 end
 
@@ -130,11 +132,12 @@ function reports.budgets(want)
   if problem then return nil, problem end
   local result, err = want.ask("budgets.list", {
     declared = declared(want.cfg, want.accounts), team = team, account = want.query.account,
+    after = want.query.after, limit = want.query.limit or PAGE,
   })
   if not result then return nil, err end
   local out = json.array {}
   for i, row in ipairs(result.rows) do out[i] = budget(row, want.accounts) end
-  return json.object({ "data" }, { data = out })
+  return json.object({ "data", "next" }, { data = out, next = limits.or_null(result.next) })
 end
 
 --- Do all sums of money agree? (pipeline/admin/audit.lua)

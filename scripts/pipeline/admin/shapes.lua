@@ -4,6 +4,7 @@
 local shapes = {}
 
 local MOST_COUNT, MOST_TOKENS, MOST_PAGE, MOST_MODELS = 1e9, 1e12, 1000, 256
+local MOST_ROWS = 10000
 
 -- Small schemas ----------------------------------------------------------------------------
 
@@ -199,21 +200,23 @@ end
 shapes.usage_row = sums "UsageRow"
 shapes.usage = answer("Usage", {
   by = NAME, since = optional(INSTANT), ["until"] = optional(INSTANT),
-  rows = list(shapes.usage_row, 0, 100000), total = shapes.usage_row, unsettled = COUNT,
+  rows = list(shapes.usage_row, 0, MOST_ROWS), total = shapes.usage_row, unsettled = COUNT,
+  more = { type = "integer", minimum = 0, description = "rows beyond `limit`; in the total" },
 })
 
 shapes.budget_row = answer("Budget", {
   account = NAME, name = NAME, window = NAME, soft = flag(), limit_usd = USD, spent_usd = USD,
   reserved_usd = USD, left_usd = USD, resets = optional(INSTANT),
 })
-shapes.budgets = answer("Budgets", { data = list(shapes.budget_row, 0, 1e6) })
+shapes.budgets = pages("Budgets", shapes.budget_row)
 
 shapes.audit_sum = answer("AuditSum", {
   name = NAME, nano = NANO, usd = USD, expected_nano = NANO, expected_usd = USD, equal = flag(),
 })
 shapes.audit = answer("Audit", {
   equal = flag(), settled = flag "nothing was on its way while this was added up",
-  sums = list(shapes.audit_sum, 0, 1e6),
+  sums = list(shapes.audit_sum, 0, 20), accounts = COUNT,
+  different = list(shapes.audit_sum, 0, 100),
 })
 
 local PRICE = {
@@ -263,9 +266,11 @@ shapes.usage_query = {
   key = text("name", "of this key only: its name or id"), team = text "name",
   model = text "text", provider = text "name", deployment = text "text",
   user = text "text", tag = text "tag",
+  limit = integer(1, MOST_ROWS, "how many rows; 1000"),
 }
 shapes.budget_query = {
   team = text "name", account = text("text", "one account, such as key:search"),
+  limit = PAGE.limit, after = text("text", "the `next` of the page before"),
 }
 
 shapes.parts = {
