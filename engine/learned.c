@@ -14,6 +14,8 @@
 /* The latest of many weighs a 64th; a ratio beyond these is a mistake, not a fact. */
 static const double LATEST = 1.0 / 64, LEAST = 0.02, MOST = 50;
 
+enum { NEIGHBOURS = 16 };
+
 #define FILE_NAME "tokens.learned"
 
 struct pupil {
@@ -26,7 +28,7 @@ struct pupil {
 
 struct learned {
     struct lock lock;
-    struct pupil pupil[LEARNED_NAMES]; /* by hash, then the next free */
+    struct pupil pupil[LEARNED_NAMES]; /* by hash, or one of the next places */
     bool changed;
 };
 
@@ -40,25 +42,50 @@ void learned_free(struct learned *learned)
     free(learned);
 }
 
-/* The place of a name; where it has none, a free one that it is given if `make`. NULL: none. */
-static struct pupil *find(struct learned *learned, const char *name, bool make)
+/* What is known by this name has been seen so often. */
+static uint64_t lessons(const struct pupil *pupil)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < LEARNED_KINDS; i++) {
+        sum += pupil->kind[i].count;
+    }
+    return sum;
+}
+
+/* The bytes of a name that are kept; 0: it is none that a line of the file can hold. */
+static size_t name_length(const char *name)
 {
     size_t len = strnlen(name, LEARNED_NAME - 1);
+
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)name[i] < 0x20 || name[i] == 0x7F) return 0;
+    }
+    return len;
+}
+
+/* The place of a name; where it has none and `make`, a free one, or that of whoever was seen
+ * least among its neighbours: clients may choose names. NULL: none. */
+static struct pupil *find(struct learned *learned, const char *name, bool make)
+{
+    size_t len = name_length(name);
     uint32_t hash = 2166136261u;
+    struct pupil *least = NULL;
 
     if (len == 0) return NULL;
     for (size_t i = 0; i < len; i++) {
         hash = (hash ^ (unsigned char)name[i]) * 16777619u;
     }
-    for (unsigned i = 0; i < LEARNED_NAMES; i++) {
+    for (unsigned i = 0; i < NEIGHBOURS; i++) {
         struct pupil *pupil = &learned->pupil[(hash + i) % LEARNED_NAMES];
-        if (!*pupil->name) {
-            if (make) memcpy(pupil->name, name, len);
-            return make ? pupil : NULL;
-        }
         if (strncmp(pupil->name, name, len) == 0 && !pupil->name[len]) return pupil;
+        if (make && (!least || lessons(pupil) < lessons(least))) least = pupil;
+        if (!*pupil->name) break;
     }
-    return NULL;
+    if (!make) return NULL;
+    *least = (struct pupil){0};
+    memcpy(least->name, name, len);
+    return least;
 }
 
 static struct lesson lesson_of(const struct pupil *pupil, unsigned kind)

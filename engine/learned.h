@@ -12,7 +12,7 @@
 struct learned;
 
 enum {
-    LEARNED_NAMES = 512, /* further ones are not remembered */
+    LEARNED_NAMES = 512, /* of more, those that were seen least are forgotten */
     LEARNED_NAME = 96,   /* bytes, with the end; of longer names the first */
     LEARNED_KINDS = 16,
 };

@@ -188,7 +188,8 @@ static void test_lessons(void)
     CHECK(learned_get(learned, "m", 1).count == 1000);
     CHECK(fabs(learned_get(learned, "a name with blanks", 2).mean - 1.5) < 1e-6);
     CHECK(learned_get(learned, "m", 2).count == 0);
-    for (int i = 0; i < 2 * LEARNED_NAMES; i++) { /* a full table forgets nobody */
+    CHECK(learned_add(learned, "two\n1 50 0 9 lines", 1, 1).count == 0);
+    for (int i = 0; i < 20 * LEARNED_NAMES; i++) { /* a full table forgets who was seen least */
         char name[32];
         (void)snprintf(name, sizeof(name), "model-%d", i);
         (void)learned_add(learned, name, 0, 1);
