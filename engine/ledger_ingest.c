@@ -13,8 +13,8 @@
 #include "sql.h"
 
 enum {
-    CHUNK = 1 << 20, /* bytes read at once; a longer line is none of ours */
-    BATCH = 4 << 20, /* bytes a transaction */
+    CHUNK = 1 << 18, /* bytes read at once; a longer line is none of ours */
+    BATCH = 1 << 20, /* bytes a transaction */
     SETTLED = 512,   /* requests a transaction */
 };
 
