@@ -37,6 +37,13 @@ function kinds.label(value)
   return value
 end
 
+--- The name of a team, or of a tag and its value: any short text on one line.
+function kinds.title(value)
+  if not is_text(value) then return must("a name", value) end
+  if #value > 128 or value:find "%c" then return nil, "must be a name of at most 128 bytes" end
+  return value
+end
+
 -- A secret is never shown, whatever is wrong with it.
 function kinds.secret(value, place)
   if not is_text(value) then return must("a text, such as env.NAME", value) end
@@ -104,10 +111,13 @@ end
 
 local WINDOW = 'an amount such as "$500/month" (minute, hour, day, week, month, year)'
 
+local BUDGETS_MOST = 8 -- as engine.accounts takes them
+
 --- One budget or a list of them → a list of { nano, window }; "ever" where none is named.
 function kinds.budget(value)
   local list = type(value) == "table" and value or { value }
   local out = {}
+  if #list > BUDGETS_MOST then return nil, ("may list %d at most"):format(BUDGETS_MOST) end
   for i = 1, math.max(1, #list) do
     out[i] = units.budget(list[i])
     if not out[i] then return must(WINDOW, list[i]) end
@@ -209,7 +219,7 @@ function kinds.each(schema)
     if type(value) ~= "table" then return must("a table of tables by name", value) end
     local out = {}
     for name, item in pairs(value) do
-      if not kinds.label(name) then
+      if not kinds.title(name) then
         return nil, "is written by name, such as { search = { rpm = 60 } }"
       end
       if type(item) ~= "table" then

@@ -53,7 +53,7 @@ schema.virtual_key = {
   fields = {
     token = kinds.secret, hash = kinds.hash, models = kinds.texts, rpm = kinds.count,
     tpm = kinds.count, parallel = kinds.count, budget = kinds.budget,
-    soft_budget = kinds.budget, expires = kinds.date, tags = kinds.pairs, team = kinds.label,
+    soft_budget = kinds.budget, expires = kinds.date, tags = kinds.pairs, team = kinds.title,
     on_low_budget = kinds.one_of { "refuse", "clamp" },
     without_cluster = kinds.one_of { "open", "closed" },
   },

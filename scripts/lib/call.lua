@@ -148,6 +148,7 @@ function call.new(request, dialect, cfg)
   self.plan, self.admitted, self.reserved_tokens, self.reserved_nano = false, false, 0, false
   self.output_limit, self.choices, self.clamped, self.limit_headers = false, 1, false, false
   self.covered, self.input_most, self.counted, self.stays = false, false, false, false
+  self.waits_until = false
   return setmetatable(self, Call)
 end
 

@@ -9,19 +9,21 @@ local time = require "engine.time"
 
 local limits = {}
 
-local LEASE_WAITS = 30 -- times, so that a slow cluster holds a request up for 60 ms at most
-local LEASE_WAIT = 0.002 -- seconds
+local LEASE_MOST, LEASE_WAIT = 0.06, 0.002 -- seconds
 
 -- Setting aside -----------------------------------------------------------------------------
 
--- Ask; where the cluster is just being asked for room, a moment later again.
-local function patiently(ask, who, n, nano)
-  for _ = 1, LEASE_WAITS do
+-- Ask again for as long as the cluster is being asked for room: all in all 60 ms of a request,
+-- however often it has to ask.
+local function patiently(call, ask, who, n, nano)
+  call.waits_until = call.waits_until or time.monotonic() + LEASE_MOST
+  while true do
     local ok, name, limit, retry, left, soon = ask(who, n, nano)
-    if ok or not soon then return ok, name, limit, retry, left end
+    if ok or not soon or time.monotonic() >= call.waits_until then
+      return ok, name, limit, retry, left
+    end
     time.sleep(LEASE_WAIT)
   end
-  return ask(who, n, nano)
 end
 
 -- Whose limit, which, seconds until it may have room, what it still has.
@@ -34,7 +36,7 @@ local function set_aside(call, n, nano)
   local handle = call.plan.handle
   local res, name, limit, retry, left, soon = handle:reserve(n, nano)
   if not res and soon then
-    res, name, limit, retry, left = patiently(handle.reserve, handle, n, nano)
+    res, name, limit, retry, left = patiently(call, handle.reserve, handle, n, nano)
   end
   if not res then return nil, refusal(name, limit, retry, left) end
   call.hold, call.admitted = res, res.admitted
@@ -111,7 +113,7 @@ local function raise(call, n, nano)
   local hold = call.hold
   local ok, name, limit, retry, left, soon = hold:raise(n, nano)
   if not ok and soon then
-    ok, name, limit, retry, left = patiently(hold.raise, hold, n, nano)
+    ok, name, limit, retry, left = patiently(call, hold.raise, hold, n, nano)
   end
   if not ok then return false, refusal(name, limit, retry, left) end
   call.reserved_tokens = math.max(call.reserved_tokens, n)

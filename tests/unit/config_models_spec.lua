@@ -279,6 +279,57 @@ describe("virtual keys", function()
     assert.same({ ["o/*"] = true, ["o/x"] = true }, cfg.keys.list[1].models)
   end)
 
+  it("may belong to a team, and have limits beside their own", function()
+    local cfg = good(key 'token = env.CLIENT, team = "red shift", on_low_budget = "clamp"'
+      .. [[
+
+limits {
+  org  = { budget = { "$5/day", "$20" }, soft_budget = "$4/day" },
+  team = { ["red shift"] = { rpm = 5, models = { "a" } } },
+  tag  = { ["tier=low cost"] = { parallel = 2 } },
+  user = { tpm = 100, header = "X-User" }, webhook = "https://example.com/hook",
+}]])
+    assert.same({ "red shift", "clamp", "key:k" },
+      { cfg.keys.list[1].team, cfg.keys.list[1].on_low_budget, cfg.keys.list[1].account })
+    local limits = cfg.limits
+    assert.same({ { window = "day", nano = 5e9 }, { window = "ever", nano = 20e9 } },
+      limits.org.budgets)
+    assert.same({ rpm = 5, models = { a = true } }, limits.team["red shift"])
+    assert.equal(2, limits.tag["tier=low cost"].parallel)
+    assert.same({ 100, "x-user" }, { limits.user.tpm, limits.user.header })
+    assert.equal("https://example.com/hook", limits.webhook)
+  end)
+
+  for text, want in pairs {
+    ['limits { teams = {} }'] = 'limits has no field "teams"; did you mean "team"?',
+    ['limits { org = { rpm = 0 } }'] = "limits: org.rpm must be a whole number from 1, not 0",
+    ['limits { team = { a = { rmp = 5 } } }'] =
+      'limits: team.a has no field "rmp"; did you mean "rpm"?',
+    ['limits { team = { a = 5 } }'] = "limits: team holds a = 5, which is no table",
+    ['limits { team = { { rpm = 5 } } }'] =
+      "limits: team is written by name, such as { search = { rpm = 60 } }",
+    ['limits { tag = { batch = {} } }'] = 'limits: tag "batch" is written ["name=value"]',
+    ['limits { user = { header = "authorization" } }'] =
+      "limits: user.header names a header that holds a credential",
+    ['limits { user = { models = { "a" } } }'] = 'limits: user has no field "models"',
+    ['limits { org = { models = { "b" } } }'] =
+      'limits: org: models has "b", which is not a model',
+    ['limits { org = { budget = "5" } }'] = 'limits: org.budget must be an amount such as '
+      .. '"$500/month" (minute, hour, day, week, month, year), not "5"',
+    ['limits { webhook = "example" }'] =
+      'limits: webhook must be an address such as "https://api.example.com/v1", not "example"',
+    ['limits {} limits {}'] = "limits: are set twice; put both in one table",
+    ['virtual_key "l" { token = env.OTHER, on_low_budget = "clam" }'] =
+      'virtual_key "l": on_low_budget must be one of "refuse", "clamp", not "clam"; '
+      .. 'did you mean "clamp"?',
+  } do
+    it("are told what is wrong with " .. text, function()
+      local found = errors_of(key "token = env.CLIENT" .. "\n" .. text)
+      assert.same({ 1 }, { #found })
+      assert.equal(want, (found[1]:gsub("^%d+: ", "")))
+    end)
+  end
+
   it("are needed away from loopback", function()
     local cfg = good(MODEL)
     assert.is_true(cfg.open)

@@ -85,6 +85,29 @@ describe("limits", function()
     assert.equal("rate_limited", w:logged("request")[3].fields.outcome)
   end)
 
+  it("wait for room that the cluster is asked for, 60 ms in all", function()
+    start "rpm = 5"
+    w:chat "one"
+    local Plan = getmetatable(w.cfg.runtime.plans[w.cfg.keys.list[1]].plan.handle)
+    local reserve, asked = Plan.reserve, 0
+    local function granted_at(n)
+      asked, w.sleeps = 0, {}
+      function Plan:reserve(...)
+        asked = asked + 1
+        if asked >= n then return reserve(self, ...) end
+        return nil, "key:k", "tpm", 1, 0, true
+      end
+      return w:chat("one").status
+    end
+    assert.equal(200, granted_at(10))
+    assert.equal(8, #w.sleeps)
+    assert.equal(429, granted_at(math.huge))
+    local waited = 0
+    for _, seconds in ipairs(w.sleeps) do waited = waited + seconds end
+    assert.is_true(waited > 0.05 and waited < 0.07, waited)
+    Plan.reserve = reserve
+  end)
+
   it("tell a key how much room it has", function()
     start "rpm = 5"
     local headers = w:chat("one").sent_headers
