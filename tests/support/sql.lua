@@ -51,6 +51,9 @@ function sql.value(path, query)
   return row and row.v
 end
 
+--- Change what is not in use.
+function sql.run(path, text) sql.rows(path, text) end
+
 --- Hold a lock as another program might: returns a function that lets go.
 function sql.hold(path)
   local db = ffi.new "sqlite3 *[1]"
