@@ -49,6 +49,15 @@ function bill.cost(rates, call, total)
   return money.cost(rates, total)
 end
 
+--- The same, and what priced it: the operator's own price, else what the provider says the
+--- answer cost ("reported"), else the list. Where an answer broke off, what was said is no sum.
+function bill.of(rates, version, call, total, is_whole)
+  if total.cost_nano and version ~= "own" and is_whole then
+    return total.cost_nano, "reported"
+  end
+  return bill.cost(rates, call, total), version
+end
+
 --- The most that `call` can cost at a deployment with so many tokens at most.
 function bill.bound(rates, call, dep, input_tokens, output_tokens)
   if not rates then return nil end

@@ -162,8 +162,8 @@ local function bill(call, reply, cfg, facts)
   estimate(call, reply, facts)
   facts.estimated = facts.estimated or reply.estimated == true
   local rates, version = rates_of(call, reply, cfg)
-  facts.cost = bills.cost(rates, call, reply.usage_total)
-  facts.prices = version
+  facts.cost, facts.prices =
+    bills.of(rates, version, call, reply.usage_total, not facts.estimated)
   if not facts.cost and call.plan.budgeted and call.reserved_nano then
     -- Counts that make no sense: a budget is charged what was set aside for it.
     facts.cost, facts.estimated = call.reserved_nano, true
