@@ -93,6 +93,7 @@ local POLICY_TEXTS = {
 }
 
 local AUTH_TEXTS = { "incorrect api key" } -- xAI's 400
+local MODEL_TEXTS = { "no such model" }    -- Cloudflare's
 
 local function mentions(text, list)
   for _, words in ipairs(list) do
@@ -171,6 +172,7 @@ function chat_errors.by_text(message)
   if mentions(text, CONTEXT_TEXTS) then return "context_window" end
   if mentions(text, POLICY_TEXTS) then return "content_policy" end
   if mentions(text, AUTH_TEXTS) then return "auth" end
+  if mentions(text, MODEL_TEXTS) then return "model_missing" end
   return nil
 end
 
