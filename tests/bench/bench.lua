@@ -59,16 +59,17 @@ virtual_key "limited" {
 limits { team = { paying = { rpm = 1e9, budget = "$9000000/month" } } }
 ]]
 
--- Nanoseconds on a processor, of all threads of a process.
+-- Nanoseconds on a processor, of all threads of a process, and of the busiest.
 local function cpu_ns(pid)
-  local sum = 0
+  local sum, most = 0, 0
   for task in lfs.dir(("/proc/%d/task"):format(pid)) do
     if task:match "%d" then
       local text = process.read(("/proc/%d/task/%s/schedstat"):format(pid, task))
-      sum = sum + tonumber(text:match "^%d+" or 0)
+      local one = tonumber(text:match "^%d+" or 0)
+      sum, most = sum + one, math.max(most, one)
     end
   end
-  return sum
+  return sum, most
 end
 
 local function first_child(pid)
@@ -103,21 +104,23 @@ local function request_file(name, path, body, key)
   return file
 end
 
--- Load through a port; what was counted, and the processor time of `pid` meanwhile, in µs each.
+-- Load through a port: the processor time of `pid` meanwhile, in µs for each answer, how many a
+-- second, and the time of its busiest thread.
 local function measure(mode, port, connections, seconds, file, pid)
   local out = dir .. "/load"
   os.remove(out)
   local child = process.start({ TOOLS .. "/load", mode, tostring(port), tostring(connections),
     tostring(seconds), file }, { stdout = out })
   helper.wait_until(function() return process.read(out):find "begin" end, 90, "load")
-  local before = cpu_ns(pid)
+  local before, before_most = cpu_ns(pid)
   helper.wait_until(function() return child:status() end, seconds + 60, "the end of the load")
-  local spent = cpu_ns(pid) - before
+  local after, after_most = cpu_ns(pid)
   local count, bad = process.read(out):match "(%d+) (%d+)"
   count = tonumber(count)
   assert(tonumber(bad) == 0, bad .. " went wrong")
   assert(count > 0, "nothing came")
-  return spent / 1000 / count, count / seconds
+  return (after - before) / 1000 / count, count / seconds,
+    (after_most - before_most) / 1000 / count
 end
 
 local function median(list)
@@ -131,8 +134,15 @@ local function row(...)
   print(table.concat({ ... }, " | "))
 end
 
--- The same load through each of several gates, in turn, round after round: medians.
-local function compare(what, unit, gates, rounds, load)
+local function least(list)
+  table.sort(list)
+  return list[1]
+end
+
+-- The same load through each of several gates, in turn, round after round: medians, or what
+-- `pick` makes of the rounds.
+local function compare(what, unit, gates, rounds, load, pick)
+  pick = pick or median
   local costs, rates = {}, {}
   for _ = 1, rounds do
     for i, gate in ipairs(gates) do
@@ -142,9 +152,9 @@ local function compare(what, unit, gates, rounds, load)
       table.insert(rates[i], rate)
     end
   end
-  local floor = median(costs[1])
+  local floor = pick(costs[1])
   for i, gate in ipairs(gates) do
-    local cost = median(costs[i])
+    local cost = pick(costs[i])
     row(what, gate.name, ("%.1f µs %s"):format(cost, unit), ("%.2f"):format(cost / floor),
       ("%d/s"):format(median(rates[i])))
   end
@@ -190,7 +200,8 @@ local function stream_body(model)
 end
 
 -- A key without a limit, and one with limits, budgets and a team that has some too: what
--- holding them costs. Slices in turn, many and short, since the difference is small.
+-- holding them costs the worker. The least of many short slices, since the difference is
+-- smaller than what else goes on in a machine; the ledger's thread writes both keys' rows.
 local function compare_limits(gw)
   local gates = {}
   for i, key in ipairs { KEY, LIMITED } do
@@ -200,9 +211,10 @@ local function compare_limits(gw)
       file = request_file("key" .. i, "/v1/chat/completions", helper.ask "fast", key),
     }
   end
-  compare("whole answer, 64 connections", "a request", gates, 4 * ROUNDS, function(gate)
-    return measure("ask", gate.port, 64, SECONDS / 2, gate.file, gate.pid)
-  end)
+  compare("whole answer, least of 20", "a request", gates, 4 * ROUNDS, function(gate)
+    local _, rate, worker = measure("ask", gate.port, 64, SECONDS / 2, gate.file, gate.pid)
+    return worker, rate
+  end, least)
 end
 
 local function run()
