@@ -52,10 +52,17 @@ function lazy.body(self)
   return self.doc:decode(DECODE)
 end
 
+-- The group that the call has, or will have if nobody chooses another.
+local function likely_group(self)
+  local cfg = self.cfg
+  return self.group or cfg.groups[cfg.aliases[self.model] or self.model]
+end
+
 -- Counted once, for the deployment that is asked then, or the group's first. Where all is over,
 -- what one turn has no time for is estimated: nothing may wait there.
 function lazy.input_tokens(self)
-  local dep = self.dep or self.group and self.group.deployments[1]
+  local group = likely_group(self)
+  local dep = self.dep or group and group.deployments[1]
   local n, about = tokens.count_call(self, dep and dep.model or self.model, self.over)
   self.input_about = about
   return n
@@ -97,6 +104,11 @@ end
 --- 0 to 99, the same for the same key and user: `if call:percent() < 5 then …`.
 function methods:percent()
   return self.bucket
+end
+
+--- Has it for certain at most so many input tokens? Counted only where its size does not say.
+function methods:fits(most)
+  return tokens.fits(self, most)
 end
 
 --- A hint that the provider cannot take and the client can do without; named to the client.

@@ -190,13 +190,12 @@ function estimate.bound(call)
   return #doc + AROUND + (tools and BEFORE_TOOLS + #tools or 0)
 end
 
---- Has a call at most so many input tokens, for a model? Most bodies need no counting.
-function estimate.fits(call, model, most)
+--- Has a call for certain at most so many input tokens? Most bodies need no counting.
+function estimate.fits(call, most)
   local bound = estimate.bound(call)
   if bound and bound <= most then return true end
-  local profile = estimate.profiles():of(model)
-  local _, about = estimate.count_doc(call.doc, profile, most)
-  return about.high <= most
+  local n, about = call.input_tokens, call.input_about
+  return (about and about.high or n) <= most
 end
 
 --- Input tokens by the body's size alone, for policies that only compare.

@@ -29,6 +29,7 @@ function views.call(call, model)
     group = call.group and call.group.name,
     key = { name = call.key.name, tags = tags(call.key) },
     percent = function() return call:percent() end, header = header(call),
+    fits = function(_, most) return type(most) == "number" and call:fits(most) end,
   }
   return setmetatable(view, {
     __index = function(_, name)

@@ -175,6 +175,7 @@
 ---@field group? string         the model group, once chosen
 ---@field stream boolean
 ---@field input_tokens integer  counted when read; exact where the model's vocabulary is public
+---@field fits fun(self: Call, tokens: number): boolean  for certain at most so many input tokens? Counted only where the size of the body does not say
 ---@field user? string          the end user the client named
 ---@field key { name: string, tags: table<string, string> }
 ---@field header fun(self: Call, name: string): string?  the client's x-… headers and user-agent
@@ -304,7 +305,7 @@ function defaults(fields) end
 ---what the client asked for.
 ---```lua
 ---route(function(call)
----  if call.input_tokens > 150e3 then return "long" end
+---  if not call:fits(150e3) then return "long" end
 ---end)
 ---```
 ---@param choose fun(call: Call): string?

@@ -82,6 +82,25 @@ describe("counted tokens", function()
     assert.equal(2, alarms())
   end)
 
+  exact("are not needed where a body's size says that it fits", function()
+    local n, body, seen = 0, w.engine.tokens.body, nil
+    w.engine.tokens.body = function(...)
+      n = n + 1
+      return body(...)
+    end
+    local most
+    w.cfg.hooks.route = function(call)
+      seen = call:fits(most)
+      assert.equal(most < 100 and 1 or 0, n)
+    end
+    for limit, fits in pairs { [1000] = true, [8] = true, [7] = false } do
+      most, n = limit, 0
+      ask("plain", says(8))
+      assert.equal(fits, seen)
+      assert.equal(1, n) -- in all: what is compared at the end is the same
+    end
+  end)
+
   exact("are counted once, also where routes or limits asked before", function()
     local n, body = 0, w.engine.tokens.body
     w.engine.tokens.body = function(...)

@@ -135,9 +135,6 @@ describe("tokens", function()
     } do
       assert.is_nil(tokens.bound(call_of(text)), text)
     end
-    assert.is_true(tokens.fits(call_of(long), "gpt-4o", #long + 100))
-    assert.is_true(tokens.fits(call_of(long), "gpt-4o", 1100))
-    assert.is_false(tokens.fits(call_of(long), "gpt-4o", 900))
   end)
 
   exact("counts the same conversation in every dialect", function()
