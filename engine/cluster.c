@@ -20,7 +20,7 @@
 
 enum {
     TURN_MS = 100,   /* so often what runs low is filled up, asked for or not */
-    HEARD_MS = 2000, /* and Redis hears of us at least, and we of what it has forgotten */
+    HEARD_MS = 1000, /* and Redis hears of us at least, and we of what it has forgotten */
     START_MS = 100,  /* a start waits so long for Redis, which needs 2 where it is near */
     TELL_MS = 500,   /* an answer that was on its way is in, or its slot is told again */
     TWINS = 3,       /* a restored Redis may remember who we were once; a twin stays */
@@ -38,6 +38,7 @@ struct cluster {
     struct cluster_self self;
     struct cluster_batch batch;
     bool calling, contact;
+    bool heard;        /* some answer came */
     int twins;         /* answers that knew somebody else by our name */
     int64_t new_epoch; /* ours, once Redis has been told all since told_ms */
     int64_t told_ms;   /* when telling all began; 0: nothing is to be told again */
@@ -86,6 +87,13 @@ static bool send_batch(struct cluster *cluster)
     return cluster->calling;
 }
 
+static void adopt(struct cluster *cluster, int64_t epoch)
+{
+    if (cluster->self.epoch == epoch) return;
+    cluster->self.epoch = epoch;
+    node_epoch_keep(cluster->options.data_dir, epoch);
+}
+
 /* All has been told when nothing is left that was on its way when telling began. */
 static void end_telling(struct cluster *cluster)
 {
@@ -93,7 +101,7 @@ static void end_telling(struct cluster *cluster)
 
     if (!cluster->told_ms || now - cluster->told_ms < TELL_MS) return;
     cluster->told_ms = 0;
-    cluster->self.epoch = cluster->new_epoch;
+    adopt(cluster, cluster->new_epoch);
 }
 
 /* Reports what is to be reported, or after a while that we are here. */
@@ -143,11 +151,10 @@ static void tell_twin(struct cluster *cluster)
 
 static void take_news(struct cluster *cluster, const struct cluster_news *news)
 {
-    bool first = cluster->self.epoch == 0;
-
-    if (news->twin && !first) tell_twin(cluster);
+    if (news->twin && cluster->heard) tell_twin(cluster);
+    cluster->heard = true;
     cluster->self.version = news->version;
-    if (first) cluster->self.epoch = news->epoch;
+    if (cluster->self.epoch == 0) adopt(cluster, news->epoch);
     /* It has forgotten, with nobody noticing: a FLUSHALL. */
     if (news->epoch != cluster->self.epoch && news->epoch != cluster->new_epoch) {
         tell_all(cluster);
@@ -264,6 +271,7 @@ static bool open_parts(struct cluster *cluster, char **error)
     if (!redis_url_read(options->url, &cluster->url, &why)) return fails(error, why);
     log_secret(options->log, cluster->url.password, strlen(cluster->url.password));
     if (!node_id(options->data_dir, cluster->self.id, error)) return false;
+    cluster->self.epoch = cluster->new_epoch = node_epoch(options->data_dir);
     errno = ENOMEM;
     struct redis_options redis = {
         .loop = cluster->loop = loop_new(),

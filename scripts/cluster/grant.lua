@@ -8,10 +8,13 @@
 --
 -- What Redis forgets (FLUSHALL, an old dump, a replica that lagged) comes back: each gateway
 -- tells what it holds in any case, and what all others had spent when it last heard. What is
--- missing from that is kept in the field "lost" until those gateways have told theirs.
+-- missing from that is kept in the field "lost" until those gateways have told theirs. Till all
+-- have had the time for that, each is given one lease of a budget, and no more.
 
 local LIVE_MS = 15000 -- who has not been heard of for so long runs nothing
 local FORGET_MS = 86400000
+local QUIET_MS = 3000 -- within which every gateway that runs has found Redis again
+local LEASE_NANO, LEASE_PART = 100000000, 0.01 -- as in engine/accounts_lease.h
 local MINUTE_US = 60000000 -- in which a rate's bucket runs empty
 local FIELDS = 11 -- of each slot that is told
 
@@ -33,15 +36,20 @@ end
 
 local function whole(n) return string.format("%.0f", n) end
 
--- Since when this Redis remembers without a gap; `lost`: it has forgotten since this gateway
+-- Since when this Redis remembers without a gap; `forgot`: it has forgotten since this gateway
 -- was here. A gateway that is new (epoch 0) cannot tell.
 local function check_epoch()
-  local known = ask("HMGET", state_key, "epoch", "version")
-  local current, at = known[1], tonumber(known[2]) or 0
-  if not current or (current == epoch and tonumber(version) > at) then current = fresh end
+  local known = ask("HMGET", state_key, "epoch", "version", "quiet_until")
+  local current, at, quiet = known[1], tonumber(known[2]) or 0, tonumber(known[3]) or 0
+  if not current or (current == epoch and tonumber(version) > at) then
+    current, quiet = fresh, 0
+  end
+  local forgot = epoch ~= "0" and current ~= epoch
+  if forgot and quiet == 0 then quiet = now_ms + QUIET_MS end
   at = math.max(at, tonumber(version)) + 1
-  redis.call("HSET", state_key, "epoch", current, "version", whole(at))
-  return current, at, epoch ~= "0" and current ~= epoch
+  redis.call("HSET", state_key, "epoch", current, "version", whole(at),
+    "quiet_until", whole(quiet))
+  return { epoch = current, version = at, forgot = forgot, quiet = now_ms < quiet }
 end
 
 -- Who is alive, and whether another process goes by our name.
@@ -77,6 +85,7 @@ local function read_held(key, live)
     held, spent = tonumber(held) or 0, tonumber(spent) or 0
     if fields[i] == "lost" then
       sum.lost = held
+    elseif fields[i]:find(":quiet", 1, true) then -- luacheck: ignore 542
     elseif fields[i] == node then
       sum.told, sum.seq = spent, run == boot and tonumber(seq) or 0
     elseif not live or live[fields[i]] then
@@ -93,13 +102,25 @@ local function remember_lost(key, sum, slot)
   sum.lost = lost
 end
 
-local function grant_held(key, slot, nodes, live, forgot)
+-- What of it may be given while others may have spent what nobody here knows of.
+local function little(key, slot, give)
+  local field = node .. ":quiet"
+  local given = tonumber(redis.call("HGET", key, field)) or 0
+  local lease = math.floor(math.min(slot.limit * LEASE_PART, LEASE_NANO))
+  give = math.max(0, math.min(give, lease - given))
+  redis.call("HSET", key, field, whole(given + give))
+  return give
+end
+
+local function grant_held(key, slot, nodes, live, state)
   local sum = read_held(key, slot.kind == "parallel" and live)
-  if forgot and slot.kind == "budget" then remember_lost(key, sum, slot) end
+  local budget = slot.kind == "budget"
+  if budget and state.forgot then remember_lost(key, sum, slot) end
   local others = sum.held + sum.lost
   if slot.seq <= sum.seq then return 0, 0, others, sum.spent + sum.lost end
   local room = math.max(0, slot.limit - others - slot.held)
   local give = share(slot, room, nodes)
+  if budget and state.quiet then give = little(key, slot, give) end
   redis.call("HSET", key, node,
     ("%.0f %.0f %.0f %s"):format(slot.held + give, slot.spent, slot.seq, boot))
   if slot.expires > 0 then redis.call("PEXPIREAT", key, whole(slot.expires)) end
@@ -128,14 +149,14 @@ local function slot_at(at)
   return slot
 end
 
-local current, at, forgot = check_epoch()
+local state = check_epoch()
 local live, nodes, twin = check_nodes()
-local answer = { tonumber(current), at, nodes, twin and 1 or 0 }
+local answer = { tonumber(state.epoch), state.version, nodes, twin and 1 or 0 }
 
 for i = 3, #KEYS do
   local slot = slot_at(6 + (i - 3) * FIELDS)
   local grant = slot.kind == "rate" and grant_pooled or grant_held
-  for _, number in ipairs { grant(KEYS[i], slot, nodes, live, forgot) } do
+  for _, number in ipairs { grant(KEYS[i], slot, nodes, live, state) } do
     answer[#answer + 1] = number
   end
 end

@@ -1,6 +1,7 @@
 -- Several gateways that share a Redis, from a test's side.
 
 local helper = require "helper"
+local sql = require "support.sql"
 
 local cluster = {
   KEY = "mg-test-cluster-0123456789abcdef",
@@ -19,14 +20,16 @@ function cluster.new(up, server)
 end
 
 --- Another gateway. Its keys: KEY with these limits, KEY-open with the same and
---- without_cluster = "open", KEY-free with none.
-function Cluster:join(limits, url)
+--- without_cluster = "open", KEY-free with none. `env`: more of it.
+function Cluster:join(limits, url, env)
   local key = cluster.KEY
+  local all = {
+    KEY = key, OPEN = key .. "-open", FREE = key .. "-free",
+    MOONGATE_REDIS_URL = url or self.server.url,
+  }
+  for name, value in pairs(env or {}) do all[name] = value end
   local gw = helper.gateway {
-    env = {
-      KEY = key, OPEN = key .. "-open", FREE = key .. "-free",
-      MOONGATE_REDIS_URL = url or self.server.url,
-    },
+    env = all,
     routes = helper.routes(self.up, { "one" }, ([[
 virtual_key "k" { token = env.KEY, %s }
 virtual_key "o" { token = env.OPEN, without_cluster = "open", %s }
@@ -84,6 +87,36 @@ function Cluster:spent()
     end
   end
   return nano
+end
+
+--- Kill a gateway's process with requests running, and wait for the next one.
+function cluster.crash(gw)
+  local child, running = gw:child(), {}
+  gw.loud = true -- its log tells of the restart
+  for i = 1, 10 do running[i] = gw:chat_open(cluster.BODY, { key = cluster.KEY }) end
+  assert(helper.process.run { "kill", "-9", tostring(child) } == 0)
+  for i = 1, 10 do running[i]:close() end
+  helper.wait_until(function()
+    local ok, response = pcall(gw.request, gw, { path = "/healthz", timeout = 2 })
+    return gw:child() ~= child and ok and response and response.status == 200
+  end, 10, "a new process")
+end
+
+--- What the ledgers of gateways that have ended hold: requests, nano-dollars, attempts, as
+--- text; and removes them.
+function cluster.in_ledgers(gws)
+  local requests, nano, attempts = 0, 0, 0
+  for _, gw in ipairs(gws) do
+    gw:assert_silent()
+    assert(gw.process:stop(helper.process.TERM, 15) == 0, "it did not end well")
+    local file = gw.data .. "/ledger.db"
+    local row = sql.rows(file,
+      "SELECT count(*) AS n, coalesce(sum(cost_nano), 0) AS nano FROM requests")[1]
+    requests, nano = requests + tonumber(row.n), nano + tonumber(row.nano)
+    attempts = attempts + tonumber(sql.value(file, "SELECT count(*) FROM attempts"))
+    helper.remove_tree(gw.dir)
+  end
+  return ("%d|%d|%d"):format(requests, nano, attempts)
 end
 
 function cluster.is_up(gw) return gw:metric "moongate_cluster_up" == 1 end
