@@ -18,10 +18,11 @@ local FIELDS = {
 local MEDIA = {
   "audio_input_tokens", "audio_output_tokens", "image_input_tokens", "image_output_tokens",
 }
-local MOST = 2 ^ 53
+local MOST = 2 ^ 40 -- no answer comes near it, and no sum of rows passes 2^63 for it
 
+-- A number that can be a count, and whether it was another one; nil where none can be had.
 local function count(value)
-  if type(value) ~= "number" or value ~= value or value < 0 then return 0, true end
+  if type(value) ~= "number" or value ~= value or value < 0 then return nil, true end
   if value > MOST then return MOST, true end
   local whole = math.floor(value)
   return whole, whole ~= value
@@ -32,8 +33,8 @@ local function merge(total, piece, fields)
     local name = fields[i]
     local value = piece[name]
     if value ~= nil then
-      local odd
-      total[name], odd = count(value)
+      local n, odd = count(value)
+      total[name] = n or total[name]
       if odd then total.odd = true end
     end
   end
@@ -45,7 +46,8 @@ local function has_media(piece)
 end
 
 --- Add what a provider said to what it said before: the last number for a field stands.
---- A count that cannot be one (negative, a fraction, text) is clamped, and `total.odd` set.
+--- A count that cannot be one sets `total.odd`: what is too large or a fraction is clamped;
+--- what is negative or text was not said, so that it is estimated and nothing is free for it.
 function usage.merge(total, piece)
   merge(total, piece, FIELDS)
   if has_media(piece) then merge(total, piece, MEDIA) end
@@ -69,7 +71,7 @@ end
 
 local function known(value)
   if type(value) == "number" then return value end
-  if type(value) == "string" or type(value) == "table" then return -1 end -- clamped and flagged
+  if type(value) == "string" or type(value) == "table" then return -1 end -- flagged, not said
   return nil
 end
 
