@@ -10,14 +10,14 @@ local process = require "support.process"
 
 local recorded = { folder = os.getenv "MOONGATE_TRAFFIC" or "../shared/traffic" }
 
---- The exchanges of some providers and apis: list of paths relative to the folder, or nil.
-function recorded.list(providers, apis)
+--- The exchanges of some apis: list of paths relative to the folder, or nil.
+function recorded.list(apis)
   local index = process.read(recorded.folder .. "/index.tsv")
   if index == "" then return nil end
   local list = {}
   for line in index:gmatch "[^\n]+" do
-    local path, provider, api = line:match "^([^\t]+)\t([^\t]+)\t([^\t]+)"
-    if providers[provider] and apis[api] then list[#list + 1] = path end
+    local path, api = line:match "^([^\t]+)\t[^\t]+\t([^\t]+)"
+    if apis[api] then list[#list + 1] = path end
   end
   return list
 end
@@ -45,9 +45,14 @@ end
 function recorded.load(path)
   local text = process.read(recorded.folder .. "/" .. path)
   local exchange = cjson.decode(text)
-  exchange.path = path
+  exchange.path, exchange.has = path, {}
+  for _, feature in ipairs(exchange.features) do exchange.has[feature] = true end
   for _, side in ipairs { "request", "response" } do
     fill(exchange[side], function() return raw_member(raw_member(text, side), "body") end)
+  end
+  local asked = exchange.request.text
+  if asked then -- placeholders for ids, longer than those that Mistral takes
+    exchange.request.text = asked:gsub('"call_REDACTED_(%d)"', '"callRED0%1"')
   end
   if (exchange.response.text or ""):find "^data:" then exchange.stream = true end
   return exchange
