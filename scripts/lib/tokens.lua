@@ -15,6 +15,7 @@ local NAMES = 1000     -- of models, remembered
 local MISSING = 0.15   -- how far off an estimate is where a vocabulary is public, but not here
 local RULED, RULED_SHARE = 3, 0.03 -- how far off rules for tools and schemas are
 local GUESSED_SHARE = 0.3 -- where nobody says how a model is shown them
+local UNKNOWN = "other" -- the label of a family for names that nobody knows
 local FEW = 6              -- tokens that a template may add or spare
 local HIDDEN = 20      -- and where a provider puts a text of its own before them
 local RULES = 6        -- what is learned of bodies with tools is learned apart
@@ -52,6 +53,17 @@ function Profiles:of(name)
   if self.count >= NAMES then self.named, self.count = {}, 0 end
   self.named[name], self.count = found, self.count + 1
   return found
+end
+
+--- An answer says that `name`, of which nothing is known (a deployment's own name, say), is
+--- `served`: from now on it is counted so.
+function Profiles:served(name, served)
+  local known = self:of(name)
+  if known.family.label ~= UNKNOWN or type(served) ~= "string" or served == name then return end
+  local real = self:of(served)
+  if real.family.label == UNKNOWN then return end
+  self.named[name] =
+    { name = name, family = real.family, chat = real.chat, items = real.items }
 end
 
 -- What is known of a number -------------------------------------------------------------------

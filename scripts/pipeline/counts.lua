@@ -78,6 +78,7 @@ function counts.compare(call, reply, facts)
   local dep, total = call.dep, reply.usage_total
   local reported = total.input_tokens
   if not reported or reported <= 0 or dep.provider.adapter.answer then return end
+  call.cfg.runtime.profiles:served(dep.model, reply.model)
   local n, about = count(call, dep.model)
   if not n then return end
   facts.counted = { input = n, exact = about.exact, delta = n - reported }

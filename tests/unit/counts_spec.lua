@@ -8,6 +8,7 @@ local exact = lfs.attributes "build/vocabularies/made" and it or pending
 local ROUTES = [[
 local a = provider "openai_compatible" { name = "a", base_url = "http://a/v1" }
 model "plain" { a { "gpt-4o" }, retries = 0 }
+model "own" { a { "prod-chat" }, retries = 0 }
 model "other" { a { "claude-sonnet-4-5" }, retries = 0 }
 virtual_key "search" { token = env.KEY }
 ]]
@@ -80,6 +81,13 @@ describe("counted tokens", function()
     w.clock = w.clock + 3601
     ask("plain", says(10))
     assert.equal(2, alarms())
+  end)
+
+  exact("are of the model that an answer names, where a name says nothing", function()
+    local answer = says(8)
+    answer.body = answer.body:gsub('"model":"m"', '"model":"gpt-4o-2024-08-06"')
+    ask("own", answer)
+    assert.same({ input = 8, exact = true, delta = 0 }, ask("own", answer).counted)
   end)
 
   exact("are not needed where a body's size says that it fits", function()
