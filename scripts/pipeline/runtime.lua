@@ -23,7 +23,7 @@ function runtime.new(generation, is_operator)
     generation = generation, loaded_at = time.now(),
     tokens = { count = 0, keys = {}, bearers = {} }, -- token → key, header → token
     concrete = { count = 0, groups = {} },           -- name → group made from a wildcard
-    deployments = by_table(), asked = by_table(), plans = by_table(),
+    deployments = by_table(), asked = by_table(), plans = by_table(), teams = {},
     profiles = tokens.profiles(), -- how a model's tokens are counted
     overhead = metrics.histogram("moongate_overhead_seconds", { stage = "before_call" }),
     operator = metrics.cached(is_operator),

@@ -226,6 +226,20 @@ describe("budgets", function()
     assert.equal(200, try(two))
   end)
 
+  it("holds a key of routes.lua to what the ledger says of its team", function()
+    start()
+    local admin = admin_of(gw)
+    admin:team { name = "red", models = { "two" }, rpm = 2 }
+    local refused = ask()
+    assert.same({ 404, "model_not_found" }, { refused.status, refused.json.error.code })
+    admin:must("PATCH", "/admin/teams/red", { models = { "one", "two" } })
+    assert.equal(200, ask().status)
+    assert.equal(200, ask().status)
+    assert.equal(429, ask().status)
+    admin:must("POST", "/admin/teams/red/disable")
+    assert.equal(404, ask().status)
+  end)
+
   it("B-26: keeps what was spent, and what is running, over a reload", function()
     start 'budget = "$1/month", parallel = 5'
     up:script("one", "gate go\n" .. helper.script.script { body = helper.completion "hi" })
