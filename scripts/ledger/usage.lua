@@ -28,8 +28,9 @@ local FROM_ROWS = [[count(*) AS requests, sum(outcome <> 'ok') AS failed, sum(in
   sum(cache_read) AS cache_read, sum(cache_write) AS cache_write, sum(output) AS output,
   sum(reasoning) AS reasoning, coalesce(sum(cost_nano), 0) AS nano,
   sum(cost_nano IS NULL AND (outcome = 'ok' OR input + output > 0)) AS unpriced,
-  sum(estimated) AS estimated, coalesce(sum((SELECT sum(extra_input) FROM attempts
-    WHERE attempts.id = requests.id)), 0) AS extra FROM requests
+  sum(estimated) AS estimated, coalesce(sum(CASE WHEN requests.attempts > 1
+    OR outcome <> 'ok' THEN (SELECT sum(extra_input) FROM attempts
+    WHERE attempts.id = requests.id) END), 0) AS extra FROM requests
   WHERE admitted_ms >= ? * 1000 AND admitted_ms < ? * 1000]]
 local MEMBERS = {
   requests = "requests", failed = "failed", input_tokens = "input",
@@ -112,6 +113,18 @@ local function append(list, more)
   for _, value in ipairs(more) do list[#list + 1] = value end
 end
 
+-- The sum of a name, and where it is a key's of its id.
+local function sum_of(report, name, id)
+  local by = name .. "\n" .. id
+  local sum = report.by_name[by]
+  if not sum then
+    sum = zero(name)
+    sum.id = id
+    report.by_name[by], report.rows[#report.rows + 1] = sum, sum
+  end
+  return sum
+end
+
 local function take(report, want, part)
   local source, from, to = part[1], part[2], part[3]
   if from >= to then return end
@@ -121,17 +134,23 @@ local function take(report, want, part)
   append(values, { from, to })
   append(values, rest)
   local what = source == "requests" and FROM_ROWS or FROM_SUMS:format(source)
-  local rows = sql.rows(("SELECT %s AS name, %s%s GROUP BY 1"):format(group, what, condition),
-    unpack(values))
+  local id = want.by == "key" and "coalesce(key_id, '')" or "''"
+  local rows = sql.rows(("SELECT %s AS name, %s AS id, %s%s GROUP BY 1, 2"):format(group, id,
+    what, condition), unpack(values))
   for _, row in ipairs(rows) do
-    local name = name_of(want.by, row.name)
-    local sum = report.by_name[name]
-    if not sum then
-      sum = zero(name)
-      report.by_name[name], report.rows[#report.rows + 1] = sum, sum
-    end
-    add(sum, row)
+    add(sum_of(report, name_of(want.by, row.name), row.id), row)
     add(report.total, row)
+  end
+end
+
+-- Keys of several teams may have one name: then their ids tell them apart.
+local function name_apart(rows)
+  local seen = {}
+  for _, sum in ipairs(rows) do seen[sum.name] = (seen[sum.name] or 0) + 1 end
+  for _, sum in ipairs(rows) do
+    if seen[sum.name] > 1 and sum.id ~= "" then
+      sum.name = ("%s (%s)"):format(sum.name, sum.id)
+    end
   end
 end
 
@@ -155,6 +174,7 @@ end
 function usage.report(args)
   local report = { rows = json.array {}, by_name = {}, total = zero "total" }
   for _, part in ipairs(sources(args)) do take(report, args, part) end
+  name_apart(report.rows)
   sort(report.rows, args.by)
   local more = math.max(0, #report.rows - args.limit)
   for i = #report.rows, args.limit + 1, -1 do report.rows[i] = nil end

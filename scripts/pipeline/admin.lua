@@ -68,12 +68,14 @@ local function bytes_of(request)
   return bytes
 end
 
-local function answered(request, cfg)
+-- status, body, media type; or nil, problem. `seen` is for the log.
+local function answered(request, cfg, seen)
   if who.is_stranger(request) then return nil, STRANGER end
   local op, path = operation.find(request.method, request.path)
   if not op then return nil, path end
   local actor, refused = who.may(op, request, cfg)
   if not actor then return nil, refused end
+  seen.actor = actor.name or actor.role
   local bytes, broken = bytes_of(request)
   if not bytes then return nil, broken end
   local value, status = operation.run(op, {
@@ -87,8 +89,8 @@ end
 
 --- Serve one request of the admin listener.
 function admin.serve(request, cfg)
-  local status, body, media_type = answered(request, cfg)
-  local problem
+  local seen, problem = {}, nil
+  local status, body, media_type = answered(request, cfg, seen)
   if not status then
     problem = settled(body)
     status, body, media_type = failure(problem)
@@ -100,7 +102,7 @@ function admin.serve(request, cfg)
   end
   log[request.method == "GET" and "debug" or "info"]("admin", {
     method = request.method, path = request.path:sub(1, 80), status = status,
-    peer = request.peer,
+    peer = request.peer, actor = seen.actor,
   })
   request:respond(status, headers, body)
 end

@@ -61,6 +61,20 @@ describe("the command line and the ledger", function()
     assert.is_truthy(fine("usage", "--by", "team"):find("search", 1, true))
   end)
 
+  it("tells keys of one name apart where several teams have one", function()
+    for _, team in ipairs { "red", "ads" } do
+      fine("teams", "create", team)
+      assert.equal(200, chat(fine("keys", "create", "app", "--team", team):match "%S+"))
+    end
+    local out = fine("usage", "--by", "key", "--json")
+    local rows = helper.json.decode(out).rows
+    assert.equal(2, #rows)
+    for _, row in ipairs(rows) do assert.is_truthy(row.name:find "^app %(%w+%)$", out) end
+    local status, _, err = run("keys", "disable", "app")
+    assert.equal(1, status)
+    assert.is_truthy(err:find("several keys are called app", 1, true))
+  end)
+
   it("shows budgets and what is left of them", function()
     local key = fine("keys", "create", "app", "--budget", "$1/day,$5"):match "%S+"
     assert.equal(200, chat(key))
