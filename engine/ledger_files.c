@@ -36,6 +36,8 @@ void ledger_files_free(struct ledger_files *files)
 {
     forget(files);
     free(files->dir);
+    free(files->before);
+    files->before = NULL;
     files->dir = NULL;
 }
 
@@ -51,6 +53,14 @@ static bool is_journal(const char *name)
     }
     i += strspn(name + i, "0123456789");
     return strcmp(name + i, ".jsonl") == 0;
+}
+
+static int64_t before_of(const struct ledger_files *files, const char *name)
+{
+    for (size_t i = 0; i < files->before_count; i++) {
+        if (strcmp(files->before[i].name, name) == 0) return files->before[i].bytes;
+    }
+    return 0;
 }
 
 /* The file of that name, made where it is not known. NULL: no memory. */
@@ -75,6 +85,7 @@ static struct ledger_file *file_named(struct ledger_files *files, const char *na
     struct ledger_file *file = calloc(1, sizeof(*file));
     if (!file) return NULL;
     memcpy(file->name, name, strlen(name) + 1);
+    file->before = before_of(files, name);
     memmove(list + from + 1, list + from, (files->count - from) * sizeof(struct ledger_file *));
     list[from] = file;
     files->count++;
@@ -93,6 +104,26 @@ bool ledger_files_look(struct ledger_files *files)
     }
     (void)closedir(dir);
     return fine;
+}
+
+bool ledger_files_remember(struct ledger_files *files)
+{
+    struct stat facts;
+
+    free(files->before);
+    files->before_count = 0;
+    files->before = calloc(files->count + 1, sizeof(*files->before));
+    if (!files->before) return false;
+    for (size_t i = 0; i < files->count; i++) {
+        struct ledger_file *file = files->list[i];
+        int fd = ledger_files_open(files, file);
+        file->before = fd >= 0 && fstat(fd, &facts) == 0 ? facts.st_size : 0;
+        if (fd >= 0) (void)close(fd);
+        memcpy(files->before[i].name, file->name, sizeof(file->name));
+        files->before[i].bytes = file->before;
+    }
+    files->before_count = files->count;
+    return true;
 }
 
 int ledger_files_open(const struct ledger_files *files, const struct ledger_file *file)

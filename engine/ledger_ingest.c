@@ -29,6 +29,7 @@ struct ledger_ingest {
     uint64_t rows_before; /* of connections before this one */
     uint64_t skipped;
     bool stale; /* what is known of the files was not committed */
+    bool held;  /* nothing is committed: see ledger_ingest_peek() */
 };
 
 struct ledger_ingest *ledger_ingest_new(const char *data_dir, struct log *log)
@@ -113,6 +114,7 @@ static bool begin(struct ledger_ingest *ingest)
 static bool commit(struct ledger_ingest *ingest)
 {
     if (!sql_in_transaction(ingest->sql)) return true;
+    if (ingest->held) return ledger_rows_flush(ingest->rows) || undo(ingest);
     bool fine = ledger_rows_flush(ingest->rows) &&
                 ledger_files_save(&ingest->files, ingest->sql) &&
                 sql_run(ingest->sql, "COMMIT") == SQL_OK;
@@ -144,6 +146,13 @@ static void skip(struct ledger_ingest *ingest, const struct ledger_file *file, i
               (long long)offset, file->name);
 }
 
+/* Of the process that wrote the line. */
+static int64_t boot_of(const struct ledger_ingest *ingest, const struct ledger_file *file,
+                       const char *bytes)
+{
+    return file->offset + (bytes - ingest->chunk) < file->before ? 0 : ingest->boot;
+}
+
 static bool take_line(struct ledger_ingest *ingest, struct ledger_file *file, char *bytes,
                       size_t len)
 {
@@ -156,7 +165,7 @@ static bool take_line(struct ledger_ingest *ingest, struct ledger_file *file, ch
                            file->offset + (bytes - ingest->chunk));
     case LEDGER_USAGE:
         pending_remove(&ingest->files.pending, line->id, touch);
-        return ledger_rows_add(ingest->rows, line, ingest->boot);
+        return ledger_rows_add(ingest->rows, line, boot_of(ingest, file, bytes));
     default: skip(ingest, file, file->offset + (bytes - ingest->chunk)); return true;
     }
 }
@@ -335,7 +344,7 @@ static bool write_unsettled(struct ledger_ingest *ingest, const struct pending *
         line->cost_nano = of->nano;
         line->try_count = of->count;
         memcpy(line->tries, of->tries, of->count * sizeof(of->tries[0]));
-        fine = ledger_rows_add(ingest->rows, line, ingest->boot);
+        fine = ledger_rows_add(ingest->rows, line, 0);
     }
     for (unsigned i = 0; i < of->count; i++) {
         free(of->texts[i]);
@@ -344,34 +353,69 @@ static bool write_unsettled(struct ledger_ingest *ingest, const struct pending *
     return fine;
 }
 
-static bool settle_batch(struct ledger_ingest *ingest)
+/* The next one of a process that is gone. */
+static struct pending *next_gone(const struct ledger_ingest *ingest)
+{
+    struct pending *at = pending_next(&ingest->files.pending, NULL);
+
+    while (at && ingest->boot && at->offset >= at->file->before)
+        at = pending_next(&ingest->files.pending, at);
+    return at;
+}
+
+/* *count: how many there were. */
+static bool settle_batch(struct ledger_ingest *ingest, size_t *count)
 {
     struct pending *at;
     char id[LEDGER_ID];
 
+    *count = 0;
     if (!begin(ingest)) return false;
-    for (int n = 0; n < SETTLED && (at = pending_next(&ingest->files.pending, NULL)); n++) {
+    while (*count < SETTLED && (at = next_gone(ingest))) {
         if (!write_unsettled(ingest, at)) return undo(ingest);
         struct ledger_text name = {id, at->id_len};
         memcpy(id, at->id, at->id_len);
         pending_remove(&ingest->files.pending, name, touch);
+        ++*count;
     }
     return commit(ingest);
 }
 
 bool ledger_ingest_settle(struct ledger_ingest *ingest)
 {
-    size_t count = ingest->files.pending.count;
+    size_t all = 0, count;
 
     if (!refresh(ingest)) return false;
-    while (ingest->files.pending.count) {
-        if (!settle_batch(ingest)) return false;
-    }
-    if (count && ingest->log) {
+    do {
+        if (!settle_batch(ingest, &count)) return false;
+        all += count;
+    } while (count == SETTLED);
+    if (all && ingest->log && !ingest->held) {
         log_event(ingest->log, LOG_WARN, "ledger",
-                  "%zu calls to providers had begun when the gateway ended and are written as "
+                  "%zu requests were at providers when the gateway ended and are written as "
                   "unsettled",
-                  count);
+                  all);
     }
     return true;
+}
+
+/* ---- a disk that takes nothing ------------------------------------------------------------
+ */
+
+bool ledger_ingest_peek(struct ledger_ingest *ingest)
+{
+    ingest->held = true;
+    sql_keep_in_memory(ingest->sql, true);
+    if (begin(ingest) && ledger_ingest_carry(ingest) && ledger_ingest_settle(ingest) &&
+        ledger_files_remember(&ingest->files))
+        return true;
+    ledger_ingest_unpeek(ingest);
+    return false;
+}
+
+void ledger_ingest_unpeek(struct ledger_ingest *ingest)
+{
+    ingest->held = false;
+    (void)undo(ingest);
+    sql_keep_in_memory(ingest->sql, false);
 }

@@ -28,9 +28,16 @@ void ledger_ingest_leave(struct ledger_ingest *ingest);
  * begins where the last commit ended. */
 bool ledger_ingest_carry(struct ledger_ingest *ingest) __attribute__((warn_unused_result));
 
-/* Before serving, after a carry: every intent line without its end is of a process that is
- * gone. Each such request gets its row, "unsettled", charged with what it had reserved. */
+/* After a carry: intent lines without an end whose process is gone; before
+ * ledger_ingest_serve() that is all of them. Each such request gets its row, "unsettled",
+ * charged with what it had reserved. */
 bool ledger_ingest_settle(struct ledger_ingest *ingest) __attribute__((warn_unused_result));
+/* Where the disk takes nothing: both of these in a transaction that stays open, so that sums
+ * can be read; then ledger_ingest_unpeek() undoes it, and lines that are there now stay another
+ * process's whenever they are carried. Takes memory for all that was not carried before. */
+bool ledger_ingest_peek(struct ledger_ingest *ingest) __attribute__((warn_unused_result));
+void ledger_ingest_unpeek(struct ledger_ingest *ingest);
+
 /* Rows from now on are of the process that began then (wall ms). */
 void ledger_ingest_serve(struct ledger_ingest *ingest, int64_t boot_ms);
 int64_t ledger_ingest_boot(const struct ledger_ingest *ingest);

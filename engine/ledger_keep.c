@@ -101,7 +101,7 @@ static bool reopen(struct ledger *ledger)
     char *why = NULL;
 
     if (ledger->sql) return true;
-    ledger->sql = sql_open(ledger->path, false, &code, &why);
+    ledger->sql = sql_open(ledger->path, SQL_USUAL, &code, &why);
     if (!ledger->sql) fail(ledger, code, why ? why : "?");
     free(why);
     ledger->context.sql = ledger->sql;
@@ -125,7 +125,9 @@ void ledger_carry(struct ledger *ledger)
 
     if (ledger->health.degraded && began_ms < ledger->health.retry_ms) return;
     if (!reopen(ledger)) return;
-    if (ledger_ingest_carry(ledger->ingest)) {
+    if (ledger_ingest_carry(ledger->ingest) &&
+        (!ledger->unsettled || ledger_ingest_settle(ledger->ingest))) {
+        ledger->unsettled = false;
         recover(ledger);
         atomic_store(&ledger->carried_ms, began_ms);
     } else {

@@ -60,6 +60,7 @@ struct ledger {
     int wake_fd;
     pthread_t thread;
     bool runs;
+    bool unsettled; /* what never ended before this process began is not yet written */
     atomic_bool closing;
 };
 

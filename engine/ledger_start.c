@@ -44,7 +44,7 @@ static bool fill_new(const char *path, char **error)
     char *why = NULL;
 
     (void)unlink(path);
-    struct sql *sql = sql_open(path, true, &code, &why);
+    struct sql *sql = sql_open(path, SQL_CREATE, &code, &why);
     bool fine = sql && ledger_schema_migrate(sql, path, error);
     if (!sql) explain("cannot make", path, why ? why : sql_code_name(code), error);
     sql_close(sql);
@@ -103,7 +103,12 @@ static bool open_file(struct ledger *ledger, char **error)
 
     if (!ledger_check(ledger->path, &missing, error)) return false;
     if (missing && !make(ledger, error)) return false;
-    ledger->sql = sql_open(ledger->path, false, &code, &why);
+    ledger->sql = sql_open(ledger->path, SQL_USUAL, &code, &why);
+    if (!ledger->sql && (code == SQL_IOERR || code == SQL_FULL)) {
+        free(why);
+        ledger->sql = sql_open(ledger->path, SQL_ALONE, &code, &why);
+        ledger->unsettled = true;
+    }
     if (!ledger->sql) {
         bool fine = refuse(ledger, code, why ? why : sql_code_name(code), error);
         free(why);
@@ -114,16 +119,6 @@ static bool open_file(struct ledger *ledger, char **error)
 
 /* ---- what it knows ------------------------------------------------------------------------
  */
-
-static bool replay(struct ledger *ledger, char **error)
-{
-    if (ledger_ingest_use(ledger->ingest, ledger->sql) && ledger_ingest_carry(ledger->ingest) &&
-        ledger_ingest_settle(ledger->ingest)) {
-        ledger_ingest_serve(ledger->ingest, moment_wall_us() / 1000);
-        return true;
-    }
-    return refuse(ledger, sql_error(ledger->sql), sql_message(ledger->sql), error);
-}
 
 static bool seed_window(const struct ledger *ledger, enum accounts_window window,
                         int64_t start_s)
@@ -161,17 +156,62 @@ static bool seed(const struct ledger *ledger, char **error)
     return true;
 }
 
+/* C-16: what a full disk does not take is still known, and is carried when it does. */
+static bool begin_degraded(struct ledger *ledger, char **error)
+{
+    bool known;
+
+    if (ledger_ingest_peek(ledger->ingest)) {
+        known = seed(ledger, error);
+        ledger_ingest_unpeek(ledger->ingest);
+        ledger->unsettled = true;
+        return known;
+    }
+    return refuse(ledger, sql_error(ledger->sql), sql_message(ledger->sql), error);
+}
+
+static bool replay(struct ledger *ledger, char **error)
+{
+    struct ledger_ingest *ingest = ledger->ingest;
+    bool fine = ledger_ingest_use(ingest, ledger->sql);
+
+    if (fine && !ledger->unsettled) {
+        fine = ledger_ingest_carry(ingest) && ledger_ingest_settle(ingest);
+        enum sql_code code = sql_error(ledger->sql);
+        ledger->unsettled = !fine && (code == SQL_FULL || code == SQL_IOERR);
+    }
+    if (ledger->unsettled) {
+        fine = begin_degraded(ledger, error);
+    } else if (fine) {
+        fine = seed(ledger, error);
+    } else {
+        (void)refuse(ledger, sql_error(ledger->sql), sql_message(ledger->sql), error);
+    }
+    ledger_ingest_serve(ingest, moment_wall_us() / 1000);
+    return fine;
+}
+
+/* The thread opens it again, as often as it takes. */
+static void leave_file(struct ledger *ledger)
+{
+    ledger_ingest_leave(ledger->ingest);
+    sql_close(ledger->sql);
+    ledger->sql = NULL;
+}
+
 bool ledger_begin(struct ledger *ledger, char **error)
 {
     const struct ledger_options *options = &ledger->options;
 
-    if (!open_file(ledger, error) || !replay(ledger, error) || !seed(ledger, error)) {
-        return false;
-    }
+    if (!open_file(ledger, error) || !replay(ledger, error)) return false;
     if (options->keyring &&
         !keyring_fill(options->keyring, ledger->sql, options->data_dir, error)) {
         return false;
     }
-    sql_rest(ledger->sql);
+    if (ledger->unsettled) {
+        leave_file(ledger);
+    } else {
+        sql_rest(ledger->sql);
+    }
     return true;
 }

@@ -113,7 +113,7 @@ static bool open_ledger(struct outbox *outbox)
     char *error = NULL;
 
     if (outbox->sql) return true;
-    outbox->sql = sql_open(outbox->path, false, &code, &error);
+    outbox->sql = sql_open(outbox->path, SQL_USUAL, &code, &error);
     if (outbox->sql && sql_read_only(outbox->sql) != SQL_OK) {
         sql_close(outbox->sql);
         outbox->sql = NULL;

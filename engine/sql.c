@@ -94,11 +94,14 @@ const char *sql_library(void)
  */
 
 /* One writer, one checkpointer: SQLite 3.40 may damage a log that two reset at once. */
-static enum sql_code set_up(struct sql *sql, bool create)
+static enum sql_code set_up(struct sql *sql, enum sql_mode mode)
 {
-    enum sql_code code =
-        sql_run(sql, create ? "PRAGMA synchronous=OFF; PRAGMA journal_mode=WAL"
-                            : "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL");
+    static const char *const first[] = {
+        [SQL_USUAL] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
+        [SQL_CREATE] = "PRAGMA synchronous=OFF; PRAGMA journal_mode=WAL",
+        [SQL_ALONE] = "PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=NORMAL",
+    };
+    enum sql_code code = sql_run(sql, first[mode]);
 
     if (code == SQL_OK)
         code = sql_run(sql, "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=67108864; "
@@ -117,7 +120,7 @@ static bool make_file(const char *path)
     return fd >= 0;
 }
 
-struct sql *sql_open(const char *path, bool create, enum sql_code *code, char **error)
+struct sql *sql_open(const char *path, enum sql_mode mode, enum sql_code *code, char **error)
 {
     struct sql *sql = calloc(1, sizeof(*sql));
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
@@ -125,7 +128,7 @@ struct sql *sql_open(const char *path, bool create, enum sql_code *code, char **
     *error = NULL;
     *code = SQL_NOMEM;
     if (!sql) return NULL;
-    if (create && !make_file(path)) {
+    if (mode == SQL_CREATE && !make_file(path)) {
         *code = SQL_CANTOPEN;
         *error = strdup(strerror(errno));
         free(sql);
@@ -135,7 +138,7 @@ struct sql *sql_open(const char *path, bool create, enum sql_code *code, char **
     *code = sql->db ? note(sql, status) : SQL_NOMEM;
     if (*code == SQL_OK) {
         (void)sqlite3_busy_timeout(sql->db, BUSY_MS);
-        *code = set_up(sql, create);
+        *code = set_up(sql, mode);
     }
     if (*code == SQL_OK) return sql;
     *error = strdup(sql_message(sql));
@@ -185,6 +188,12 @@ void sql_sync_commits(struct sql *sql, bool each)
 {
     (void)sqlite3_exec(sql->db, each ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL",
                        NULL, NULL, NULL);
+}
+
+void sql_keep_in_memory(struct sql *sql, bool all)
+{
+    (void)sqlite3_exec(sql->db, all ? "PRAGMA cache_spill=OFF" : "PRAGMA cache_spill=ON", NULL,
+                       NULL, NULL);
 }
 
 enum sql_code sql_read_only(struct sql *sql)

@@ -30,11 +30,16 @@ enum sql_code {
  * "MISUSE" */
 const char *sql_code_name(enum sql_code code);
 
-/* A file in WAL mode with synchronous=NORMAL, never checkpointed but by sql_checkpoint().
- * `create`: where there is none, an empty one is made (0600), and nothing is synced by this
- * connection: whoever made it does that, once. NULL: *code and *error (free()
- * it) say why. */
-struct sql *sql_open(const char *path, bool create, enum sql_code *code, char **error)
+enum sql_mode {
+    SQL_USUAL,
+    SQL_CREATE, /* where there is none, an empty one is made (0600); nothing is synced by this
+                   connection: whoever made it does that, once */
+    SQL_ALONE,  /* nobody else may read; needs no room on the disk while nothing is committed */
+};
+
+/* A file in WAL mode with synchronous=NORMAL, never checkpointed but by sql_checkpoint(). NULL:
+ * *code and *error (free() it) say why. */
+struct sql *sql_open(const char *path, enum sql_mode mode, enum sql_code *code, char **error)
     __attribute__((warn_unused_result));
 /* From now on nothing may be written: for another thread's connection, whose reads end within
  * seconds. */
@@ -58,6 +63,8 @@ void sql_rollback(struct sql *sql);
 /* Commits are on disk when they return (`true`), or when the next checkpoint is. Not inside a
  * transaction. */
 void sql_sync_commits(struct sql *sql, bool each);
+/* Nothing of a transaction goes to the disk before it is committed. */
+void sql_keep_in_memory(struct sql *sql, bool all);
 /* Rows that the last statement changed. */
 int64_t sql_changes(const struct sql *sql);
 

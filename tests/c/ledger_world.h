@@ -41,7 +41,7 @@ static inline void reopen(struct world *world)
     if (world->ingest) ledger_ingest_leave(world->ingest);
     ledger_ingest_free(world->ingest);
     sql_close(world->sql);
-    world->sql = sql_open(world->db, true, &code, &error);
+    world->sql = sql_open(world->db, SQL_CREATE, &code, &error);
     CHECK(world->sql && ledger_schema_migrate(world->sql, world->db, &error));
     world->ingest = ledger_ingest_new(world->dir, NULL);
     CHECK(world->ingest && ledger_ingest_use(world->ingest, world->sql));

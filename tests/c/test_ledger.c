@@ -152,7 +152,7 @@ static void test_refused(void)
     open_world(&world);
     append(&world, FILE_0, INTENT USAGE, "id-1", 1, 1, 5, "id-1", "1", "ok");
     CHECK(ledger_ingest_carry(world.ingest));
-    struct sql *other = sql_open(world.db, false, &code, &error);
+    struct sql *other = sql_open(world.db, SQL_USUAL, &code, &error);
     CHECK(other && sql_run(other, "BEGIN IMMEDIATE") == SQL_OK);
     append(&world, FILE_0, INTENT USAGE, "id-2", 1, 1, 5, "id-2", "1", "ok");
     CHECK(!ledger_ingest_carry(world.ingest) && sql_error(world.sql) == SQL_BUSY);

@@ -15,9 +15,10 @@ local ENOSPC, EIO, EROFS = 28, 5, 30
 describe("a bad disk", function()
   local up, gw, control
 
-  local function start(args)
+  local function start(args, budget, control_text)
     control = os.tmpname()
     os.remove(control)
+    if control_text then process.write(control, control_text) end
     up:reset()
     up:reply("one", { body = helper.completion "hi" })
     gw = helper.gateway {
@@ -27,7 +28,8 @@ describe("a bad disk", function()
         ASAN_OPTIONS = "verify_asan_link_order=0",
       },
       routes = helper.routes(up, { "one" },
-        [[virtual_key "k" { token = env.KEY, budget = "$900/day" }]]),
+        ([[virtual_key "k" { token = env.KEY, budget = "%s" }]]):format(budget
+          or "$900/day")),
     }
   end
 
@@ -41,11 +43,15 @@ describe("a bad disk", function()
   local function disk(text) process.write(control, text) end
   local function heal() os.remove(control) end
 
+  local function chat()
+    return gw:chat(helper.ask("one", '"max_tokens":5'), {
+      headers = { authorization = "Bearer " .. KEY },
+    })
+  end
+
   local function ask(n)
     for _ = 1, n or 1 do
-      local response = gw:chat(helper.ask "one", {
-        headers = { authorization = "Bearer " .. KEY },
-      })
+      local response = chat()
       assert.equal(200, response.status, response.body)
     end
   end
@@ -108,6 +114,32 @@ describe("a bad disk", function()
       assert.is_nil(seen[name])
       seen[name] = true
     end
+  end)
+
+  it("C-16: full at start serves on, and knows what was spent", function()
+    start(nil, "$0.000065/month")
+    local folder = gw.data
+    disk(("fail %d ledger.db"):format(ENOSPC))
+    ask(2) -- 40,000 of 65,000 nano-dollars, in the journal alone
+    until_degraded(1)
+    assert.equal(0, rows())
+    local keep = process.temp_dir()
+    assert.equal(0, os.execute(("cp -r %s %s/data"):format(folder, keep)))
+    heal()
+    gw:stop()
+    start({ "--data", keep .. "/data" }, "$0.000065/month",
+      ("fail %d ledger.db"):format(ENOSPC))
+    gw.data = keep .. "/data"
+    until_degraded(1)
+    ask(1)
+    assert.equal(429, chat().status)
+    heal()
+    until_degraded(0)
+    helper.wait_until(function() return rows() == 3 end, 5, "three rows")
+    assert.equal(60000, spent())
+    assert.equal("2", sql.value(gw.data .. "/ledger.db",
+      "SELECT count(*) FROM requests WHERE boot = 0"))
+    helper.remove_tree(keep)
   end)
 
   it("C-17: locked by another program holds up no request", function()
