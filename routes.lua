@@ -46,6 +46,13 @@ if env "AZURE_API_KEY" and env "AZURE_RESOURCE" then -- https://RESOURCE.openai.
   model "azure/*"     { azure "*" }
 end
 
+-- These need their key alone, such as GROQ_API_KEY: groq/openai/gpt-oss-120b, …
+for _, name in ipairs { "cerebras", "deepseek", "fireworks", "github", "groq", "huggingface",
+  "mistral", "nvidia", "openrouter", "perplexity", "together", "xai" } do
+  local key = env(name:upper() .. "_API_KEY")
+  if key then model(name .. "/*") { provider(name) { api_key = key } "*" } end
+end
+
 -- Without a virtual_key anyone on this machine may ask, and nobody else can reach it.
 
 if env "MOONGATE_KEY" then

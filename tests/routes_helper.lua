@@ -34,6 +34,12 @@ local function load_text(text, chunk, env)
   return fn and setfenv(fn, env), err
 end
 
+-- An adapter as it is shipped.
+local function shipped(name)
+  local ok, adapter = pcall(require, "providers." .. name)
+  return ok and adapter or nil
+end
+
 --- The options of config.load with `env` as variables; `more` overrides.
 function routes.options(env, more)
   local names = {}
@@ -45,7 +51,7 @@ function routes.options(env, more)
       if path == "secret.txt" then return "from-a-file\n" end
       return nil, "no such file"
     end,
-    adapter = function(name) return ADAPTERS[name] end,
+    adapter = function(name) return ADAPTERS[name] or shipped(name) end,
     adapters = function() return names end,
     now = function() return 1795334400 end, -- 2026-11-22T08:00:00Z
     sha256 = function(text) return "sha256 of " .. text end,
