@@ -267,7 +267,7 @@ end
 local function begin(call, dep)
   local record = {
     dep = dep, began = time.monotonic(), sent = false, ms = 0, status = nil,
-    kind = nil,
+    kind = nil, said = nil,
   }
   call.dep = dep
   call.attempts[#call.attempts + 1] = record
@@ -294,7 +294,10 @@ function attempt.run(call, dep, reply)
   record.kind, record.status = err.kind, err.upstream_status or record.status
   observe.attempt(cfg, dep, record)
   if err.kind == "cancelled" then error(err, 0) end
-  if not (reply.committed or OURS[err.kind]) then reply:abandon() end
+  if not (reply.committed or OURS[err.kind]) then
+    record.said = reply.usage_total
+    reply:abandon()
+  end
   return nil, err
 end
 

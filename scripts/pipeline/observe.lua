@@ -17,6 +17,8 @@ local views = require "lib.views"
 
 local observe = {}
 
+local NOTHING = {} -- never written to
+
 -- Metrics ---------------------------------------------------------------------------------
 
 --- One try ended.
@@ -115,19 +117,23 @@ local function estimate(call, reply, facts)
   facts.estimated = true
 end
 
-local MAY_BILL = { timeout = true, truncated = true, connect = true }
+local MAY_BILL = { timeout = true, truncated = true, connect = true, invalid_response = true }
 
-local function extra_cost(dep, input)
-  return money.cost(prices.of(dep), { input_tokens = input, output_tokens = 0 })
+-- What a try may have cost: what its provider had said when it broke, else the input alone.
+local function suspicion(call, try)
+  local said = try.said or NOTHING
+  local input = said.input_tokens or call.input_tokens
+  local usage = { input_tokens = input, output_tokens = said.output_tokens or 0 }
+  return input, money.cost(prices.of(try.dep), usage)
 end
 
--- Tries that were sent and never answered: perhaps billed, so reported, but apart.
+-- Tries whose provider was at work, or perhaps was, and whose answer nobody got: perhaps
+-- billed, so reported, but apart.
 local function suspect(call, last)
   for _, one in ipairs(call.attempts) do
-    local answered = one == last or (one.status and one.kind ~= "truncated")
-    if one.sent and MAY_BILL[one.kind] and not answered then
-      one.suspected = call.input_tokens
-      one.suspected_nano = extra_cost(one.dep, call.input_tokens)
+    local refused = one.status and (one.status < 200 or one.status >= 300)
+    if one ~= last and one.sent and MAY_BILL[one.kind] and not refused then
+      one.suspected, one.suspected_nano = suspicion(call, one)
     end
   end
 end

@@ -240,6 +240,27 @@ describe("budgets", function()
     assert.equal(404, ask().status)
   end)
 
+  it("B-11: says what tries that broke may have cost, by what their providers said", function()
+    start 'budget = "$1/month"'
+    local said = helper.chunk(nil, nil, '{"prompt_tokens":1000,"completion_tokens":500}')
+    local broken = {
+      { { stream = "whole", body = said }, '"stream":true', 1000, 1000 * 1000 + 500 * 2000 },
+      { { body = "no JSON at all" }, nil, nil, nil },
+    }
+    for i, case in ipairs(broken) do
+      up:reset()
+      up:reply("one", case[1])
+      assert.equal(502, ask(case[2]).status)
+      local lines = usage_lines()
+      assert.equal(i, #lines)
+      assert.equal(helper.json.null, lines[i].cost_nano)
+      local extra = lines[i].attempts[1].suspected_extra
+      assert.is_true(extra.input > 0 and extra.nano >= extra.input * 1000)
+      assert.same({ case[3] or extra.input, case[4] or extra.nano },
+        { extra.input, extra.nano })
+    end
+  end)
+
   it("B-26: keeps what was spent, and what is running, over a reload", function()
     start 'budget = "$1/month", parallel = 5'
     up:script("one", "gate go\n" .. helper.script.script { body = helper.completion "hi" })

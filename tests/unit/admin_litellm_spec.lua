@@ -121,6 +121,19 @@ describe("LiteLLM's management calls", function()
     assert.same({ tier = "x", night = "true" }, a.asked[#a.asked - 1].args.set.tags)
   end)
 
+  it("keeps the budgets that LiteLLM does not see, where one it sees changes", function()
+    local function budgets() return { { window = "day", nano = 2e10 }, { window = "month",
+      nano = 5e11 } } end
+    a.answers["keys.show"] = function()
+      return { id = ID, name = "app", tags = {}, budgets = budgets() }
+    end
+    a.ask("POST", "/key/update", '{"key":"' .. ID .. '","max_budget":30}')
+    assert.same({ { window = "day", nano = 3e10 }, budgets()[2] },
+      a.asked[#a.asked - 1].args.set.budgets)
+    a.ask("POST", "/key/update", '{"key":"' .. ID .. '","budget_duration":"30d"}')
+    assert.same({ { window = "month", nano = 2e10 } }, a.asked[#a.asked - 1].args.set.budgets)
+  end)
+
   it("deletes all of the keys named, or none", function()
     local request = a.ask("POST", "/key/delete", ('{"keys":["%s","x"]}'):format(ID))
     assert.same({ 200, { ID, "x" } }, { request.status, { unpack(request.json.deleted_keys) } })

@@ -73,8 +73,17 @@ local function window_of(duration)
     "budget_duration must be one of 1m, 1h, 1d, 24h, 7d, 1w, 30d, 1mo, 365d")
 end
 
+-- LiteLLM knows one budget, a key here may have several: those it does not see stay.
+local function beside(record, first)
+  local out = json.array { first }
+  for i, other in ipairs(record.budgets or {}) do
+    if i > 1 and other.window ~= first.window then out[#out + 1] = other end
+  end
+  return out
+end
+
 -- The budget after this change: both halves may be said, or one, or none. list | nil where
--- there is none; and a problem.
+-- there is to be none at all; and a problem.
 local function budget(want, record)
   local body, old = want.body, (record.budgets or {})[1]
   local nano, window = old and old.nano, old and old.window or "ever"
@@ -84,7 +93,7 @@ local function budget(want, record)
   if problem then return nil, problem end
   if body.budget_duration ~= nil then window, problem = window_of(body.budget_duration) end
   if problem then return nil, problem end
-  return nano and json.array { { window = window, nano = nano } }
+  return nano and beside(record, { window = window, nano = nano })
 end
 
 -- The rest ---------------------------------------------------------------------------------
