@@ -33,11 +33,17 @@ static int connect_tcp(const char *address)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *found = NULL;
     const char *colon = strrchr(address, ':');
+
+    if (!colon || colon == address) {
+        errno = EINVAL;
+        return -1;
+    }
     bool bracket = address[0] == '[' && colon[-1] == ']';
     char *host = strndup(address + bracket, (size_t)(colon - address) - 2 * (size_t)bracket);
     int fd = -1;
 
     if (!host || getaddrinfo(host, colon + 1, &hints, &found) != 0) found = NULL;
+    if (!found) errno = EHOSTUNREACH;
     for (struct addrinfo *at = found; at && fd < 0; at = at->ai_next) {
         fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, 0);
         if (fd >= 0 && connect(fd, at->ai_addr, at->ai_addrlen) != 0) {

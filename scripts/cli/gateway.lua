@@ -21,7 +21,7 @@ token that its listener wants is read from MOONGATE_ADMIN_TOKEN.
 Exit code: 0, 1 refused or failed, 2 wrong words, 5 nobody answers.]]
 
 local DEFAULT = "127.0.0.1:4001"
-local UNREACHABLE, FAILED = 5, 1
+local UNREACHABLE, MISUSED, FAILED = 5, 2, 1
 
 -- Over HTTP --------------------------------------------------------------------------------
 
@@ -84,12 +84,16 @@ end
 
 -- Which ------------------------------------------------------------------------------------
 
+local function is_address(text)
+  return text:find("^unix:.") ~= nil or text:find("^.+:%d+$") ~= nil
+end
+
 local function address_in(dir)
   local file = io.open(dir .. "/admin.addr", "r")
   if not file then return nil end
   local address = file:read("*l")
   file:close()
-  return address ~= "" and address or nil
+  return address and is_address(address) and address or nil
 end
 
 -- Does anybody answer there?
@@ -106,6 +110,10 @@ end
 --- and the exit code, said why.
 function gateway.open(parsed, host)
   if parsed.admin then
+    if not is_address(parsed.admin) then
+      host.complain(("--admin %s: an address is HOST:PORT or unix:PATH"):format(parsed.admin))
+      return nil, MISUSED
+    end
     if not answers(parsed.admin) then return unreachable(parsed.admin, host) end
     return over_http(parsed.admin)
   end

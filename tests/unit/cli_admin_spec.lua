@@ -73,6 +73,7 @@ describe("the command line's admin verbs", function()
       assert.equal(0, run("budgets", "--admin", "here:1"))
       assert.equal(5, run("budgets", "--admin", "there:1"))
       assert.equal("no gateway answers at there:1", complaints[1])
+      assert.equal(2, run("budgets", "--admin", "there"))
     end)
 
     it("the gateway of the data folder, and its ledger where none runs", function()
