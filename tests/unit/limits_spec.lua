@@ -357,6 +357,23 @@ describe("limits", function()
     assert.equal(20000, spent "org")
   end)
 
+  it("B-24: come back from every function of the operator that fails", function()
+    for _, more in ipairs {
+      "on_error(function() error 'x' end)", "on_usage(function() error 'x' end)",
+      "route(function() error 'x' end)", "on_error(function() return 5 end)",
+      'model "odd" { a { "o", name = "o", price = { input = 1, output = 1 } }, '
+        .. "a { 'p', name = 'p' }, balance = function() error 'x' end }",
+    } do
+      start('budget = "$1/month"', more)
+      w.answers.a = { world.failure(500) }
+      for _, model in ipairs { "one", "odd" } do
+        w:chat(model)
+        assert.equal(0, w.accounts["key:k"] and w.accounts["key:k"].spent or 0)
+      end
+      at_rest()
+    end
+  end)
+
   it("charge what was set aside where counts make no sense", function()
     start 'budget = "$1/month"'
     w.answers.a = { world.completion("hi", { prompt_tokens = 1e12, completion_tokens = 5 }) }
