@@ -37,6 +37,8 @@ local FAMILIES = {
   { "token_drift_ratio", "gauge", "Tokens counted for those that providers reported." },
   { "auth_delayed_total", "counter", "Wrong keys whose answer had to wait." },
   { "budget_remaining_usd", "gauge", "What a team may still spend." },
+  { "cost_above_reserved_usd_total", "counter",
+    "What answers cost beyond what was set aside for them." },
   { "soft_budget_exceeded_total", "counter", "Soft budgets that were passed." },
   { "webhook_failures_total", "counter", "Calls of the operator's webhook that failed." },
   { "user_accounts_full_total", "counter",

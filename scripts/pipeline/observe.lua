@@ -220,10 +220,21 @@ local function write_journal(call, reply, facts)
   })
 end
 
+-- An answer that was longer, or dearer, than anybody could know beforehand: by so much a budget
+-- may have been overspent.
+local function exceeded(call, facts)
+  local more = facts.cost - call.reserved_nano
+  if more <= 0 then return end
+  local group = call.served or call.group
+  metrics.add("moongate_cost_above_reserved_usd_total",
+    { group = group.pattern or group.name, team = call.key.team or "" }, more)
+end
+
 -- The fact takes the reservation's place.
 local function settle(call, reply, cfg, facts)
   local total = reply.usage_total
   local n = facts.billable and (total.input_tokens or 0) + (total.output_tokens or 0) or 0
+  if facts.cost and call.reserved_nano then exceeded(call, facts) end
   local crossed = limits.settle(call, n, facts.cost or 0)
   if crossed then soft.tell(crossed, cfg) end
 end

@@ -94,6 +94,7 @@ limits { user = { budget = "$%s/month" } }
       assert.same({ 20 * COST, 20 }, { nano["u" .. round], rows["u" .. round] })
     end
     assert.equal(20 * ROUNDS, (up:stats()))
+    assert.is_nil(gw:metric "moongate_cost_above_reserved_usd_total")
     for _, connection in ipairs(connections) do connection:close() end
   end)
 
@@ -114,7 +115,9 @@ limits { user = { budget = "$%s/month" } }
     local connections = connect(CLIENTS)
     local statuses = race(connections, bytes("capped", "u"))
     assert.is_true(statuses[200] >= 8 and statuses[200] <= 10)
-    assert.is_true(spent().u <= 80000 + 10 * (5 - 4) * 2000)
+    local over = statuses[200] * (5 - 4) * 2000
+    assert.is_true(spent().u <= 80000 + over)
+    assert.equal(over / 1e9, gw:metric "moongate_cost_above_reserved_usd_total")
     for _, connection in ipairs(connections) do connection:close() end
   end)
 end)
