@@ -49,9 +49,9 @@ local WEIGHTS = {
 -- Tokens around texts: once a body (`base`), for each message beside its role's name, for a
 -- call that an assistant asked for; where there are tools (`tools`: often a hidden text), for
 -- each of them, where one must be called (`choice`), for a schema that the answer must have
--- (`format`), for thinking. With `property`, tools are shown as types, with what a property, a
--- value of an enumeration and a description add; else as JSON. Checked against recorded usage
--- (tests/tokens/table.lua).
+-- (`format`, `schema`), for thinking. With `property`, tools are shown as types, with what a
+-- property, a value of an enumeration and a description add; else as JSON. Checked against
+-- recorded usage (tests/tokens/table.lua).
 local OPENAI = {
   base = 3, message = 3, call = 4.7, tools = 15, tool = 5, property = 5, enum = 2, choice = 7,
   format = 3, described = 1, item = 3,
@@ -65,23 +65,25 @@ local function like(frame, changes)
 end
 
 local GPT5 = like(OPENAI, { base = 2, tools = 75, tool = 13, call = 14, hidden = true })
-local CLAUDE = { base = 4, message = 1, tools = 345, tool = 35, thinking = 28, call = 20 }
-local CLAUDE_45 = like(CLAUDE, { tools = 530, tool = 50 })
+local CLAUDE =
+  { base = 4, message = 1, tools = 305, tool = 35, thinking = 28, call = 20, schema = 340 }
+local CLAUDE_45 = like(CLAUDE, { tools = 530, tool = 50, schema = 140 })
 
 local FRAMES = {
   openai = OPENAI, openai_41 = like(OPENAI, { format = -3 }), gpt5 = GPT5,
-  oss = like(OPENAI, { base = 63, tools = 20, tool = 13 }),
-  claude = CLAUDE, claude_3 = like(CLAUDE, { tools = 230 }), claude_45 = CLAUDE_45,
+  oss = like(OPENAI, { base = 63, tools = 20, tool = 13, schema = 58 }),
+  claude = CLAUDE, claude_3 = like(CLAUDE, { tools = 230, tool = 0 }), claude_45 = CLAUDE_45,
   claude_47 = like(CLAUDE_45, { base = 8 }),
   gemini = like(OPENAI, {
     base = 0, message = 0, tools = 0, tool = 5, property = 1, call = 5, formatless = true,
     roleless = true,
   }),
   llama = { base = 34, message = 4, tools = 230, tool = 20, call = 10 },
-  qwen = { base = 6, message = 3, tools = 100, tool = 20, call = 25 },
+  llama_4 = { base = 34, message = 4, tools = 560, tool = 20, call = 10 },
+  qwen = { base = 6, message = 3, tools = 100, tool = 20, call = 25, schema = 80 },
   deepseek = { base = 2, message = 1, tools = 190, tool = 40, call = 20 },
-  mistral = { base = 2, message = 0, tools = 35, tool = 35, call = 15 },
-  grok = { base = 7, message = 2, tools = 180, tool = 20, call = 20 },
+  mistral = { base = 2, message = 0, tools = 35, tool = 20, call = 15 },
+  grok = { base = 7, message = 2, tools = 180, tool = 20, call = 20, schema = 180 },
   glm = { base = 6, message = 3, tools = 130, tool = 15, call = 15 },
   kimi = { base = 6, message = 3, tools = 70, tool = 10, call = 10 },
   other = { base = 3, message = 3, tools = 100, tool = 20, call = 10 },
@@ -168,6 +170,7 @@ local FAMILIES = {
   ["gemini-3"] = family("gemini", 1.06, 0.15, "gemini", "gemini_3"),
   ["gemma"] = family("gemini", 1.06, 0.15, "gemini", "gemini"),
   ["llama"] = family("llama", 1.0, 0.1, "llama", "other"),
+  ["llama-4"] = family("llama", 1.0, 0.1, "llama_4", "other"),
   ["meta-llama"] = family("llama", 1.0, 0.1, "llama", "other"),
   ["qwen"] = family("qwen", 1.0, 0.15, "qwen", "other"),
   ["deepseek"] = family("deepseek", 1.04, 0.15, "deepseek", "other"),

@@ -90,12 +90,17 @@ end
 local function format(frame)
   if frame.formatless then return { members = {} } end
   return { members = {
-    schema = { raw = true }, json_schema = { into = "named", add = frame.format },
+    schema = { raw = true, add = frame.schema },
+    json_schema = { into = "named", add = frame.format },
     format = { into = "format" },
   } }
 end
 
-local NAMED = { members = { name = TEXT, description = TEXT, schema = { raw = true } } }
+local function named(frame)
+  return { members = {
+    name = TEXT, description = TEXT, schema = { raw = true, add = frame.schema },
+  } }
+end
 
 local function body(frame)
   local one = frame.message + (frame.roleless and 0 or 1)
@@ -142,7 +147,7 @@ function shapes.outline(frame, family)
         ["function"] = { into = "asked", add = frame.choice },
         name = { text = true, add = frame.choice }, tools = { into = "asked" },
       } },
-      format = format(frame), named = NAMED,
+      format = format(frame), named = named(frame),
     },
   }
 end

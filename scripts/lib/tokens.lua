@@ -189,6 +189,7 @@ local BEYOND_BYTES = {
 }
 local AROUND = 128     -- what a template puts around messages, beyond what JSON does
 local BEFORE_TOOLS = 800 -- a text that some put before tools
+local BEFORE_SCHEMA = 400 -- and before a schema that the answer must have
 
 --- No fewer input tokens than a call has, from the size of its body alone: a token has a byte
 --- at least, and what JSON puts around a message is longer than what a template does. Nil where
@@ -199,7 +200,10 @@ function estimate.bound(call)
   if tokens.mentions(doc, unpack(BEYOND_BYTES)) then return nil end
   if type(doc:get "prompt") == "table" then return nil end
   local tools = doc:raw "tools" or doc:raw "functions" -- shown with more words than they came
-  return #doc + AROUND + (tools and BEFORE_TOOLS + #tools or 0)
+  local most = #doc + AROUND + (tools and BEFORE_TOOLS + #tools or 0)
+  local schema = doc:type "response_format" or doc:type "output_format"
+    or doc:type "output_config"
+  return schema and most + BEFORE_SCHEMA or most
 end
 
 --- Has a call for certain at most so many input tokens? Most bodies need no counting.
