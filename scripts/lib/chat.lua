@@ -99,7 +99,7 @@ end
 
 -- An answer that ends for a reason which is none, or holds an error beside its text, failed.
 local function check_end(reason, problem)
-  if type(problem) == "table" then chat_errors.raise { error = problem } end
+  if type(problem) == "table" and next(problem) then chat_errors.raise { error = problem } end
   local kind = finish.failure(reason)
   if kind then fault.raise(kind, ("The provider broke off (%s)."):format(reason)) end
 end

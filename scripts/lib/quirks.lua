@@ -80,7 +80,7 @@ local function rename_in(message, names, call)
       if value == json.null then
         to = nil
       elseif not to then
-        call:drop(from)
+        call:drop("messages." .. from)
       end
       if to and message[to] == nil then message[to] = value end
     end

@@ -302,6 +302,14 @@ local function pass(self, t, choices, bytes)
   if carries then emit(self, bytes) else hold(self, bytes) end
 end
 
+-- Other dialects have one answer: what streams of several say of the first.
+local function first_of(choices)
+  for _, choice in ipairs(choices) do
+    if choice.index == nil or choice.index == 0 then return choice end
+  end
+  return nil
+end
+
 --- One OpenAI chunk. Goes out as the bytes it came in where the client speaks that dialect.
 function Reply:chunk(t, bytes)
   if type(t) ~= "table" then return end
@@ -311,9 +319,8 @@ function Reply:chunk(t, bytes)
     note(self, t, choices)
     return pass(self, t, choices, bytes)
   end
-  local before = self.finish_reason
-  note(self, t, choices)
-  local choice = choices[1]
+  local before, choice = self.finish_reason, first_of(choices)
+  note(self, t, { choice })
   if not choice then return end
   local reason = self.finish_reason
   self.finish_reason = before

@@ -8,13 +8,13 @@ local function text_of(value)
   return type(value) == "string" and value ~= "" and value or nil
 end
 
--- The texts of a list of parts of one type, joined; nil where there are none.
+-- The texts of a list of parts of one type (nil: of any), joined; nil where there are none.
 local function joined(list, kind, member)
   local out = {}
   for _, part in ipairs(type(list) == "table" and list or {}) do
-    if type(part) == "table" and part.type == kind then
+    if type(part) == "table" and (kind == nil or part.type == kind) then
       local value = part[member]
-      out[#out + 1] = type(value) == "table" and joined(value, "text", "text") or text_of(value)
+      out[#out + 1] = type(value) == "table" and joined(value, nil, "text") or text_of(value)
     end
   end
   return out[1] and table.concat(out) or nil
@@ -22,11 +22,12 @@ end
 
 --- The thought: DeepSeek, xAI, llama.cpp and vLLM call it reasoning_content; Groq, Cerebras,
 --- Ollama and OpenRouter reasoning (OpenRouter's reasoning_details say the same once more);
---- Mistral's is a part of the content.
+--- Mistral's and Databricks' are parts of the content.
 function spoken.thought(message)
   return text_of(message.reasoning_content) or text_of(message.reasoning)
     or joined(message.reasoning_details, "reasoning.text", "text")
     or joined(message.content, "thinking", "thinking")
+    or joined(message.content, "reasoning", "summary")
 end
 
 local function is_object(value)

@@ -88,12 +88,12 @@ end
 local function text_of(value) return type(value) == "string" and value or "" end
 
 -- The first choice of a chunk or of a whole answer.
-local function openai_choice(out, order, choice)
-  local piece = null(choice.delta) or null(choice.message) or {}
+local function openai_choice(out, order, choice, is_whole)
+  local piece = null(is_whole and choice.message or choice.delta) or {}
   out.text = out.text .. text_of(piece.content)
   out.refusal = (out.refusal or "") .. text_of(piece.refusal)
   for i, call in ipairs(null(piece.tool_calls) or {}) do
-    if choice.message then call.index = i end
+    if is_whole then call.index = i end
     merge_call(order, out.calls, call)
   end
   out.finish = null(choice.finish_reason) or out.finish
@@ -102,11 +102,12 @@ end
 --- What an OpenAI answer says: the list of its events' texts, or the text of a whole one.
 function recorded.openai(events)
   local out, order = { text = "", calls = {} }, {}
-  if type(events) == "string" then events = { events } end
+  local is_whole = type(events) == "string"
+  if is_whole then events = { events } end
   for _, data in ipairs(events) do
     local event = data ~= "[DONE]" and cjson.decode(data) or {}
     for _, choice in ipairs(null(event.choices) or {}) do
-      if (choice.index or 0) == 0 then openai_choice(out, order, choice) end
+      if (choice.index or 0) == 0 then openai_choice(out, order, choice, is_whole) end
     end
     openai_usage(out, event.usage)
   end

@@ -132,18 +132,23 @@ end
 -- Mistral's content may be a list of thoughts and texts, Cloudflare's an object.
 local function openai_text(content)
   if type(content) ~= "table" then return content end
-  local out = {}
+  if not content[1] then return nil, nil, content end
+  local out, thoughts = {}, {}
   for _, part in ipairs(content) do
     if part.type == "text" then out[#out + 1] = part.text end
+    for _, thought in ipairs(part.thinking or {}) do thoughts[#thoughts + 1] = thought.text end
   end
-  return table.concat(out)
+  return table.concat(out), table.concat(thoughts)
 end
 
-local function openai_choice(answer, choice)
-  local said = given(choice.delta) or given(choice.message) or {}
-  add(answer, "text", openai_text(said.content))
+-- Perplexity's hold a delta and the message so far, whole or streamed.
+local function openai_choice(answer, choice, is_whole)
+  local said = given(is_whole and choice.message or choice.delta) or {}
+  local text, thought, object = openai_text(said.content)
+  add(answer, "text", text)
   add(answer, "refusal", said.refusal)
-  add(answer, "thought", said.reasoning_content)
+  add(answer, "thought", given(said.reasoning_content) or given(said.reasoning) or thought)
+  answer.object = answer.object or object
   for i, call in ipairs(given(said.tool_calls) or {}) do openai_tool(answer, call, i) end
   answer.finish = given(choice.finish_reason) or answer.finish
 end
@@ -161,9 +166,10 @@ end
 --- An answer in OpenAI's shape, whole or streamed. Only the first choice counts.
 function recorded.openai(bytes)
   local answer = new_answer()
+  local is_whole = bytes:find("^%s*{") ~= nil
   for _, piece in ipairs(pieces(bytes)) do
     for _, choice in ipairs(given(piece.choices) or {}) do
-      if (choice.index or 0) == 0 then openai_choice(answer, choice) end
+      if (choice.index or 0) == 0 then openai_choice(answer, choice, is_whole) end
     end
     if given(piece.usage) then openai_usage(answer, piece.usage) end
   end

@@ -80,7 +80,7 @@ describe("quirks of requests", function()
     assert.equal(said .. ',{"role":"system"},'
       .. '{"role":"assistant","content":null,"reasoning":"hm"},'
       .. '{"role":"assistant"},null,5,{"role":[]}]', text:match("%[(.*)%s*}$"):gsub("%s+$", ""))
-    assert.same({ "name" }, dropped)
+    assert.same({ "messages.name" }, dropped)
   end)
 
   it("shorten ids of tool calls alike wherever they stand", function()
@@ -130,8 +130,64 @@ describe("what is said", function()
       {"type":"thinking","thinking":[{"type":"text","text":"hm"}]},{"type":"text","text":"yes"}
     ] ]] }
     assert.same({ "hm", "yes" }, { spoken.thought(mistral), spoken.text(mistral) })
+    assert.equal("ef", spoken.thought { content = { { type = "reasoning", summary = {
+      { type = "summary_text", text = "e" }, { type = "summary_text", text = "f" },
+    } } } })
     assert.equal('{"title":"x"}', spoken.text { content = json.decode '{"title":"x"}' })
     assert.same({}, { spoken.text { content = json.null }, spoken.thought { content = "x" } })
+  end)
+end)
+
+-- What another dialect's client is told of a stream: the verbs, as that dialect's writer sees
+-- them.
+describe("a stream for clients of other dialects", function()
+  local openai_writer = require "dialects.openai_writer"
+
+  local function told(...)
+    local call = stub.call(ask ',"stream":true')
+    local reply = stub.reply(call, stub.deployment("ollama", "m"))
+    reply.writer = setmetatable({ dialect = "other" }, { __index = openai_writer })
+    local events = {}
+    for i, choice in ipairs { ... } do
+      events[i] = ('data: {"choices":[%s]}\n\n'):format(choice)
+    end
+    base.stream(stub.upstream(table.concat(events)), reply)
+    return reply
+  end
+
+  it("keeps calls apart that are all counted as the first", function()
+    local function piece(id, name)
+      return ('{"delta":{"tool_calls":[{"index":0,"id":"%s","function":{"name":"%s",'
+        .. '"arguments":"{}"}}]}}'):format(id, name)
+    end
+    local reply = told(piece("c1", "one"), piece("c2", "two"),
+      '{"delta":{"tool_calls":[{"index":0,"function":{"arguments":" "}}]}}',
+      '{"delta":{},"finish_reason":"stop"}')
+    assert.equal(2, #reply.tool_calls)
+    assert.same({ "{}" }, reply.tool_calls[1].pieces)
+    assert.same({ "{}", " " }, reply.tool_calls[2].pieces)
+    assert.equal("tool_calls", reply.finish_reason)
+  end)
+
+  it("takes one call apart whose id comes with every piece", function()
+    local piece = '{"delta":{"tool_calls":[{"index":0,"id":"c1",'
+      .. '"function":{"name":"one","arguments":"{"}}]}}'
+    assert.equal(1, #told(piece, piece, '{"delta":{},"finish_reason":"tool_calls"}').tool_calls)
+  end)
+
+  it("says the first of several answers, in whatever order they end", function()
+    local reply = told('{"index":0,"delta":{"content":"a"}}',
+      '{"index":1,"delta":{"content":"b"}}', '{"index":1,"delta":{},"finish_reason":"length"}',
+      '{"index":0,"delta":{},"finish_reason":"stop"}')
+    assert.same({ 1, "stop" }, { reply.seen, reply.finish_reason })
+  end)
+
+  it("ends in OpenAI's words, and fails where they say so", function()
+    assert.equal("length", told '{"delta":{"content":"x"},"finish_reason":"model_length"}'
+      .finish_reason)
+    local ok, err = pcall(told, '{"delta":{"content":"x"}}',
+      '{"delta":{},"finish_reason":"error"}')
+    assert.same({ false, "server_error" }, { ok, err.kind })
   end)
 end)
 

@@ -37,12 +37,13 @@ local function call_of(exchange)
   })
 end
 
--- The bytes that a client gets.
-local function heard(exchange)
+-- The bytes that a client gets; in `writer`'s words where there is one.
+local function heard(exchange, writer)
   local call = call_of(exchange)
   local dep = deployment(exchange, "some-model")
   local adapter = dep.provider.adapter
   local reply, client = stub.reply(call, dep)
+  reply.writer = writer or reply.writer
   local upstream = stub.upstream(exchange.answer, exchange.headers)
   if call.stream then
     adapter.stream(upstream, reply)
@@ -119,6 +120,32 @@ local function check_answer(exchange)
   end
 end
 
+-- A client of another dialect: nothing passes, all is taken apart and written anew. That its
+-- writer is OpenAI's under another name lets the same reader read it.
+local OTHER = setmetatable({ dialect = "other" },
+  { __index = function(_, name) return require("dialects.openai_writer")[name] end })
+
+local FINISH = { stop = true, length = true, tool_calls = true, content_filter = true }
+
+local function check_apart(exchange)
+  local bytes, call, reply = heard(exchange, OTHER)
+  well_formed(bytes, call, true)
+  local expected, actual = recorded.openai(exchange.answer), recorded.openai(bytes)
+  assert.equal(expected.thought, actual.thought)
+  assert.equal(expected.refusal, actual.refusal)
+  if expected.object then
+    assert.same(expected.object, cjson.decode(actual.text))
+  else
+    assert.equal(expected.text, actual.text)
+  end
+  same_tools(expected.tools, actual.tools)
+  local finish = expected.finish == "stop" and #expected.tools > 0 and "tool_calls"
+    or expected.finish
+  assert.equal(finish, actual.finish)
+  assert.is_true(FINISH[actual.finish])
+  same_usage(expected.usage, {}, reply, expected.total)
+end
+
 -- What was said in a 200 that holds an error, or a stream that ends in one.
 local INSIDE = {
   ["groq/chat_completions/pydantic-ai-test-tool-use-failed-error-streaming-0-b75f85.json"] =
@@ -165,6 +192,9 @@ describe("recorded traffic", function()
       it(name .. ": breaks", function() check_broken(exchange, name) end)
     elseif exchange.status == 200 then
       it(name, function() check_answer(exchange) end)
+      if exchange.dialect == "openai" then
+        it(name .. ": taken apart", function() check_apart(exchange) end)
+      end
     else
       it(name .. ": refused", function() check_refusal(exchange) end)
     end
