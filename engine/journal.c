@@ -15,6 +15,7 @@
 
 enum {
     SPOOL_LIMIT = 64 << 20, /* bytes kept while the disk refuses */
+    COPIED = 1 << 20,       /* at once, of a file that was taken away */
     KEPT = 1 << 20,         /* bytes of memory kept once the spool is empty */
 };
 
@@ -30,6 +31,7 @@ struct journal {
     struct buf queued; /* owned: lines, each with its newline; the first may be cut */
 
     struct lock files;     /* guards fd, left_fd and new_file against journal_sync() */
+    int64_t look_day;      /* of the file that is open */
     int left_fd;           /* owned: yesterday's file, to be synced and closed; or -1 */
     bool new_file;         /* its name may not be on disk yet */
     _Atomic bool unsynced; /* something was written since the last sync */
@@ -56,15 +58,24 @@ static bool is_torn(int fd)
     return pread(fd, &last, 1, facts.st_size - 1) == 1 && last != '\n';
 }
 
-/* The file of `day`, or -1 (errno tells). */
-static int open_day(const struct journal *journal, int64_t day)
+/* Of the file of `day`; the caller frees. */
+static char *path_of(const struct journal *journal, int64_t day)
 {
     char name[MOMENT_ISO_SIZE];
     char *path = NULL;
 
     moment_iso(day * (DAY_US / 1000), name);
     if (asprintf(&path, "%s/%.10s-w%u.jsonl", journal->dir, name, journal->worker) < 0)
-        return -1;
+        return NULL;
+    return path;
+}
+
+/* The file of `day`, or -1 (errno tells). */
+static int open_day(const struct journal *journal, int64_t day)
+{
+    char *path = path_of(journal, day);
+
+    if (!path) return -1;
     int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     int why = errno;
     free(path);
@@ -113,7 +124,7 @@ struct journal *journal_open(const char *data_dir, unsigned worker, char **error
         *error = explain("cannot make", journal->dir, errno);
         goto fail;
     }
-    journal->day = today();
+    journal->day = journal->look_day = today();
     journal->fd = open_day(journal, journal->day);
     if (journal->fd < 0) {
         *error = explain("cannot write to", journal->dir, errno);
@@ -149,6 +160,7 @@ static bool turn_page(struct journal *journal)
     int older = journal->left_fd;
     journal->left_fd = journal->fd;
     journal->fd = fd;
+    journal->look_day = day;
     journal->new_file = true;
     lock_drop(&journal->files);
     atomic_store(&journal->unsynced, true);
@@ -184,6 +196,69 @@ bool journal_flush(struct journal *journal)
         atomic_store(&journal->stuck_ms, fine ? 0 : moment_monotonic_us() / 1000);
     }
     return fine;
+}
+
+/* ---- a file that somebody took away -------------------------------------------------------
+ */
+
+/* Whole lines of `from`, from *at on, behind what `to` has. */
+static bool copy_lines(int from, int to, off_t *at, char *chunk)
+{
+    for (;;) {
+        ssize_t got = pread(from, chunk, COPIED, *at);
+        char *end = got > 0 ? memrchr(chunk, '\n', (size_t)got) : NULL;
+        if (!end) return got >= 0;
+        size_t len = (size_t)(end + 1 - chunk);
+        if (write(to, chunk, len) != (ssize_t)len) return false;
+        *at += (off_t)len;
+    }
+}
+
+/* The same bytes at the same places, so that whoever reads it goes on where it was. The worker
+ * writes on meanwhile: to the old file until the descriptor is the new one's, then there; what
+ * the old one got last is copied behind. */
+static void make_anew(struct journal *journal, int old, int64_t day)
+{
+    char *chunk = malloc(COPIED);
+    off_t at = 0;
+
+    (void)make_dir(journal->dir);
+    int fd = chunk ? open_day(journal, day) : -1;
+    if (fd >= 0 && copy_lines(old, fd, &at, chunk)) {
+        lock_take(&journal->files);
+        bool same = journal->look_day == day && dup3(fd, journal->fd, O_CLOEXEC) >= 0;
+        journal->new_file = true;
+        lock_drop(&journal->files);
+        if (same) (void)copy_lines(old, fd, &at, chunk);
+        atomic_store(&journal->unsynced, true);
+    }
+    if (fd >= 0) (void)close(fd);
+    free(chunk);
+}
+
+static bool is_there(const struct journal *journal, int fd, int64_t day)
+{
+    struct stat ours, there;
+    char *path = path_of(journal, day);
+    bool same =
+        !path || fstat(fd, &ours) != 0 ||
+        (stat(path, &there) == 0 && there.st_ino == ours.st_ino && there.st_dev == ours.st_dev);
+
+    free(path);
+    return same;
+}
+
+bool journal_look(struct journal *journal)
+{
+    lock_take(&journal->files);
+    int fd = fcntl(journal->fd, F_DUPFD_CLOEXEC, 0);
+    int64_t day = journal->look_day;
+    lock_drop(&journal->files);
+    if (fd < 0) return true;
+    bool there = is_there(journal, fd, day);
+    if (!there) make_anew(journal, fd, day);
+    (void)close(fd);
+    return there;
 }
 
 uint64_t journal_appended(const struct journal *journal)

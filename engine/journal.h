@@ -30,6 +30,10 @@ bool journal_flush(struct journal *journal);
  * next one tries again. */
 bool journal_sync(struct journal *journal);
 
+/* Is the file still where it is looked for? One that was removed or replaced is made anew, with
+ * all that was written to it. False: it was. The thread that syncs. */
+bool journal_look(struct journal *journal);
+
 /* Bytes of all lines: handed over, on file, on disk. A line is where the first of them stood
  * after it was handed over. The last two: any thread. */
 uint64_t journal_appended(const struct journal *journal);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "ledger_ingest.h"
 #include "ledger_parts.h"
@@ -47,10 +48,33 @@ void ledger_keep_init(struct ledger *ledger)
 
 static void set_degraded(struct ledger *ledger, bool degraded)
 {
-    ledger->health.degraded = degraded;
+    struct ledger_health *health = &ledger->health;
+
+    health->degraded = degraded;
     if (!ledger->options.metrics) return;
-    metrics_set(ledger->options.metrics, ledger->options.slot, ledger->health.degraded_gauge,
-                degraded ? 1 : 0);
+    metrics_set(ledger->options.metrics, ledger->options.slot, health->degraded_gauge,
+                degraded || health->gone ? 1 : 0);
+}
+
+/* A file that was taken away goes on being written, but the next start does not find it. */
+static void look_for_file(struct ledger *ledger)
+{
+    struct ledger_health *health = &ledger->health;
+    struct stat there;
+    bool gone = stat(ledger->path, &there) != 0;
+
+    if (!gone && !health->inode) health->inode = there.st_ino;
+    gone = gone || there.st_ino != health->inode;
+    if (gone == health->gone) return;
+    health->gone = gone;
+    set_degraded(ledger, health->degraded);
+    if (!gone) return;
+    log_event(
+        ledger->options.log, LOG_ERROR, "ledger_gone",
+        "%s was removed or replaced while it is in use: keys, teams and sums are lost at the "
+        "next start. Before that, copy what this process holds: cp /proc/%d/fd/N, where N is "
+        "the descriptor of ledger.db, and its -wal",
+        ledger->path, (int)getpid());
 }
 
 /* What a new connection may cure. */
@@ -105,6 +129,7 @@ static bool reopen(struct ledger *ledger)
     if (!ledger->sql) fail(ledger, code, why ? why : "?");
     free(why);
     ledger->context.sql = ledger->sql;
+    ledger->health.inode = 0; /* whatever it is now, it is ours */
     return ledger->sql && ledger_ingest_use(ledger->ingest, ledger->sql);
 }
 
@@ -184,6 +209,7 @@ void ledger_keep(struct ledger *ledger)
         (!ledger_save_exports(ledger) || !ledger_prune(ledger))) {
         fail_here(ledger);
     }
+    if (ledger->sql) look_for_file(ledger);
     if (ledger->sql && !ledger->health.degraded) keep_log(ledger);
     count(ledger);
 }

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "ledger.h"
 #include "ledger_queue.h"
@@ -19,6 +20,8 @@ struct vm;
 /* How it fares; see ledger_keep.c. */
 struct ledger_health {
     bool degraded;
+    bool gone;          /* the file is no more where it was opened */
+    ino_t inode;        /* of the file; 0: not yet known */
     enum sql_code code; /* why */
     int64_t retry_ms;   /* monotonic; 0: now */
     int64_t wait_ms;    /* until the retry after that */

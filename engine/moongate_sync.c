@@ -13,7 +13,10 @@
 #include "moongate_parts.h"
 #include "worker.h"
 
-enum { SYNC_MS = 50 }; /* HOUSE.md 0.4: what a power cut may take */
+enum {
+    SYNC_MS = 50, /* HOUSE.md 0.4: what a power cut may take */
+    LOOK_MS = 500,
+};
 
 static int64_t now_ms(void)
 {
@@ -62,16 +65,34 @@ static void sync_all(struct moongate *gateway)
     if (fine) atomic_store(&gateway->synced_ms, began_ms);
 }
 
+/* A cleaner of old files, a log's rotation: somebody took a file that is written. */
+static void look_all(struct moongate *gateway)
+{
+    for (unsigned i = 0; i < gateway->worker_count; i++) {
+        if (journal_look(worker_journal(gateway->workers[i]))) continue;
+        log_event(
+            gateway->log, LOG_ERROR, "journal",
+            "the journal of worker %u was removed or replaced while it was written: it was "
+            "made anew, with its lines; leave %s/journal alone",
+            i, gateway->options.data_dir);
+    }
+}
+
 void *moongate_sync_run(void *argument)
 {
     struct moongate *gateway = argument;
     struct pollfd fd = {.fd = gateway->sync_fd, .events = POLLIN};
+    int64_t looked_ms = 0;
     uint64_t count;
 
     while (!atomic_load(&gateway->closing)) {
         if (poll(&fd, 1, SYNC_MS) > 0) {
             ssize_t got = read(gateway->sync_fd, &count, sizeof(count));
             (void)got; /* the wake-up itself is all there is to know */
+        }
+        if (now_ms() - looked_ms >= LOOK_MS) {
+            looked_ms = now_ms();
+            look_all(gateway);
         }
         if (gateway->options.durability != MOONGATE_FAST) sync_all(gateway);
     }

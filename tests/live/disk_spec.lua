@@ -142,6 +142,38 @@ describe("a bad disk", function()
     helper.remove_tree(keep)
   end)
 
+  it("makes a journal anew that somebody removes or renames, with all its lines", function()
+    start()
+    ask(2)
+    helper.wait_until(function() return rows() == 2 end, 5, "two rows")
+    local folder = gw.data .. "/journal"
+    helper.remove_tree(folder)
+    ask(3)
+    helper.wait_until(function() return rows() == 5 end, 8, "five rows")
+    for name in lfs.dir(folder) do
+      local path = folder .. "/" .. name
+      if name:find "jsonl$" then os.rename(path, path .. ".1") end
+    end
+    ask(4)
+    helper.wait_until(function() return rows() == 9 end, 8, "nine rows")
+    assert.equal(180000, spent())
+    assert.equal(9 * 2, #gw:journal())
+    assert.equal(2, errors_of "journal")
+  end)
+
+  it("says so when somebody takes the ledger's file away", function()
+    start()
+    ask(1)
+    helper.wait_until(function() return rows() == 1 end, 5, "a row")
+    os.rename(gw.data .. "/ledger.db", gw.data .. "/ledger.db.away")
+    until_degraded(1)
+    ask(1)
+    assert.equal(1, errors_of "ledger_gone")
+    os.rename(gw.data .. "/ledger.db.away", gw.data .. "/ledger.db")
+    until_degraded(0)
+    helper.wait_until(function() return rows() == 2 end, 5, "both rows")
+  end)
+
   it("C-17: locked by another program holds up no request", function()
     start()
     ask(2)
