@@ -50,7 +50,10 @@ static void tell_models(const struct moongate_options *options)
     bool local = strncmp(options->listen, "unix:", 5) == 0;
     struct buf answer;
     char target[320];
-    struct cli_request request = {.address = options->admin, .target = target, .seconds = 1};
+    struct cli_request request = {.address = options->admin,
+                                  .target = target,
+                                  .token = options->admin_token,
+                                  .seconds = 1};
     size_t len;
 
     (void)snprintf(target, sizeof(target), "GET /admin/welcome%s%s",

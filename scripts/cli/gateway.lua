@@ -67,12 +67,12 @@ local function in_ledger(opened)
   end
 end
 
-local function open_ledger(dir, host)
+local function open_ledger(dir, host, named)
   local opened, err = ledger.open(dir)
   if opened then return in_ledger(opened) end
   if err.kind == "missing" then
-    host.complain(("no gateway answers at %s, and there is no ledger in %s"):format(DEFAULT,
-      dir))
+    host.complain(("no gateway answers%s, and there is no data folder %s"):format(
+      named and "" or " at " .. DEFAULT, dir))
     return nil, UNREACHABLE
   elseif err.kind == "locked" then
     host.complain(("the gateway that serves with %s has no admin listener to ask"):format(dir))
@@ -120,9 +120,9 @@ function gateway.open(parsed, host)
   local dir = parsed.data or "data"
   local address = address_in(dir)
   if address and answers(address) then return over_http(address) end
-  if parsed.data or address then return open_ledger(dir, host) end
+  if parsed.data or address then return open_ledger(dir, host, true) end
   if answers(DEFAULT) then return over_http(DEFAULT) end
-  return open_ledger(dir, host)
+  return open_ledger(dir, host, false)
 end
 
 -- Words of targets -------------------------------------------------------------------------

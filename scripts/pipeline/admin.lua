@@ -2,6 +2,7 @@
 -- pipeline/admin/registry.lua; who may is pipeline/admin/who.lua. Not for browsers.
 
 local accounts = require "engine.accounts"
+local crypto = require "engine.crypto"
 local engine_admin = require "engine.admin"
 local fault = require "lib.fault"
 local json = require "engine.json"
@@ -87,6 +88,15 @@ local function answered(request, cfg, seen)
   return status, type(value) == "string" and value or json.encode(value), op.media or JSON
 end
 
+-- What clients obey before they read a word: whether asking again may help, and when.
+local function refuse(headers, problem)
+  headers.allow = problem.allow
+  headers["x-should-retry"] = tostring(problem.status >= 500 or problem.status == 429)
+  if problem.retry_after then
+    headers["retry-after"] = tostring(math.ceil(problem.retry_after))
+  end
+end
+
 --- Serve one request of the admin listener.
 function admin.serve(request, cfg)
   local seen, problem = {}, nil
@@ -95,14 +105,15 @@ function admin.serve(request, cfg)
     problem = settled(body)
     status, body, media_type = failure(problem)
   end
-  local headers = { ["content-type"] = media_type, ["cache-control"] = "no-store" }
-  if problem and problem.allow then headers.allow = problem.allow end
-  if problem and problem.retry_after then
-    headers["retry-after"] = tostring(math.ceil(problem.retry_after))
-  end
+  local id = crypto.uuid7()
+  local headers = {
+    ["content-type"] = media_type, ["cache-control"] = "no-store", ["x-request-id"] = id,
+    ["x-moongate-request-id"] = id,
+  }
+  if problem then refuse(headers, problem) end
   log[request.method == "GET" and "debug" or "info"]("admin", {
-    method = request.method, path = request.path:sub(1, 80), status = status,
-    peer = request.peer, actor = seen.actor,
+    request_id = id, method = request.method, path = request.path:sub(1, 80),
+    status = status, peer = request.peer, actor = seen.actor,
   })
   request:respond(status, headers, body)
 end

@@ -81,6 +81,8 @@ describe("the admin API", function()
     end
     request = a.ask("GET", "/admin/keys")
     assert.same({ 503, "server_error" }, { request.status, request.json.error.type })
+    assert.equal("true", request.sent_headers["x-should-retry"])
+    assert.truthy(request.sent_headers["x-request-id"])
   end)
 
   it("pages", function()

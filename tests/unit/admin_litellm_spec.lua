@@ -66,7 +66,8 @@ describe("LiteLLM's management calls", function()
       assert.equal("ever", a.last().budgets[1].window)
     end
     for _, text in ipairs {
-      "-1", "0.0000000001", "1e-10", "1e9", "1e300", "9007199.2547409931",
+      "-1", "0.0000000001", "1e-10", "1e9", "1e300", "9007199.2547409931", "1e999999999",
+      "1e-999999999",
     } do
       local request = a.ask("POST", "/key/generate", '{"max_budget":' .. text .. "}")
       assert.same({ 400, "max_budget" }, { request.status, request.json.error.param }, text)
