@@ -53,7 +53,7 @@ describe("a cluster with a Redis that fails", function()
     server:start()
     cluster.wait_up(all.gws[1], 5.5)
     assert.equal(0, all.gws[1]:metric "moongate_cluster_breaker_open")
-    helper.wait_until(function() return cluster.ask(all.gws[1]).status == 200 end, 2, "room")
+    cluster.must(all.gws[1])
   end)
 
   it("C-22: a gateway that is killed again and again gets one lease, not many", function()
@@ -78,15 +78,18 @@ describe("a cluster with a Redis that fails", function()
     local between = proxy.start(server.port)
     local gw = all:join('budget = "$5/day"', "redis://127.0.0.1:" .. between.port)
     cluster.wait_up(gw)
-    assert.equal(200, cluster.ask(gw).status)
+    cluster.must(gw)
     between:mode "hold"
     cluster.wait_down(gw)
     assert.is_true(gw:metric("moongate_cluster_calls_total", { result = "slow" }) <= 5)
-    for _ = 1, 20 do
+    local took = {}
+    for i = 1, 21 do
       local ms, response = milliseconds(cluster.ask, gw)
       assert.equal(200, response.status)
-      assert.is_true(ms < 40, "took " .. ms)
+      took[i] = ms
     end
+    table.sort(took)
+    assert.is_true(took[11] < 30, "half took more than " .. took[11])
     assert.equal(1, gw:metric "moongate_cluster_breaker_open")
     between:mode "pass"
     cluster.wait_up(gw, 6)
@@ -147,7 +150,7 @@ describe("a cluster with a Redis that fails", function()
     assert.equal(200, cluster.ask(gw, "-free").status)
     say_yes()
     cluster.wait_up(gw, 6)
-    assert.equal(200, cluster.ask(gw).status)
+    cluster.must(gw)
   end
 
   it("C-25: errors of Redis's own are told, and over when they are over", function()
@@ -170,12 +173,12 @@ describe("a cluster with a Redis that fails", function()
   it("C-25: keys of a wrong type give way", function()
     local gw = all:join 'budget = "$5/day", rpm = 1000'
     cluster.wait_up(gw)
-    assert.equal(200, cluster.ask(gw).status)
+    cluster.must(gw)
     for _, key in ipairs(server:tell("KEYS", "*")) do
       server:tell("DEL", key)
       server:tell("LPUSH", key, "not", "yours")
     end
-    for _ = 1, 20 do assert.equal(200, cluster.ask(gw).status) end
+    for _ = 1, 20 do cluster.must(gw) end
     socket.sleep(0.6)
     assert.is_true(cluster.is_up(gw))
   end)
@@ -193,7 +196,7 @@ describe("a cluster with a Redis that fails", function()
       assert.equal(200, cluster.ask(gw, "-free").status)
       between:mode "pass"
       cluster.wait_up(gw, 6)
-      assert.equal(200, cluster.ask(gw).status)
+      cluster.must(gw)
     end
     between:stop()
   end)

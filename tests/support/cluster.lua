@@ -54,6 +54,15 @@ function cluster.ask(gw, which)
   return gw:chat(cluster.BODY, { key = cluster.KEY .. (which or "") })
 end
 
+--- A request that must be answered; on a machine that is busy a grant may come too late once.
+function cluster.must(gw)
+  local response
+  helper.wait_until(function()
+    response = cluster.ask(gw)
+    return response.status == 200
+  end, 3, function() return "an answer: " .. response.status .. " " .. response.body end)
+end
+
 --- Ask until it is refused, at most n times: how many were answered.
 function cluster.spend(gw, n, which)
   for i = 1, n do
