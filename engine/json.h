@@ -155,6 +155,11 @@ bool json_index_member(struct json_index *index, const char *text, const struct 
 bool json_is_named(const char *text, const struct json_member *member, const char *name,
                    size_t len);
 
+/* Is a member called so but for the case of its letters? Some servers (Go's decoder) take it
+ * for the same one, and the last of two wins. `name` is of small ASCII letters. */
+bool json_index_alike(const struct json_index *index, const char *text, const char *name,
+                      size_t len);
+
 /* The member of that (unescaped) name, or NULL. */
 const struct json_member *json_index_find(const struct json_index *index, const char *text,
                                           const char *name, size_t len);

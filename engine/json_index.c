@@ -66,6 +66,37 @@ bool json_is_named(const char *text, const struct json_member *member, const cha
     return member->name_len == len && memcmp(raw, name, len) == 0;
 }
 
+/* A small letter for its large one, and for the two signs beyond ASCII that fold to one. */
+static int next_folded(struct bytes *bytes)
+{
+    int c = next_byte(bytes);
+    if (c >= 'A' && c <= 'Z') return c + ('a' - 'A');
+    if (c == 0xc5) return next_byte(bytes) == 0xbf ? 's' : 0; /* U+017F */
+    if (c != 0xe2) return c;
+    return next_byte(bytes) == 0x84 && next_byte(bytes) == 0xaa ? 'k' : 0; /* U+212A */
+}
+
+static bool is_alike(const char *text, const struct json_member *member, const char *name,
+                     size_t len)
+{
+    const char *raw = text + member->name;
+    struct bytes bytes = {.at = raw, .end = raw + member->name_len};
+    if (member->name_len < len || json_is_named(text, member, name, len)) return false;
+    for (size_t i = 0; i < len; i++) {
+        if (next_folded(&bytes) != (unsigned char)name[i]) return false;
+    }
+    return next_folded(&bytes) < 0;
+}
+
+bool json_index_alike(const struct json_index *index, const char *text, const char *name,
+                      size_t len)
+{
+    for (size_t i = 0; i < index->count; i++) {
+        if (is_alike(text, &index->members[i], name, len)) return true;
+    }
+    return false;
+}
+
 /* ---- duplicates ---------------------------------------------------------------------------
  */
 

@@ -76,8 +76,7 @@ static struct doc *push_doc(lua_State *L)
 }
 
 /* The collector does not see bytes outside Lua; without this, large dead documents would pile
- * up until the tables around them were worth a collection. A step begins a collection where
- * none is due, so small ones, which are most, are left to the usual pace. */
+ * up. A step begins a collection where none is due: small ones are left to the usual pace. */
 static void tell_collector(lua_State *L, size_t len)
 {
     if (len >= WORTH_A_STEP) lua_gc(L, LUA_GCSTEP, (int)(len >> 10));
@@ -382,6 +381,19 @@ static int doc_is_empty(lua_State *L)
     return 1;
 }
 
+static int doc_alike(lua_State *L)
+{
+    const struct doc *doc = check_indexed(L);
+    int arg = lua_gettop(L);
+
+    for (size_t len; arg > 1; arg--) {
+        const char *name = luaL_checklstring(L, arg, &len);
+        if (json_index_alike(&doc->index, doc->bytes, name, len)) break;
+    }
+    lua_settop(L, arg);
+    return arg > 1;
+}
+
 static int doc_len(lua_State *L)
 {
     lua_pushnumber(L, (lua_Number)check_doc(L)->len);
@@ -470,6 +482,7 @@ static int doc_splice(lua_State *L)
 
 void lua_doc_open(lua_State *L)
 {
+    static const luaL_Reg more[] = {{"alike", doc_alike}, {NULL, NULL}};
     static const luaL_Reg methods[] = {{"at", doc_at},         {"bytes", doc_bytes},
                                        {"decode", doc_decode}, {"is_empty", doc_is_empty},
                                        {"get", doc_get},       {"number_text", doc_number_text},
@@ -481,6 +494,7 @@ void lua_doc_open(lua_State *L)
     luaL_register(L, NULL, meta);
     lua_newtable(L); /* key meta methods */
     luaL_register(L, NULL, methods);
+    luaL_register(L, NULL, more);
     lua_setfield(L, -2, "__index");
     lua_rawset(L, LUA_REGISTRYINDEX);
 }

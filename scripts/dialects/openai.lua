@@ -59,12 +59,21 @@ local function check_limits(old, new)
     "and `max_completion_tokens` cannot both be set: use `max_completion_tokens`.")
 end
 
+-- Some servers read "Model" as "model", and the last of two wins: what is checked, priced and
+-- limited here would not be what they do.
+local function check_spelling(doc)
+  local name = doc:alike("model", "max_tokens", "max_completion_tokens", "n", "stream",
+    "stream_options", "messages", "service_tier", "web_search_options")
+  if name then refuse("invalid_value", name, "must be written in small letters.") end
+end
+
 --- Read what the gateway needs of a body into the call; raises what a client must mend.
 function openai.read(call)
   local doc = call.doc
   local model, stream, usage, old, new, choices = doc:at("model", "stream",
     "stream_options.include_usage", "max_tokens", "max_completion_tokens", "n")
   check_model(model)
+  check_spelling(doc)
   check_messages(doc)
   check_stream(stream)
   check_limits(old, new)

@@ -103,6 +103,12 @@ function Document:at(...) end
 ---@return boolean?  nil: neither an array nor an object
 function Document:is_empty(name) end
 
+---The first of these names (small letters) that a member has but for the case of its letters:
+---servers there are that take it for the same member.
+---@param ... string
+---@return string?
+function Document:alike(...) end
+
 ---A new document with some members changed; all other bytes stay as they are. A path of two
 ---names edits inside a member.
 ---```lua

@@ -263,7 +263,15 @@ describe("ingress", function()
     it("refuses " .. row[1], function() refused(400, row[2], { body = row[1] }, row[3]) end)
   end
 
+  -- What one server calls another member is the same to the next one.
   local MEMBERS = {
+    { '"Model":"large"', "invalid_value", "model" },
+    { '"MODEL":"large"', "invalid_value", "model" },
+    { '"m\\u004fdel":"large"', "invalid_value", "model" },
+    { '"max_tokens":5,"Max_Tokens":500000', "invalid_value", "max_tokens" },
+    { '"max_to\226\132\170ens":500000', "invalid_value", "max_tokens" },
+    { '"max_token\197\191":500000', "invalid_value", "max_tokens" },
+    { '"N":128', "invalid_value", "n" }, { '"Stream":true', "invalid_value", "stream" },
     { '"stream":"true"', "invalid_type", "stream" }, { '"stream":1', "invalid_type", "stream" },
     { '"max_tokens":-1', "invalid_value", "max_tokens" },
     { '"max_tokens":0', "invalid_value", "max_tokens" },
