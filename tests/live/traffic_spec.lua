@@ -25,7 +25,8 @@ describe("recorded traffic", function()
     return
   end
 
-  local up, gw, failed
+  local up, gw
+  local resting = {} -- groups that failed: the gateway asks them no more for a while
 
   local function routes()
     local out = { ([[
@@ -57,13 +58,14 @@ model "%s/*" { provider "%s" { api_key = "k", base_url = "%s"%s } "*" }
 
   before_each(function() up:reset() end)
 
-  after_each(function()
-    gw:assert_silent()
-    if not failed then return end
-    gw:stop() -- and so forgets who failed and has to rest
+  after_each(function() gw:assert_silent() end)
+
+  -- A new one forgets who has to rest.
+  local function start_again()
+    gw:stop()
     start()
-    failed = false
-  end)
+    resting = {}
+  end
 
   -- In which shape the provider speaks.
   local function dialect(exchange)
@@ -189,10 +191,16 @@ model "%s/*" { provider "%s" { api_key = "k", base_url = "%s"%s } "*" }
     assert.equal("string", type(helper.json.decode(events[#events]).error.message))
   end
 
+  local function is_failure(exchange)
+    return exchange.response.status >= 400 or exchange.has.error_in_stream
+      or exchange.has.error_in_200
+  end
+
   local function replay(exchange, mode)
     local response = exchange.response
     local headers = { ["content-type"] = response.headers["content-type"] }
     headers["retry-after"] = response.headers["retry-after"]
+    if resting[group(exchange)] then start_again() end
     up:reply(group(exchange),
       { status = response.status, headers = headers, body = response.text, stream = mode })
     local asked, model = question(exchange)
@@ -200,28 +208,40 @@ model "%s/*" { provider "%s" { api_key = "k", base_url = "%s"%s } "*" }
     if dialect(exchange) == "openai" and exchange.request.text then
       check_request(exchange, asked, model)
     end
-    failed = response.status >= 400
-    if exchange.has.error_in_stream or exchange.has.error_in_200 then
-      failed = true
-      check_broken(exchange, answer)
-    elseif failed then
-      check_failure(exchange, answer)
-    else
-      check_success(exchange, answer)
+    if not is_failure(exchange) then return check_success(exchange, answer) end
+    resting[group(exchange)] = true
+    local check = response.status < 400 and check_broken or check_failure
+    check(exchange, answer)
+  end
+
+  -- Successes first; then a failure of each group, and so on: few starts are needed.
+  local runs, failures = {}, {}
+
+  local function add(exchange, mode, how)
+    local turn = 0
+    if is_failure(exchange) then
+      turn = (failures[group(exchange)] or 0) + 1
+      failures[group(exchange)] = turn
     end
+    runs[#runs + 1] = { exchange = exchange, mode = mode, how = how, turn = turn, at = #runs }
   end
 
   for _, path in ipairs(list) do
     local exchange = recorded.load(path)
-    local name = path:gsub("%.json$", "")
     if exchange.response.text then
-      it(name .. " whole", function() replay(exchange, exchange.stream and "whole" or nil) end)
-      it(name .. " a byte at a time", function() replay(exchange, "drip") end)
-      if exchange.response.chunk_lengths then
-        it(name .. " as it was cut", function()
-          replay(exchange, exchange.response.chunk_lengths)
-        end)
-      end
+      add(exchange, exchange.stream and "whole" or nil, "whole")
+      add(exchange, "drip", "a byte at a time")
+      local cut = exchange.response.chunk_lengths
+      if cut then add(exchange, cut, "as it was cut") end
     end
+  end
+  table.sort(runs, function(a, b)
+    if a.turn ~= b.turn then return a.turn < b.turn end
+    return a.at < b.at
+  end)
+  for _, run in ipairs(runs) do
+    it(run.exchange.path:gsub("%.json$", " ") .. run.how, function()
+      replay(run.exchange, run.mode)
+    end)
   end
 end)
