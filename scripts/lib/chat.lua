@@ -226,7 +226,10 @@ local function address(template)
   return function(dep)
     return (template:gsub("{([%w_]+)}", function(name)
       local value = dep.provider[name]
-      if value then return (tostring(value):gsub("[^%w%-._~:]", escaped)) end
+      if value then
+        value = value:gsub("^https?://", ""):gsub("/+$", "") -- as it is copied from a browser
+        return (value:gsub("[^%w%-._~:]", escaped))
+      end
       fault.raise("internal", nil, { detail = ("%s has no %s"):format(dep.name, name) })
     end))
   end
@@ -239,7 +242,9 @@ function Adapter:with(changes)
   for name, value in pairs(self) do copy[name] = value end
   for name, value in pairs(changes) do copy[name] = value end
   local base, cost = changes.base_url, changes.quirks and changes.quirks.cost
-  if type(base) == "string" and base:find("{", 1, true) then copy.base_url = address(base) end
+  if type(base) == "string" and base:find("{", 1, true) then
+    copy.template, copy.base_url = base, address(base)
+  end
   if cost then
     copy.decode = quirks.decode(copy.decode, cost)
     copy.stream = quirks.stream(copy.stream, cost)

@@ -120,6 +120,23 @@ describe("CONTRIBUTING's provider in ten minutes", function()
   end)
 end)
 
+describe("docs/providers.md", function()
+  it("is not stale", function()
+    local list = {}
+    for name in pairs(URLS) do list[#list + 1] = name end
+    table.sort(list)
+    local text = require("tools.providers_manual").write(list, function(name)
+      return require("providers." .. name)
+    end)
+    if os.getenv "GOLDEN" == "write" then
+      local file = assert(io.open("docs/providers.md", "wb"))
+      file:write(text)
+      file:close()
+    end
+    assert.equal(text, read "docs/providers.md", "run: make golden")
+  end)
+end)
+
 describe("providers on the generic base", function()
   it("are all in the list above", function()
     for _, name in ipairs(names()) do

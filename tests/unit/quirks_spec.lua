@@ -99,6 +99,8 @@ describe("addresses", function()
   it("hold fields of the provider", function()
     local adapter = base:with { base_url = "https://x/{account}/v1" }
     assert.equal("https://x/a%2Fb/v1", adapter.base_url { provider = { account = "a/b" } })
+    assert.equal("https://x/h.example:8/v1",
+      adapter.base_url { provider = { account = "https://h.example:8/" } })
     local ok, err = pcall(adapter.base_url, { name = "cf/m", provider = {} })
     assert.same({ false, "cf/m has no account" }, { ok, err.detail })
   end)

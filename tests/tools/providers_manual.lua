@@ -1,0 +1,82 @@
+-- docs/providers.md: what the providers on the generic base do otherwise, from their own files,
+-- so that nobody has to keep it by hand.
+
+local manual = {}
+
+local HEAD = [[
+# Providers that speak OpenAI's dialect
+
+Made by `make golden` from `providers/*.lua`; a fact's source stands there beside it. Between an
+OpenAI client and these providers all bytes pass but those named here. What is *renamed* keeps
+its value; what is *left out* is refused there, is a hint that the answer can do without, and is
+named to the client in `x-moongate-dropped`. `model`, the deployment's `max_tokens` and the wish
+for a stream's usage (`stream_options.include_usage`) are spliced everywhere. *Cost* is where an
+answer says its own, or the section of the price table ([prices.md](prices.md)).]]
+
+local TAIL = [[
+A provider that is not here: `provider "openai_compatible" { name = …, base_url = … }`, or a
+file of ten lines ([CONTRIBUTING](../CONTRIBUTING.md)).]]
+
+local function sorted(set)
+  local out = {}
+  for name in pairs(set or {}) do out[#out + 1] = name end
+  table.sort(out)
+  return out
+end
+
+local function code(names)
+  local out = {}
+  for i, name in ipairs(names) do out[i] = ("`%s`"):format(name) end
+  return table.concat(out, " ")
+end
+
+local function renamed(out, names, where)
+  for _, from in ipairs(sorted(names)) do
+    if names[from] then
+      out[#out + 1] = ("`%s%s` → `%s`"):format(where, from, names[from])
+    end
+  end
+end
+
+-- What happens to a request, in three lists of words.
+local function changes(quirks)
+  local to, left, more = {}, {}, {}
+  renamed(to, quirks.rename or {}, "")
+  renamed(to, quirks.roles or {}, "role ")
+  renamed(to, quirks.message or {}, "messages.")
+  for _, name in ipairs(quirks.drop or {}) do left[#left + 1] = name end
+  for _, name in ipairs(sorted(quirks.message)) do
+    if not quirks.message[name] then left[#left + 1] = "messages." .. name end
+  end
+  if quirks.call_ids then
+    more[#more + 1] = ("other ids of tool calls become %d letters and digits"):format(
+      quirks.call_ids)
+  end
+  if quirks.stream_options == "refused" then
+    more[#more + 1] = "counts come unasked; `stream_options` is not passed"
+  elseif quirks.stream_options then
+    more[#more + 1] = "counts come unasked; nobody asks"
+  end
+  return table.concat(to, ", "), code(left), table.concat(more, "; ")
+end
+
+local function row(name, adapter)
+  local quirks = adapter.quirks or {}
+  local to, left, more = changes(quirks)
+  local cost = quirks.cost and ("reported: `%s`"):format(quirks.cost.at)
+    or ("`[%s]`"):format(adapter.prices or name)
+  return ("| `%s` | `%s%s` | %s | %s | %s | %s |"):format(name,
+    adapter.template or adapter.base_url, adapter.path, to, left, more, cost)
+end
+
+--- The manual's text, given the names of the providers and what their files return.
+function manual.write(names, adapter_of)
+  local rows = {
+    "| provider | where | renamed | left out | else | cost |",
+    "|---|---|---|---|---|---|",
+  }
+  for _, name in ipairs(names) do rows[#rows + 1] = row(name, adapter_of(name)) end
+  return table.concat({ HEAD, table.concat(rows, "\n"), TAIL }, "\n\n") .. "\n"
+end
+
+return manual
