@@ -81,7 +81,8 @@ What was asked, what it took and what it cost.
   --since WHEN   30m, 24h, 7d ago, or a date such as 2026-11-01; all there is if not said
   --until WHEN   the same; a day is counted to its end
   --csv          one line per row, with the names of --json
-  --limit N      the N rows of the most spend (1000); the rest is in the total
+  --limit N      the N rows of the most spend, or the latest days or hours (1000); the rest is
+                 in the total
   --key NAME --team NAME --model NAME --provider NAME --deployment NAME --user ID
   --tag NAME=V   only what is of these]],
 }

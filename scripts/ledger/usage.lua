@@ -163,6 +163,13 @@ local function sort(rows, by)
   end)
 end
 
+-- Those of the most spend; of days and hours the latest. And how many are left out.
+local function cut(rows, by, limit)
+  local more = math.max(0, #rows - limit)
+  local first = (by == "day" or by == "hour") and more + 1 or 1
+  return json.array { unpack(rows, first, first + math.min(#rows, limit) - 1) }, more
+end
+
 -- Calls whose end was never written: begun, and the process died.
 local function unsettled(want)
   local condition, values = conditions(want)
@@ -176,11 +183,9 @@ function usage.report(args)
   for _, part in ipairs(sources(args)) do take(report, args, part) end
   name_apart(report.rows)
   sort(report.rows, args.by)
-  local more = math.max(0, #report.rows - args.limit)
-  for i = #report.rows, args.limit + 1, -1 do report.rows[i] = nil end
+  local rows, more = cut(report.rows, args.by, args.limit)
   return {
-    by = args.by, rows = report.rows, more = more, total = report.total,
-    unsettled = unsettled(args),
+    by = args.by, rows = rows, more = more, total = report.total, unsettled = unsettled(args),
   }
 end
 
