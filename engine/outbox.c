@@ -242,6 +242,7 @@ static bool send_batch(struct outbox *outbox, enum outbox_table table)
 
     if (!outbox_rows_read(outbox->sql, table, way->seq, way->limit, &outbox->rows)) {
         tell_trouble(outbox, "the ledger", sql_message(outbox->sql));
+        if (way->limit > 1) way->limit /= 2; /* so many may be too long a text */
         outbox->wait_ms = LOOK_MS;
         return false;
     }

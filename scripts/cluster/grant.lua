@@ -54,10 +54,14 @@ end
 
 -- Who is alive, and whether another process goes by our name.
 local function check_nodes()
-  local other = ask("HGET", nodes_key .. ":boots", node)
-  redis.call("HSET", nodes_key .. ":boots", node, boot)
+  local boots = nodes_key .. ":boots"
+  local other = ask("HGET", boots, node)
+  redis.call("HSET", boots, node, boot)
   ask("ZADD", nodes_key, now_ms, node)
-  redis.call("ZREMRANGEBYSCORE", nodes_key, "-inf", now_ms - FORGET_MS)
+  for _, name in ipairs(redis.call("ZRANGEBYSCORE", nodes_key, "-inf", now_ms - FORGET_MS)) do
+    redis.call("ZREM", nodes_key, name)
+    redis.call("HDEL", boots, name)
+  end
   local live, count = {}, 0
   local since = now_ms - LIVE_MS
   for _, name in ipairs(redis.call("ZRANGEBYSCORE", nodes_key, since, "+inf")) do
