@@ -166,8 +166,10 @@ end
 -- Those of the most spend; of days and hours the latest. And how many are left out.
 local function cut(rows, by, limit)
   local more = math.max(0, #rows - limit)
-  local first = (by == "day" or by == "hour") and more + 1 or 1
-  return json.array { unpack(rows, first, first + math.min(#rows, limit) - 1) }, more
+  local skipped = (by == "day" or by == "hour") and more or 0
+  local out = json.array {}
+  for i = 1, math.min(#rows, limit) do out[i] = rows[skipped + i] end
+  return out, more
 end
 
 -- Calls whose end was never written: begun, and the process died.
