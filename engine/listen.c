@@ -141,7 +141,7 @@ bool listen_name(int fd, const char *address, char out[LISTEN_NAME])
         struct sockaddr_in in;
         struct sockaddr_in6 in6;
         struct sockaddr_storage room;
-    } name;
+    } name = {.room = {0}};
     socklen_t size = sizeof(name);
     char host[INET6_ADDRSTRLEN];
 
