@@ -47,8 +47,8 @@ if env "AZURE_API_KEY" and env "AZURE_RESOURCE" then -- https://RESOURCE.openai.
 end
 
 -- These need their key alone, such as GROQ_API_KEY: groq/openai/gpt-oss-120b, …
-for _, name in ipairs { "cerebras", "deepseek", "fireworks", "github", "groq", "huggingface",
-  "mistral", "nvidia", "openrouter", "perplexity", "together", "xai" } do
+for _, name in ipairs { "cerebras", "deepseek", "fireworks", "groq", "huggingface", "mistral",
+  "nvidia", "openrouter", "together", "xai" } do
   local key = env(name:upper() .. "_API_KEY")
   if key then model(name .. "/*") { provider(name) { api_key = key } "*" } end
 end

@@ -1,8 +1,9 @@
 -- GitHub Models: https://docs.github.com/en/rest/models/inference. The key is a token with the
--- permission models:read. Requests are billed to an organisation by another base_url:
--- https://models.github.ai/orgs/ORG/inference.
+-- permission models:read; an organisation is billed by base_url .../orgs/ORG/inference. GitHub
+-- says that the service ended: https://github.com/orgs/community/discussions/203602.
 
 return require("providers.openai_compatible"):with {
   base_url = "https://models.github.ai/inference",
+  ended    = "2026-07-30",
   fields   = {},
 }

@@ -1,8 +1,10 @@
 -- Perplexity: https://docs.perplexity.ai/docs/sonar/openai-compatibility. The cost it reports,
 -- in each chunk so far, holds its searches; streams end without [DONE] (both as recorded).
+-- Since `ended` only its Agent API (/v1/responses) is served: @ai-sdk/perplexity@2.1.0.
 
 return require("providers.openai_compatible"):with {
   base_url = "https://api.perplexity.ai",
+  ended    = "2026-09-27",
   fields   = {},
   quirks   = {
     rename = { max_completion_tokens = "max_tokens" }, -- the docs list only that

@@ -72,6 +72,14 @@ local function in_the_clear(at, provider)
   end
 end
 
+-- An adapter whose provider serves it no more; a base_url may name who still does.
+local function gone(at, provider)
+  local ended = provider.adapter.ended
+  if not ended or provider.base_url then return end
+  at.session.report:warn(at.line, ("%s: what it speaks to was served until %s"):format(
+    at.label, ended))
+end
+
 function declare.provider(session, adapter_name, fields, line)
   local at = place.new(session, ('provider "%s"'):format(adapter_name), line)
   local adapter = adapter_of(session, at, adapter_name)
@@ -84,6 +92,7 @@ function declare.provider(session, adapter_name, fields, line)
   end
   session.providers[provider.name] = provider
   in_the_clear(at, provider)
+  gone(at, provider)
   local function maker(arg)
     if session.loaded then error("deployments are made at the top of routes.lua", 2) end
     return deployment(session, provider, arg)

@@ -65,8 +65,9 @@ local function row(name, adapter)
   local to, left, more = changes(quirks)
   local cost = quirks.cost and ("reported: `%s`"):format(quirks.cost.at)
     or ("`[%s]`"):format(adapter.prices or name)
-  return ("| `%s` | `%s%s` | %s | %s | %s | %s |"):format(name,
-    adapter.template or adapter.base_url, adapter.path, to, left, more, cost)
+  local ended = adapter.ended and (", until %s"):format(adapter.ended) or ""
+  return ("| `%s` | `%s%s`%s | %s | %s | %s | %s |"):format(name,
+    adapter.template or adapter.base_url, adapter.path, ended, to, left, more, cost)
 end
 
 --- The manual's text, given the names of the providers and what their files return.

@@ -151,6 +151,17 @@ describe("providers on the generic base", function()
     end
   end)
 
+  it("are warned of where their service has ended, and not with an address", function()
+    for name, day in pairs { github = "2026-07-30", perplexity = "2026-09-27" } do
+      local text = 'local p = provider "%s" { api_key = env.KEY%s }\nmodel "m" { p "x" }'
+      local _, _, warnings = load(text:format(name, ""))
+      assert.same({ ('1: provider "%s": what it speaks to was served until %s'):format(
+        name, day) }, warnings)
+      _, _, warnings = load(text:format(name, ', base_url = "https://x/v1"'))
+      assert.same({}, warnings)
+    end
+  end)
+
   it("are near to their misspellings", function()
     for wrong, right in pairs { grok = "groq", mistrall = "mistral", lmstudio = "lm_studio" } do
       local _, errors = load(('local p = provider "%s" {}\nmodel "m" { p "x" }'):format(wrong))

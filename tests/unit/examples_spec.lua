@@ -110,7 +110,7 @@ describe("the shipped routes.lua", function()
     assert.equal("gemini/gemini-pro-latest", target "gemini-pro")
     assert.equal("azure/value-of-AZURE_DEPLOYMENT", target "azure/gpt-4")
     assert.same({ "claude-3-opus" }, cfg.groups["gpt-4o-mini"].fallback)
-    assert.equal(16, #cfg.wildcards)
+    assert.equal(14, #cfg.wildcards)
     assert.equal("groq/*", target "groq/*")
     for _, name in ipairs { "gpt-4o-mini", "claude-3-opus", "gemini-pro" } do
       assert.is_table(cfg.groups[name].deployments[1].rates, name .. " has a price")
