@@ -159,10 +159,8 @@ static bool seed(const struct ledger *ledger, char **error)
 /* C-16: what a full disk does not take is still known, and is carried when it does. */
 static bool begin_degraded(struct ledger *ledger, char **error)
 {
-    bool known;
-
     if (ledger_ingest_peek(ledger->ingest)) {
-        known = seed(ledger, error);
+        bool known = seed(ledger, error);
         ledger_ingest_unpeek(ledger->ingest);
         ledger->unsettled = true;
         return known;

@@ -75,7 +75,7 @@ void moongate_on_loaded(struct moongate *gateway, bool loaded);
 
 /* ---- moongate_sync.c ---- */
 
-void *moongate_sync_run(void *gateway);
+void *moongate_sync_run(void *argument);
 /* Sync now. Any thread. */
 void moongate_want_sync(struct moongate *gateway);
 /* Set moongate_journal_lag_seconds. */

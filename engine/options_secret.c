@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -60,8 +59,9 @@ static bool is_node(const char *text)
 
 static void drop(const char **secret)
 {
-    char *bytes = (char *)(uintptr_t)*secret; /* ours, though the options only lend it on */
+    char *bytes; /* ours, though the options only lend it on */
 
+    memcpy(&bytes, secret, sizeof(bytes));
     *secret = NULL;
     if (bytes) digest_wipe(bytes, strlen(bytes));
     free(bytes);
