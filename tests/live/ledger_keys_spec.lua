@@ -73,7 +73,7 @@ describe("keys of the ledger", function()
     start(dir .. "/data")
     local took = helper.now() - from
     assert.equal(200, gw:chat(helper.ask "one", { key = key.key }).status)
-    assert.is_true(took < 1, took .. " s") -- alone on a machine 0.2
+    assert.is_true(took < 4, took .. " s") -- under a sanitizer; 0.2 without
     gw:stop()
     helper.remove_tree(dir)
   end)
