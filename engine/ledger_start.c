@@ -16,7 +16,10 @@
 #include "log.h"
 #include "moment.h"
 
-enum { CHECK_MS = 50 }; /* a look at as many pages as that allows */
+enum {
+    CHECK_MS = 25,         /* a look at as many pages as that allows */
+    CACHE_KIB = 64 * 1024, /* while keys are read; given back after */
+};
 
 static bool explain(const char *what, const char *path, const char *why, char **error)
 {
@@ -202,6 +205,7 @@ bool ledger_begin(struct ledger *ledger, char **error)
     const struct ledger_options *options = &ledger->options;
 
     if (!open_file(ledger, error) || !replay(ledger, error)) return false;
+    sql_cache(ledger->sql, CACHE_KIB);
     if (options->keyring &&
         !keyring_fill(options->keyring, ledger->sql, options->data_dir, error)) {
         return false;

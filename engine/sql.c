@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 
 enum {
     BUSY_MS = 2000,
+    CACHE_KIB = 2048,
     CACHE = 128, /* statements kept prepared */
 };
 
@@ -213,6 +215,14 @@ enum sql_code sql_checkpoint(struct sql *sql, bool reset)
     return note(sql, sqlite3_wal_checkpoint_v2(sql->db, NULL, mode, NULL, NULL));
 }
 
+void sql_cache(struct sql *sql, unsigned kib)
+{
+    char text[48];
+
+    (void)snprintf(text, sizeof(text), "PRAGMA cache_size=-%u", kib);
+    (void)sqlite3_exec(sql->db, text, NULL, NULL, NULL); /* it only saves time */
+}
+
 void sql_rest(struct sql *sql)
 {
     for (size_t i = 0; i < CACHE; i++) {
@@ -220,6 +230,7 @@ void sql_rest(struct sql *sql)
         query_free(sql->kept[i]);
         sql->kept[i] = NULL;
     }
+    sql_cache(sql, CACHE_KIB);
     (void)sqlite3_db_release_memory(sql->db);
 }
 

@@ -103,6 +103,8 @@ int64_t sql_number(struct sql *sql, const char *text, int64_t otherwise);
 /* Bring the log into the file. `reset`: and begin it anew, where no reader hinders. */
 enum sql_code sql_checkpoint(struct sql *sql, bool reset) __attribute__((warn_unused_result));
 
+/* How many KiB of the file are kept in memory at most; at first, and after sql_rest(), 2048. */
+void sql_cache(struct sql *sql, unsigned kib);
 /* Give back what memory can be had again. */
 void sql_rest(struct sql *sql);
 
