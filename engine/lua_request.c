@@ -16,7 +16,10 @@
 #include "lua_vm.h"
 #include "server.h"
 
-enum { CROWDED = 256 << 10 };
+enum {
+    CROWDED = 256 << 10,
+    FIELD_NAME_MAX = 256, /* of a header that scripts list */
+};
 
 static const char REQUEST[] = "moongate.request";
 
@@ -79,6 +82,45 @@ static int l_header(lua_State *L)
 static int l_header_count(lua_State *L)
 {
     lua_pushinteger(L, (lua_Integer)request_header_count(live(L), luaL_checkstring(L, 2)));
+    return 1;
+}
+
+/* Into the table on top: name = value, or what stands there already, a comma, and the value. */
+static void add_field(lua_State *L, const char *name, size_t name_len,
+                      const struct request_field *field)
+{
+    lua_pushlstring(L, name, name_len);
+    lua_pushvalue(L, -1);
+    lua_rawget(L, -3); /* table name old */
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        lua_pushlstring(L, field->value, field->value_len);
+    } else {
+        lua_pushliteral(L, ",");
+        lua_pushlstring(L, field->value, field->value_len);
+        lua_concat(L, 3);
+    }
+    lua_rawset(L, -3);
+}
+
+/* { name = value } = headers_with(prefix) : names in lower case, as is the prefix */
+static int l_headers_with(lua_State *L)
+{
+    struct request *request = live(L);
+    size_t len;
+    const char *prefix = luaL_checklstring(L, 2, &len);
+    struct request_field field;
+    char name[FIELD_NAME_MAX];
+
+    lua_newtable(L);
+    for (unsigned i = 0; request_field(request, i, &field); i++) {
+        if (field.name_len < len || field.name_len > sizeof name) continue;
+        for (size_t n = 0; n < field.name_len; n++) {
+            char c = field.name[n];
+            name[n] = (char)(c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+        }
+        if (memcmp(name, prefix, len) == 0) add_field(L, name, field.name_len, &field);
+    }
     return 1;
 }
 
@@ -256,6 +298,7 @@ void lua_request_open(lua_State *L)
     static const luaL_Reg methods[] = {
         {"header", l_header},
         {"header_count", l_header_count},
+        {"headers_with", l_headers_with},
         {"coming", l_coming},
         {"take_document", l_take_document},
         {"take_bytes", l_take_bytes},

@@ -77,6 +77,13 @@ const char *request_query(const struct request *request); /* raw, "" when none *
 const char *request_header(const struct request *request, const char *name);
 /* How many headers of that name came (two that differ are refused by scripts). */
 unsigned request_header_count(const struct request *request, const char *name);
+/* A header as it came; borrowed from the request, ended by their lengths alone. */
+struct request_field {
+    const char *name, *value;
+    size_t name_len, value_len;
+};
+/* False behind the last one. */
+bool request_field(const struct request *request, unsigned index, struct request_field *field);
 const char *request_peer(const struct request *request); /* numeric address, no port */
 bool request_is_admin(const struct request *request);
 bool request_is_gone(const struct request *request);       /* the client hung up */

@@ -232,6 +232,19 @@ unsigned request_header_count(const struct request *request, const char *name)
     return count;
 }
 
+bool request_field(const struct request *request, unsigned index, struct request_field *field)
+{
+    const struct head *head = &request->head;
+
+    if (index >= head->count) return false;
+    const struct head_field *found = &head->fields[index];
+    field->name = request->method + found->name;
+    field->name_len = found->name_len;
+    field->value = request->method + found->value;
+    field->value_len = found->value_len;
+    return true;
+}
+
 const char *request_peer(const struct request *request)
 {
     return request->peer;

@@ -2,58 +2,16 @@
 
 local chat = require "lib.chat"
 local chat_errors = require "lib.chat_errors"
+local counts = require "lib.messages_usage"
 local fault = require "lib.fault"
+local finishes = require "lib.messages_finish"
 local json = require "engine.json"
+local passing = require "lib.messages_pass"
 local request = require "lib.anthropic_request"
-
-local FINISH = {
-  end_turn = "stop", stop_sequence = "stop", pause_turn = "stop", max_tokens = "length",
-  model_context_window_exceeded = "length", tool_use = "tool_calls",
-  refusal = "content_filter",
-}
 
 local RAW_INPUT = { raw = { input = true } }
 
 -- Answers ------------------------------------------------------------------------
-
-local WORDS = { service_tier = true, speed = true, inference_geo = true }
-
--- Counts said so far, as later events repeat only some of them; and how it was served.
-local function note(seen, said)
-  for name, value in pairs(said) do
-    if type(value) == "number" or WORDS[name] then seen[name] = value end
-  end
-  local written = chat.table_or_empty(said.cache_creation)
-  local details = chat.table_or_empty(said.output_tokens_details)
-  local tools = chat.table_or_empty(said.server_tool_use)
-  seen.long = tonumber(written.ephemeral_1h_input_tokens) or seen.long
-  seen.short = tonumber(written.ephemeral_5m_input_tokens) or seen.short
-  seen.thinking = tonumber(details.thinking_tokens) or seen.thinking
-  seen.searches = tonumber(tools.web_search_requests) or seen.searches
-end
-
--- Speed and place have prices of their own, and may come together.
-local function service(seen)
-  local fast, us = seen.speed == "fast", seen.inference_geo == "us"
-  if fast or us then return fast and us and "us+fast" or fast and "fast" or "us" end
-  local tier = seen.service_tier
-  return type(tier) == "string" and tier or nil
-end
-
--- What is counted apart there is one number here: input_tokens includes cached ones, and
--- cache_write_tokens those written for an hour (lib/usage.lua).
-local function usage(seen, said)
-  note(seen, chat.table_or_empty(said))
-  local read, long = seen.cache_read_input_tokens or 0, seen.long or 0
-  local written = math.max(seen.cache_creation_input_tokens or 0, long + (seen.short or 0))
-  return {
-    input_tokens = seen.input_tokens and seen.input_tokens + read + written,
-    output_tokens = seen.output_tokens, cache_read_tokens = read,
-    cache_write_tokens = written, cache_write_1h_tokens = long,
-    reasoning_tokens = seen.thinking, service_tier = service(seen),
-    units = (seen.searches or 0) ~= 0 and { web_search = seen.searches } or nil,
-  }
-end
 
 local function finish(ended, reply)
   local reason = ended.stop_reason
@@ -62,7 +20,7 @@ local function finish(ended, reply)
     local explanation = chat.table_or_empty(ended.stop_details).explanation
     if type(explanation) == "string" then reply:refusal(explanation) end
   end
-  reply:finish(FINISH[reason] or "stop")
+  reply:finish(finishes.read(reason))
 end
 
 local function check_tool(block)
@@ -93,7 +51,7 @@ local function decode(body, reply)
     if read then read(block, reply) end
   end
   finish(body, reply)
-  reply:usage(usage({}, body.usage))
+  reply:usage(counts.read({}, body.usage))
 end
 
 -- Streams ------------------------------------------------------------------------
@@ -126,7 +84,7 @@ local EVENTS = {}
 function EVENTS.message_start(data, reply, state)
   local message = chat.table_or_empty(data.message)
   reply:start { id = message.id, model = message.model }
-  reply:usage(usage(state.usage, message.usage))
+  reply:usage(counts.read(state.usage, message.usage))
 end
 
 function EVENTS.content_block_start(data, reply, state, bytes)
@@ -154,7 +112,7 @@ end
 
 function EVENTS.message_delta(data, reply, state)
   finish(chat.table_or_empty(data.delta), reply)
-  reply:usage(usage(state.usage, data.usage))
+  reply:usage(counts.read(state.usage, data.usage))
 end
 
 function EVENTS.error(data)
@@ -202,5 +160,6 @@ return chat.adapter {
   decode   = decode,
   stream   = stream,
   classify = classify,
+  natives  = { anthropic = passing },
   fields   = { version = { type = "string" }, beta = { type = "string" } },
 }

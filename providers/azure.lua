@@ -47,6 +47,7 @@ return require("providers.openai_compatible"):with {
   base_url = base_url,
   path = path,
   headers = function(dep) return { ["api-key"] = dep.provider.api_key } end,
+  keeps = {}, -- what it does not know, it refuses
   max_tokens_name = "max_completion_tokens",
   fields = { resource = { type = "string" }, api_version = { type = "string" } },
   deployment_fields = { deployment = { type = "string" } },

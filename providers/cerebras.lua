@@ -4,6 +4,7 @@
 return require("providers.openai_compatible"):with {
   base_url = "https://api.cerebras.ai/v1",
   fields   = {},
+  keeps    = { reasoning_content = true },
   quirks   = { -- all are 400s there: the docs above, hexdocs.pm/req_llm/cerebras.html
     drop    = {
       "frequency_penalty", "presence_penalty", "logit_bias", "service_tier", "store",

@@ -5,6 +5,7 @@
 return require("providers.openai_compatible"):with {
   base_url = "https://api.deepseek.com",
   fields   = {},
+  keeps    = { reasoning_content = true },
   quirks   = {
     rename = { max_completion_tokens = "max_tokens" }, -- the docs list only that
     roles  = { developer = "system" },                 -- 400: earendil-works/pi#1048

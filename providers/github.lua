@@ -6,4 +6,5 @@ return require("providers.openai_compatible"):with {
   base_url = "https://models.github.ai/inference",
   ended    = "2026-07-30",
   fields   = {},
+  keeps    = {},
 }

@@ -3,6 +3,7 @@
 
 return require("providers.openai_compatible"):with {
   base_url = "https://api.groq.com/openai/v1",
+  keeps    = { reasoning_content = true },
   fields   = {},
   quirks   = {
     drop    = { "store", "logit_bias" }, -- 400: fanenr/chatbot#21; the docs above

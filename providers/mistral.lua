@@ -3,6 +3,7 @@
 
 return require("providers.openai_compatible"):with {
   base_url = "https://api.mistral.ai/v1",
+  keeps    = {},
   fields   = {},
   quirks   = {
     rename   = { max_completion_tokens = "max_tokens", seed = "random_seed" },

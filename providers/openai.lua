@@ -12,6 +12,7 @@ end
 return require("providers.openai_compatible"):with {
   base_url        = "https://api.openai.com/v1",
   headers         = headers,
+  keeps           = {}, -- what it does not know, it refuses
   max_tokens_name = "max_completion_tokens", -- reasoning models refuse the older name
   fields          = { organization = { type = "string" }, project = { type = "string" } },
 }

@@ -1,6 +1,7 @@
 -- One request, first byte to last. Read this file first: each line below is one module.
 
 local auth = require "pipeline.auth"
+local count_tokens = require "pipeline.count_tokens"
 local dispatch = require "pipeline.dispatch"
 local fault = require "lib.fault"
 local ingress = require "pipeline.ingress"
@@ -16,6 +17,7 @@ local function steps(call, reply, cfg)
   if endpoint.answer then return endpoint.answer(call, reply, cfg) end
   ingress.read(call)                            -- bytes → a call                 400 413 415
   call.group = routing.choose(call, cfg)        -- which model answers            404
+  if endpoint.count then return count_tokens.answer(call, reply) end
   limits.reserve(call)                          -- requests, tokens, money        403 429
   call.dep = dispatch.run(call, reply, cfg)     -- attempts, retries, fallbacks   5xx
 end
@@ -26,6 +28,7 @@ function pipeline.serve(request, cfg)
   local ok, err = xpcall(steps, cfg.caught or fault.of, call, reply, cfg)
   call.fault = not ok and fault.of(err)
   if ok and call:is_deserted() then call.fault = fault.new("cancelled") end
+  if call.fault then call.fault.status = reply:status_of(call.fault) end
   observe.record(call, reply, cfg)              -- settle, journal, log, metrics; never waits
   reply:close(call.fault)                       -- the last bytes, or the error: after the
 end                                             -- journal, and last: it may wait, and so raise

@@ -114,6 +114,7 @@ local function tool_use(call)
   })
 end
 
+-- is_error: a client of Anthropic's dialect said so (lib/messages_turns.lua).
 local function tool_result(message, at, where)
   local content = message.content
   if type(content) ~= "string" then
@@ -121,6 +122,7 @@ local function tool_result(message, at, where)
   end
   return json.object({ "type", "tool_use_id", "content" }, {
     type = "tool_result", tool_use_id = tool_id(message.tool_call_id), content = content,
+    is_error = message.is_error == true or nil,
     cache_control = chat.given(message.cache_control) and message.cache_control or nil,
   })
 end

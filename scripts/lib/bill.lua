@@ -9,7 +9,7 @@ local WISHES = { flex = true, priority = true }
 -- Was the request passed on as it came, with all its members?
 local function is_passed(call, dep)
   local adapter = dep and dep.provider.adapter
-  return call.doc and adapter and adapter.dialect == "openai"
+  return call.doc and adapter and adapter.dialect == (call.dialect or "openai")
 end
 
 -- The tier of service that the client asked for.

@@ -20,7 +20,7 @@ local NONE = {} -- never written to
 ---@field id string          uuid7; x-moongate-request-id
 ---@field method string
 ---@field path string
----@field dialect string     "openai"
+---@field dialect string     "openai", "anthropic"
 ---@field cfg table
 ---@field key table          the virtual key
 ---@field doc table          the body, indexed
@@ -38,7 +38,10 @@ local NONE = {} -- never written to
 ---@field deadline number    monotonic seconds; covers attempts, waits and fallbacks
 ---@field attempts table[]
 ---@field dropped string[]
----@field body table         lazily decoded
+---@field door table|false   the dialect that is spoken (dialects/*)
+---@field body table         lazily decoded: a chat's, whatever was spoken
+---@field chat table         the same as a document, for the deployment that is asked
+---@field notes table|false  what a translation could not tell (lib/messages_request.lua)
 ---@field input_tokens integer  counted when first read
 ---@field end_user string|false
 ---@field over boolean      it is being recorded: nothing waits any more
@@ -48,8 +51,23 @@ local NONE = {} -- never written to
 
 local methods, lazy = {}, {}
 
+-- A chat's body, whatever was spoken: what adapters read.
 function lazy.body(self)
-  return self.doc:decode(DECODE)
+  local door = self.door
+  if not (door and door.decode) then return self.doc:decode(DECODE) end
+  local body, notes = door.decode(self.doc)
+  rawset(self, "notes", notes)
+  return body
+end
+
+function lazy.notes(self)
+  return self.body and rawget(self, "notes") or false
+end
+
+-- The same as a document, for providers of OpenAI's dialect.
+function lazy.chat(self)
+  local door = self.door
+  return door and door.document and door.document(self, self.dep) or self.doc
 end
 
 -- The group that the call has, or will have if nobody chooses another.
@@ -92,7 +110,8 @@ end
 
 function lazy.session(self)
   local request = self.request
-  return request:header("x-session-id") or request:header("session-id") or false
+  return request:header("x-session-id") or request:header("session-id")
+    or request:header("x-claude-code-session-id") or false
 end
 
 -- Sticky: the same key and user (or session) fall on the same side of a percentage.
@@ -113,7 +132,8 @@ end
 
 --- A hint that the provider cannot take and the client can do without; named to the client.
 function methods:drop(name)
-  local dropped = self.dropped
+  local dropped, notes = self.dropped, rawget(self, "notes")
+  name = notes and notes.words[name] or name
   for _, known in ipairs(dropped) do
     if known == name then return end
   end
@@ -129,9 +149,14 @@ function methods:is_deserted()
   return self.stays and self.request.gone
 end
 
---- A further try drops its own hints, not the last one's.
+--- A further try drops its own hints, not the last one's, and is told in its own way.
 function methods:drop_nothing()
-  self.dropped = NONE
+  self.dropped, self.chat = NONE, nil
+end
+
+--- The body is another now: what was read of it is read again.
+function methods:reread(doc)
+  self.doc, self.body, self.chat, self.notes = doc, nil, nil, nil
 end
 
 local Call = {}
@@ -160,7 +185,7 @@ function call.new(request, dialect, cfg)
   self.plan, self.admitted, self.reserved_tokens, self.reserved_nano = false, false, 0, false
   self.output_limit, self.choices, self.clamped, self.limit_headers = false, 1, false, false
   self.covered, self.input_most, self.counted, self.stays = false, false, false, false
-  self.waits_until = false
+  self.waits_until, self.door = false, false
   return setmetatable(self, Call)
 end
 

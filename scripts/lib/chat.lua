@@ -82,10 +82,10 @@ local function cap_tokens(doc, dep, edits)
   end
 end
 
---- The call as it came, but for the model's name, the wish for usage, the ceiling, and what
---- the server's quirks ask for.
+--- The call as it came (as a chat, where another dialect is spoken), but for the model's name,
+--- the wish for usage, the ceiling, and what the server's quirks ask for.
 function chat.encode(call, dep)
-  local doc, edits = call.doc, {}
+  local doc, edits = quirks.document(call), {}
   local model = dep.deployment or dep.model
   local own = dep.provider and dep.provider.adapter and dep.provider.adapter.quirks
   if doc:get("model") ~= model then edits.model = model end

@@ -43,6 +43,8 @@ end
 --- Refuse `field`, or drop it where the deployment allows that.
 function fit.refuse(call, dep, field, why)
   if dep.drop_unsupported then return call:drop(field) end
+  local notes = call.notes -- of a client that has another word for it
+  field = notes and notes.words[field] or field
   fault.raise("bad_request", ("%s %s"):format(dep.name or dep.model, why),
     { param = field, code = "unsupported_parameter" })
 end

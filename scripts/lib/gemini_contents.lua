@@ -85,7 +85,8 @@ local function function_call(call, where)
 end
 
 -- A result has to be an object; other text is wrapped in one.
-local function response_of(text)
+local function response_of(text, is_error)
+  if is_error then return { error = text } end
   if json.index(text) then return json.raw(text) end
   return { result = text }
 end
@@ -100,7 +101,7 @@ local function function_response(message, at, where)
   local out = { {
     functionResponse = json.object({ "id", "name", "response" }, {
       id = where.model.ids and id or nil, name = name,
-      response = response_of(chat.text(message.content)),
+      response = response_of(chat.text(message.content), message.is_error == true),
     }),
   } }
   for _, part in ipairs(conversation.parts(message.content, at .. ".content", where)) do

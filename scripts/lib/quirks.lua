@@ -24,6 +24,11 @@ local quirks = {}
 local EXACT = 2 ^ 53 -- beyond it a double skips integers
 local NONE = {}      -- never written to
 
+--- The request as a chat: of clients that speak another dialect, what it became.
+function quirks.document(call)
+  return call.chat or call.doc
+end
+
 -- Members of the request -------------------------------------------------------------------
 
 local function is_value(kind) return kind ~= nil and kind ~= "null" end
@@ -40,7 +45,7 @@ end
 
 local function drop(call, edits, names)
   for _, name in ipairs(names) do
-    local kind = call.doc:type(name)
+    local kind = quirks.document(call):type(name)
     if kind then edits[name] = json.remove end
     if is_value(kind) then call:drop(name) end
   end
@@ -113,7 +118,7 @@ end
 
 local function messages(call, edits, own)
   if not (own.roles or own.message or own.call_ids) then return end
-  local text = call.doc:raw("messages")
+  local text = quirks.document(call):raw("messages")
   if not text or not mentions(text, own) then return end
   local list, changed = json.decode(text, { ordered = true }), false
   for _, message in ipairs(type(list) == "table" and list or NONE) do
@@ -129,9 +134,10 @@ end
 
 --- Add to the edits of a request what the server's quirks ask for.
 function quirks.edit(call, edits, own)
-  if own.rename then rename(call.doc, edits, own.rename) end
+  local doc = quirks.document(call)
+  if own.rename then rename(doc, edits, own.rename) end
   if own.drop then drop(call, edits, own.drop) end
-  if own.stream_options == "refused" and call.doc:type("stream_options") then
+  if own.stream_options == "refused" and doc:type("stream_options") then
     edits.stream_options = json.remove
   end
   messages(call, edits, own)

@@ -65,6 +65,7 @@ local function base_headers(self, content_type, cost)
   return {
     ["content-type"] = content_type,
     ["x-request-id"] = call.id,
+    [self.writer.id_header or "x-request-id"] = call.id,
     ["x-moongate-request-id"] = call.id,
     ["x-moongate-attempts"] = tostring(#call.attempts),
     ["x-moongate-deployment"] = call.dep and call.dep.name,
@@ -95,6 +96,7 @@ end
 
 -- Bytes that carry something: from here on there is no second attempt.
 local function emit(self, bytes)
+  if bytes == "" then return end
   if not self.committed then self:commit() end
   self.request:send(bytes)
 end
@@ -232,29 +234,6 @@ local function text_of(value)
   return type(value) == "string" and value ~= "" and value or nil
 end
 
--- How much a delta says beside its role, in bytes: something that is no text is a token.
-local function said_in(delta)
-  local n = 0
-  for name, value in pairs(type(delta) == "table" and delta or {}) do
-    if name ~= "role" and type(value) == "string" then
-      n = n + #value
-    elseif type(value) == "table" and next(value) ~= nil then
-      n = n + TOKEN_BYTES
-    end
-  end
-  return n
-end
-
--- Bytes of text in a chunk, and whether it holds anything a client would miss.
-local function said(choices)
-  local n, carries = 0, false
-  for _, choice in ipairs(choices) do
-    n = n + said_in(choice.delta)
-    carries = carries or text_of(choice.finish_reason) ~= nil
-  end
-  return n, carries or n > 0
-end
-
 local function tool_calls(self, calls)
   for _, call in ipairs(type(calls) == "table" and calls or {}) do
     local named = type(call["function"]) == "table" and call["function"] or {}
@@ -296,7 +275,7 @@ local function pass(self, t, choices, bytes)
   local asked = self.call.include_usage
   if #choices == 0 and type(t.usage) == "table" and not asked then return end
   bytes = bytes or "data: " .. json.encode(t) .. "\n\n"
-  local n, carries = said(choices)
+  local n, carries = spoken.said(choices)
   self.seen = self.seen + n
   self.frame = self.frame or #bytes - n -- what an event weighs without its text
   if carries then emit(self, bytes) else hold(self, bytes) end
@@ -360,20 +339,56 @@ function Reply:completion(t)
   self:finish(ended(self, text_of(choice.finish_reason) or "stop"))
 end
 
+-- What passes as it came ----------------------------------------------------------------
+
+--- What the provider said of its answer: id, model, finish.
+function Reply:known(about)
+  self.id, self.model = about.id or self.id, about.model or self.model
+  self.finish_reason = about.finish or self.finish_reason
+end
+
+--- A whole answer in the client's own dialect, as a document.
+function Reply:ready_as(doc, about)
+  self:known(about)
+  self.seen, self.ready, self.first_token_at = #doc, doc, time.monotonic()
+end
+
+--- An event in the client's own dialect, of which `text_bytes` are text. Those that carry
+--- nothing yet wait for one that does.
+function Reply:pass(bytes, carries, text_bytes)
+  self.passing = true
+  self.seen = self.seen + text_bytes
+  self.frame = self.frame or text_bytes > 0 and #bytes - text_bytes or nil
+  if carries then emit(self, bytes) else hold(self, bytes) end
+end
+
 -- Events ------------------------------------------------------------------------------
+
+-- The events of a stream: name, data, bytes; where `relay`, those without a mark go by inside
+-- the engine once the client has its first bytes.
+local function events(self, upstream, marks, relay)
+  local pull = upstream:sse()
+  return function()
+    if relay and self.committed and not self.done then
+      return upstream:relay(self.request, marks)
+    end
+    return pull()
+  end
+end
+
+--- The events of a stream in the client's own dialect; `marks` stand in those that a script
+--- must see.
+function Reply:passed_events(upstream, marks)
+  return events(self, upstream, marks, true)
+end
 
 --- The events of an OpenAI stream, for adapters: name, data, bytes; "[DONE]" among them. Once
 --- the client has its first bytes, events that no script must see go by inside the engine.
 function Reply:events(upstream)
-  local pull = upstream:sse()
-  local relay = self.call.stream and self.writer.dialect == "openai"
+  local next_event = events(self, upstream, MARKS,
+    self.call.stream and self.writer.dialect == "openai")
   return function()
-    local name, data, bytes
-    if relay and self.committed and not self.done then
-      name, data, bytes = upstream:relay(self.request, MARKS)
-    else
-      name, data, bytes = pull()
-    end
+    local name, data, bytes = next_event()
     if data == "[DONE]" then self.done = true end
     return name, data, bytes
   end
@@ -417,7 +432,9 @@ end
 
 local function retry_header(err)
   if err.exhausted or err.kind == "budget_exceeded" then return "false" end
-  if err.status == 408 or err.status == 429 or err.status == 503 then return "true" end
+  if err.status == 408 or err.status == 429 or err.status == 503 or err.status == 529 then
+    return "true"
+  end
   return "false"
 end
 
@@ -428,12 +445,12 @@ local function refuse(self, err)
     headers["retry-after"] = tostring(math.max(1, math.ceil(err.retry_after or 1)))
   end
   if err.allow then headers.allow = err.allow end
-  self.request:respond(err.status, headers, err.body or self.writer.error(err))
+  self.request:respond(err.status, headers, err.body or self.writer.error(err, self.call))
 end
 
 -- A stream that broke: an event says so, and no mark of success follows it.
 local function break_off(self, err)
-  self.request:send(self.writer.stream_error(err))
+  self.request:send(self.writer.stream_error(err, self.call))
   self.request:finish(false)
 end
 
@@ -446,6 +463,12 @@ end
 local function end_whole(self)
   local headers = base_headers(self, "application/json", self.cost)
   self.request:respond(200, headers, self.ready or self.writer.whole(self))
+end
+
+--- The status that the client's dialect has for a fault.
+function Reply:status_of(err)
+  local status = self.writer.status
+  return status and status(err) or err.status
 end
 
 --- The last bytes, or the error. May wait, and so may raise.

@@ -4,6 +4,8 @@ local json = require "engine.json"
 
 local spoken = {}
 
+local TOKEN_BYTES = 4
+
 local function text_of(value)
   return type(value) == "string" and value ~= "" and value or nil
 end
@@ -39,6 +41,29 @@ function spoken.text(message)
   local content = message.content
   if is_object(content) then return json.encode(content) end
   return text_of(content) or joined(content, "text", "text")
+end
+
+-- How much a delta says beside its role, in bytes: something that is no text is a token.
+local function said_in(delta)
+  local n = 0
+  for name, value in pairs(type(delta) == "table" and delta or {}) do
+    if name ~= "role" and type(value) == "string" then
+      n = n + #value
+    elseif type(value) == "table" and next(value) ~= nil then
+      n = n + TOKEN_BYTES
+    end
+  end
+  return n
+end
+
+--- Bytes of text in a chunk, and whether it holds anything a client would miss.
+function spoken.said(choices)
+  local n, carries = 0, false
+  for _, choice in ipairs(choices) do
+    n = n + said_in(choice.delta)
+    carries = carries or text_of(choice.finish_reason) ~= nil
+  end
+  return n, carries or n > 0
 end
 
 return spoken

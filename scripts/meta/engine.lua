@@ -126,6 +126,12 @@ function Request:header(name) end
 ---@return integer
 function Request:header_count(name) end
 
+---The headers whose names begin so, by their names in lower case; several of one name are joined
+---by commas.
+---@param prefix string  in lower case
+---@return table<string, string>
+function Request:headers_with(prefix) end
+
 ---The body, strictly checked and indexed. **waits**
 ---@return Document?, RequestError?
 function Request:document() end

@@ -39,6 +39,22 @@ local function waiting(dep, cfg, fn, ...)
   return guard.run(fn, ...)
 end
 
+-- How a provider speaks to this client: as it speaks to all, or natively, where both speak one
+-- dialect (`natives`, by the dialect's name).
+local function face_of(call, dep)
+  local adapter = dep.provider.adapter
+  local natives = adapter.natives
+  return natives and natives[call.dialect] or adapter
+end
+
+-- A client of another dialect is told what of its call no answer depends on, and refused what
+-- cannot be said there.
+local function fit(call, dep)
+  local door = call.door
+  if not door or not door.fit or face_of(call, dep).dialect == call.dialect then return end
+  door.fit(call, dep)
+end
+
 local function part(value, dep, call)
   if type(value) == "function" then return pure(dep, call.cfg, value, dep, call) end
   return value or ""
@@ -46,11 +62,12 @@ end
 
 -- Remembered where neither half depends on the call.
 local function url_of(call, dep)
-  local adapter, known = dep.provider.adapter, runtime.of(call.cfg, dep)
-  if known.url then return known.url end
-  local base, path = dep.provider.base_url or adapter.base_url, adapter.path
+  local adapter, face = dep.provider.adapter, face_of(call, dep)
+  local urls = runtime.of(call.cfg, dep).urls
+  if urls[face] then return urls[face] end
+  local base, path = dep.provider.base_url or adapter.base_url, face.path or adapter.path
   local url = part(base, dep, call):gsub("/+$", "") .. part(path, dep, call)
-  if type(base) ~= "function" and type(path) ~= "function" then known.url = url end
+  if type(base) ~= "function" and type(path) ~= "function" then urls[face] = url end
   return url
 end
 
@@ -73,6 +90,15 @@ local function copy(headers)
   return out
 end
 
+-- With what the client's own headers add, where those pass.
+local function own_headers(call, dep, face)
+  local headers = headers_of(call, dep)
+  if not face.add_headers then return headers end
+  headers = copy(headers)
+  face.add_headers(call, dep, headers)
+  return headers
+end
+
 -- The request's deadline covers a stream until its first event only.
 local function timeouts(call, dep)
   local t, now = dep.timeout, call.attempts[#call.attempts].began
@@ -88,15 +114,15 @@ local function timeouts(call, dep)
 end
 
 local function request_of(call, dep)
-  local adapter = dep.provider.adapter
-  local body = pure(dep, call.cfg, adapter.encode, call, dep)
+  local adapter, face = dep.provider.adapter, face_of(call, dep)
+  local body = pure(dep, call.cfg, face.encode, call, dep)
   if type(body) == "table" then body = json.encode(body) end
   local request = {
-    url = url_of(call, dep), method = "POST", headers = headers_of(call, dep), body = body,
-    stream = call.stream, timeout = timeouts(call, dep),
+    url = url_of(call, dep), method = "POST", headers = own_headers(call, dep, face),
+    body = body, stream = call.stream, timeout = timeouts(call, dep),
   }
   if adapter.sign then
-    request.headers = copy(request.headers)
+    if not face.add_headers then request.headers = copy(request.headers) end
     if type(body) ~= "string" then request.body = body:bytes() end
     pure(dep, call.cfg, adapter.sign, request, dep)
   end
@@ -125,7 +151,7 @@ local PASSED_ON = { [400] = true, [413] = true, [422] = true }
 
 -- The provider's own bytes, where the client speaks its dialect and may hear them.
 local function own_words(err, bytes, body, dep, reply)
-  local adapter = dep.provider.adapter
+  local adapter = face_of(reply.call, dep)
   if type(body) ~= "table" or not PASSED_ON[err.upstream_status] then return nil end
   if err.status ~= err.upstream_status or adapter.dialect ~= reply.writer.dialect then
     return nil
@@ -175,9 +201,8 @@ local function unreadable(err, upstream, call, dep, reply)
   error(failed, 0)
 end
 
-local function read_whole(upstream, call, dep, reply)
-  local adapter = dep.provider.adapter
-  if adapter.dialect == "openai" then
+local function read_whole(upstream, call, dep, reply, adapter)
+  if adapter.dialect then
     local doc, err = upstream:document()
     if not doc then return unreadable(err, upstream, call, dep, reply) end
     return waiting(dep, call.cfg, adapter.decode, doc, reply)
@@ -189,18 +214,20 @@ local function read_whole(upstream, call, dep, reply)
 end
 
 -- Some answer a stream's request with a whole answer.
-local function is_whole(upstream, adapter)
-  local media_type = adapter.dialect == "openai" and upstream:header("content-type")
+local function is_whole(upstream)
+  local media_type = upstream:header("content-type")
   return media_type and media_type:lower():find("application/json", 1, true)
 end
 
 local function read(upstream, call, dep, reply)
-  local adapter = dep.provider.adapter
-  if not call.stream or is_whole(upstream, adapter) then
-    read_whole(upstream, call, dep, reply)
-  else
-    waiting(dep, call.cfg, adapter.stream, upstream, reply)
+  local adapter = face_of(call, dep)
+  local whole = not call.stream
+  if not whole and adapter.dialect and is_whole(upstream) then
+    adapter = dep.provider.adapter -- nothing passes: it is a stream that the client expects
+    whole = adapter.dialect ~= nil
   end
+  if whole then return read_whole(upstream, call, dep, reply, adapter) end
+  waiting(dep, call.cfg, adapter.stream, upstream, reply)
 end
 
 -- Something has to be said, and a stream's end with it.
@@ -211,6 +238,7 @@ end
 
 local function try(call, dep, reply, record)
   local adapter = dep.provider.adapter
+  fit(call, dep)
   if adapter.answer then
     intend(call, dep)
     record.sent = true

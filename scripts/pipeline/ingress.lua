@@ -1,5 +1,6 @@
 -- A path → what it is for; bytes → a call.
 
+local anthropic = require "dialects.anthropic"
 local calls = require "lib.call"
 local fault = require "lib.fault"
 local media = require "pipeline.media"
@@ -11,6 +12,11 @@ local replies = require "lib.reply"
 local ingress = {}
 
 local CHAT = { method = "POST", allow = "POST", dialect = openai }
+local MESSAGES = { method = "POST", allow = "POST", dialect = anthropic }
+local COUNT = {
+  method = "POST", allow = "POST", dialect = anthropic, read = anthropic.read_count,
+  count = true,
+}
 local MODELS = { method = "GET", allow = "GET, HEAD", answer = models.list }
 local MODEL = { method = "GET", allow = "GET, HEAD", answer = models.one }
 local USAGE = { method = "GET", allow = "GET, HEAD", answer = own_usage.answer }
@@ -22,35 +28,60 @@ local HEALTH = {
 -- Raw paths, compared whole: what is not written here is a 404, however it is spelled.
 local ENDPOINTS = {
   ["/v1/chat/completions"] = CHAT, ["/chat/completions"] = CHAT,
+  ["/v1/messages"] = MESSAGES, ["/messages"] = MESSAGES,
+  ["/anthropic/v1/messages"] = MESSAGES,
+  ["/v1/messages/count_tokens"] = COUNT, ["/messages/count_tokens"] = COUNT,
+  ["/anthropic/v1/messages/count_tokens"] = COUNT,
   ["/v1/models"] = MODELS, ["/models"] = MODELS,
   ["/v1/usage"] = USAGE,
   ["/healthz"] = HEALTH, ["/v1/healthz"] = HEALTH,
 }
 
+-- Clients ask whether anybody is there before they ask for more.
+local PRESENT = {
+  method = "HEAD", allow = "HEAD", public = true, quiet = true,
+  answer = function(_, reply) reply:answer(200, "") end,
+}
+local PROBES = { ["/"] = PRESENT, ["/api/hello"] = PRESENT }
+
+local function endpoint_of(path, method)
+  return ENDPOINTS[path] or method == "HEAD" and PROBES[path] or nil
+end
+
 local function one_model(path)
   return path:match("^/v1/models/(.+)$") or path:match("^/models/(.+)$")
 end
 
+-- In whose words a request is answered: its path says it, and where many ask alike, its head.
+local function dialect_of(request)
+  local endpoint = ENDPOINTS[request.path]
+  if endpoint and endpoint.dialect then return endpoint.dialect end
+  return request:header("anthropic-version") and anthropic or openai
+end
+
 --- The call that a request begins, and its reply: even a path nobody knows gets an answer.
 function ingress.open(request, cfg)
-  local call = calls.new(request, openai.name, cfg)
-  return call, replies.new(call, openai.writer)
+  local dialect = dialect_of(request)
+  local call = calls.new(request, dialect.name, cfg)
+  call.door = dialect
+  return call, replies.new(call, dialect.writer)
 end
 
 --- What the request's path and method ask for.
 function ingress.endpoint(call)
   local path, method = call.path, call.method
-  local endpoint = ENDPOINTS[path]
+  local endpoint = endpoint_of(path, method)
   if not endpoint then
     call.model_id = one_model(path)
     endpoint = call.model_id and MODEL
   end
   if not endpoint then
     fault.raise("unknown_url", "There is nothing at this address. Chat completions are at "
-      .. "/v1/chat/completions, models at /v1/models, a key's own usage at /v1/usage.")
+      .. "/v1/chat/completions, messages at /v1/messages, models at /v1/models, a key's own "
+      .. "usage at /v1/usage.")
   end
   if endpoint.quiet then call.quiet = true end
-  if method == "HEAD" then method = "GET" end
+  if method == "HEAD" and endpoint.method == "GET" then method = "GET" end
   if method ~= endpoint.method then
     fault.raise("method_not_allowed", "This address takes " .. endpoint.allow .. " only.",
       { allow = endpoint.allow })
@@ -67,7 +98,8 @@ function ingress.read(call)
   local doc, err = request:document()
   if not doc then error(fault.of(err), 0) end
   call.doc = doc
-  call.endpoint.dialect.read(call)
+  local read = call.endpoint.read or call.endpoint.dialect.read
+  read(call)
 end
 
 return ingress

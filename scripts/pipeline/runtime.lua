@@ -42,7 +42,7 @@ local function remember(dep)
   local fragment = '"deployment":' .. text(dep.name) .. ',"provider":' .. text(provider)
     .. ',"upstream_model":' .. text(dep.model)
   return {
-    tried = metrics.cached(function(status)
+    urls = {}, tried = metrics.cached(function(status)
       return "{" .. fragment .. ',"status":' .. status .. ',"ms":'
     end),
     fragment = "," .. fragment,
@@ -57,7 +57,7 @@ local function remember(dep)
   }
 end
 
---- What is known of a deployment. attempt.lua adds its url and headers, observe.lua its rates.
+--- What is known of a deployment. attempt.lua adds its urls and headers, observe.lua its rates.
 function runtime.of(cfg, dep)
   local known = cfg.runtime.deployments
   local found = known[dep]
@@ -141,10 +141,11 @@ function runtime.asked(call, group)
     of_group = {}
     mine.groups[group] = of_group
   end
-  local found = of_group[call.model]
+  local asked = call.dialect .. "\0" .. call.model -- a model's name has no NUL
+  local found = of_group[asked]
   if not found then
     found = make(call, group)
-    of_group[call.model], mine.count = found, mine.count + 1
+    of_group[asked], mine.count = found, mine.count + 1
   end
   return found
 end

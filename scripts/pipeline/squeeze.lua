@@ -48,8 +48,8 @@ local function limit_name(call)
 end
 
 local function shorten(call, most)
-  call.doc = call.doc:splice { [limit_name(call)] = most }
-  call.output_limit, call.clamped, call.body = most, most, nil
+  call:reread(call.doc:splice { [limit_name(call)] = most })
+  call.output_limit, call.clamped = most, most
 end
 
 --- A shorter answer than was asked for, at the cheapest deployment: what is left pays for it.

@@ -286,6 +286,12 @@ function Request:header_count(name)
   return self.headers[name] and 1 or 0
 end
 
+function Request:headers_with(prefix)
+  local out, pattern = {}, "^" .. prefix:gsub("%-", "%%-")
+  for name, value in pairs(self.headers) do out[name] = name:find(pattern) and value or nil end
+  return out
+end
+
 function Request:document()
   if self.refused then return nil, self.refused end
   local doc, err = json.index(self.bytes or "")
