@@ -60,7 +60,14 @@ function cfg.caught(err)
   return caught
 end
 
+-- Who hangs up while the ledger is asked ends this task, and nothing is wrong.
+local function administer(request)
+  local ok, err = xpcall(admin.serve, cfg.caught, request, cfg)
+  if ok or err.kind == "cancelled" then return end
+  admin.broken(request, fault.of(err))
+end
+
 return function(request)
-  if request.admin then return admin.serve(request, cfg) end
+  if request.admin then return administer(request) end
   return pipeline.serve(request, cfg)
 end

@@ -118,4 +118,14 @@ function admin.serve(request, cfg)
   request:respond(status, headers, body)
 end
 
+--- Something of ours broke while a request was served.
+function admin.broken(request, err)
+  log.error("admin", {
+    method = request.method, path = request.path:sub(1, 80), trace = err.trace,
+    message = err.detail or err.message,
+  })
+  local status, body = failure(err)
+  request:respond(status, { ["content-type"] = JSON }, body)
+end
+
 return admin

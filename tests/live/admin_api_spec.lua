@@ -314,6 +314,16 @@ describe("the admin API", function()
     assert.equal(401, chat(rotated.key).status)
   end)
 
+  it("does not mind who hangs up while the ledger is asked", function()
+    for _ = 1, 20 do
+      local connection = helper.http.connect(gw.admin_port)
+      connection:send(("GET /admin/audit HTTP/1.1\r\nHost: localhost\r\n"
+        .. "Authorization: Bearer %s\r\n\r\n"):format(TOKEN))
+      connection:close()
+    end
+    assert.equal(200, operator("GET", "/admin/usage").status)
+  end)
+
   it("B-32: adds up, and keeps what it has shown secret", function()
     local made = key { team = "red", budget = { "$1/day", "$5" } }
     for _ = 1, 5 do assert.equal(200, chat(made.key).status) end
