@@ -357,6 +357,19 @@ describe("limits", function()
     assert.equal(20000, spent "org")
   end)
 
+  it("B-19: bill an answer whose last byte did not reach the client", function()
+    start()
+    w.answers.a = { world.stream("aaaa", "bbbb") }
+    local want = { body = {
+      model = "one", stream = true, messages = { { role = "user", content = "hello" } },
+    } }
+    want.leaves_at = #w:serve(want).pieces - 1
+    assert.equal(20000, spent "org")
+    pcall(w.serve, w, want) -- what waits at the very end may raise
+    assert.equal("ok", w:usage().outcome)
+    assert.equal(40000, spent "org")
+  end)
+
   it("B-24: come back from every function of the operator that fails", function()
     for _, more in ipairs {
       "on_error(function() error 'x' end)", "on_usage(function() error 'x' end)",
