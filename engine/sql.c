@@ -237,13 +237,19 @@ void sql_rest(struct sql *sql)
 /* ---- queries ------------------------------------------------------------------------------
  */
 
+/* Statements are long: eight bytes at a time. */
 static uint32_t hash_of(const char *text, size_t len)
 {
-    uint32_t hash = 2166136261u;
+    uint64_t hash = len, word;
 
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ (unsigned char)text[i]) * 16777619u;
-    return hash;
+    for (; len >= sizeof(word); text += sizeof(word), len -= sizeof(word)) {
+        memcpy(&word, text, sizeof(word));
+        hash = (hash ^ word) * 0xff51afd7ed558ccdu;
+        hash ^= hash >> 32;
+    }
+    for (; len; text++, len--)
+        hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
+    return (uint32_t)(hash ^ hash >> 32);
 }
 
 static struct sql_query *prepare(struct sql *sql, const char *text, size_t len)

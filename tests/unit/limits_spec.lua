@@ -52,6 +52,18 @@ describe("limits", function()
     assert.equal(w:usage().cost_nano, spent "org")
   end)
 
+  it("C-16: refuse whom a budget limits while the spool must keep room", function()
+    start 'budget = "$1/day"'
+    w.journal_crowded = true
+    local refused = w:chat "one"
+    assert.equal(503, refused.status)
+    assert.equal("ledger_unavailable", refused.json.error.code)
+    assert.equal(0, #w.calls)
+    start()
+    w.journal_crowded = true
+    assert.equal(200, w:chat("one").status)
+  end)
+
   it("set aside what the dearest deployment may cost at most", function()
     start()
     w.answers.a = { { body = world.completion("hi").body, meanwhile = function()
