@@ -29,6 +29,24 @@ void accounts_lease_tell_all(struct accounts *accounts)
     atomic_store(&accounts->tell_all, true);
 }
 
+void accounts_lease_release(struct accounts *accounts)
+{
+    int64_t long_ago = accounts_monotonic(accounts) - 2 * IDLE_US;
+    struct accounts_lease *lease = atomic_load(&accounts->leases);
+
+    for (; lease; lease = lease->next) {
+        lock_take(&lease->account->lock);
+        for (int number = 0; number < ACCOUNTS_SLOTS; number++) {
+            struct accounts_slot *slot = lease->slots[number];
+            if (!slot) continue;
+            slot->touched_us = long_ago;
+            slot->wanting = false;
+        }
+        lock_drop(&lease->account->lock);
+    }
+    accounts_lease_tell_all(accounts);
+}
+
 const char *accounts_slot_name(int slot)
 {
     if (slot < ACCOUNTS_WINDOWS) return accounts_window_name((enum accounts_window)slot);

@@ -100,5 +100,7 @@ struct accounts_grant {
 void accounts_lease_grant(struct accounts *accounts, const struct accounts_grant *grant);
 /* The store has lost its memory, or is another one: report everything once more. */
 void accounts_lease_tell_all(struct accounts *accounts);
+/* Nobody asks any more: what is held and not used goes back with the next reports. */
+void accounts_lease_release(struct accounts *accounts);
 
 #endif

@@ -19,11 +19,12 @@
 #include "redis_url.h"
 
 enum {
-    TURN_MS = 100,   /* so often what runs low is filled up, asked for or not */
-    HEARD_MS = 1000, /* and Redis hears of us at least, and we of what it has forgotten */
-    START_MS = 100,  /* a start waits so long for Redis, which needs 2 where it is near */
-    TELL_MS = 500,   /* an answer that was on its way is in, or its slot is told again */
-    TWINS = 3,       /* a restored Redis may remember who we were once; a twin stays */
+    TURN_MS = 100,    /* so often what runs low is filled up, asked for or not */
+    HEARD_MS = 1000,  /* and Redis hears of us at least, and we of what it has forgotten */
+    START_MS = 100,   /* a start waits so long for Redis, which needs 2 where it is near */
+    PARTING_MS = 100, /* what was leased is given back in, or not at all */
+    TELL_MS = 500,    /* an answer that was on its way is in, or its slot is told again */
+    TWINS = 3,        /* a restored Redis may remember who we were once; a twin stays */
 };
 
 struct cluster {
@@ -192,6 +193,21 @@ static void on_answer(void *owner, const struct redis_answer *answer)
 /* ---- the thread ---------------------------------------------------------------------------
  */
 
+/* Who stops for good must not keep what others could use. */
+static void give_back(struct cluster *cluster)
+{
+    int64_t until = loop_now_ms(cluster->loop) + PARTING_MS;
+
+    accounts_lease_release(cluster->options.accounts);
+    while (cluster->contact && loop_now_ms(cluster->loop) < until) {
+        atomic_store(&cluster->wanted, true);
+        redis_turn(cluster->redis);
+        turn(cluster);
+        if (!cluster->calling) return; /* all is told */
+        loop_poll(cluster->loop, PARTING_MS);
+    }
+}
+
 static void *run(void *argument)
 {
     struct cluster *cluster = argument;
@@ -203,6 +219,7 @@ static void *run(void *argument)
                     redis_is_open(cluster->redis));
         loop_poll(cluster->loop, TURN_MS);
     }
+    give_back(cluster);
     return NULL;
 }
 

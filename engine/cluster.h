@@ -28,7 +28,7 @@ struct cluster_options {
  * without. NULL with *error (free() it) and errno: EINVAL: the address is wrong. */
 struct cluster *cluster_start(const struct cluster_options *options, char **error)
     __attribute__((warn_unused_result));
-/* What is leased stays this gateway's: it takes it up again when it is started again. */
+/* What is leased and not used is given back, where Redis is there to take it. */
 void cluster_stop(struct cluster *cluster);
 
 #endif

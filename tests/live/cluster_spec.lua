@@ -61,6 +61,16 @@ describe("a cluster", function()
     assert.is_true(all:spent() <= budget)
   end)
 
+  it("B-22: a gateway that stops gives its part back at once", function()
+    local gw = all:join(cluster.budget(100) .. ", parallel = 5")
+    cluster.must(gw)
+    all:stop()
+    for _, key in ipairs(server:tell("KEYS", "*:key:k")) do
+      local held, spent = server:tell("HGETALL", key)[2]:match "^(%d+) (%d+)"
+      assert.equal(spent, held, key)
+    end
+  end)
+
   it("B-23: Redis dies in the middle: leases are spent, and no more", function()
     local budget = 400 * COST
     local lease = budget / 100
