@@ -13,7 +13,7 @@ local plans = {}
 
 local ACTIVE = "requests:active" -- what policy/verdict.lua knows how many retries may run by
 local USERS_MOST = 1000 -- end users remembered a key
-local EVERYBODY = {}    -- whoever has no room for an account of his own
+local EVERYBODY = "user:*" -- whoever has no room for an account of his own
 local NAME_MOST = 64    -- bytes of an end user's id that become an account's name
 
 ---@class Plan
@@ -25,16 +25,16 @@ local NAME_MOST = 64    -- bytes of an end user's id that become an account's na
 
 -- Names of accounts end up in lines and labels: what is long or odd goes by its hash.
 local function user_account(id)
-  if id == EVERYBODY then return "user:*" end
   if #id > NAME_MOST or id:find("[^%w%._@:+-]") then
     return "user:#" .. crypto.sha256(id):sub(1, 32)
   end
   return "user:" .. id
 end
 
+-- `user` is the name of an account.
 local function list_of(cfg, key, user)
   local list = payers.of(cfg, key)
-  if user then payers.add(list, user_account(user), cfg.limits.user) end
+  if user then payers.add(list, user, cfg.limits.user) end
   return list
 end
 
@@ -71,6 +71,7 @@ local function make(cfg, key, user)
   fault.raise("unavailable", "The gateway has no room for another account.")
 end
 
+-- Remembered by the account's name, which is short, whatever a client sends.
 local function of_user(call, mine, user)
   local found = mine.users[user]
   if found then return found end
@@ -93,7 +94,7 @@ function plans.of(call)
   end
   if not cfg.limits.user then return mine.plan end
   local user = call.end_user
-  return user and of_user(call, mine, user) or mine.plan
+  return user and of_user(call, mine, user_account(user)) or mine.plan
 end
 
 return plans

@@ -34,22 +34,16 @@ local function cheapest(call)
   return found
 end
 
--- The name under which a group's deployments read a limit.
-local function limit_name(call)
-  if call.output_limit then
-    return type(call.doc:get("max_completion_tokens")) == "number" and "max_completion_tokens"
-      or "max_tokens"
-  end
-  for _, dep in ipairs(call.group.deployments) do
-    local name = dep.provider.adapter.max_tokens_name
-    if name then return name end
-  end
-  return "max_tokens"
+-- The name under which a deployment reads a limit: the client's own, where it set one.
+local function limit_name(call, dep)
+  if not call.output_limit then return dep.provider.adapter.max_tokens_name or "max_tokens" end
+  return type(call.doc:get("max_completion_tokens")) == "number" and "max_completion_tokens"
+    or "max_tokens"
 end
 
-local function shorten(call, most)
-  call:reread(call.doc:splice { [limit_name(call)] = most })
-  call.output_limit, call.clamped = most, most
+local function shorten(call, dep, most)
+  call.doc = call.doc:splice { [limit_name(call, dep)] = most }
+  call.output_limit, call.clamped, call.body = most, most, nil
 end
 
 --- A shorter answer than was asked for, at the cheapest deployment: what is left pays for it.
@@ -67,7 +61,7 @@ function squeeze.shorter(call, refused, set_aside)
     local done
     done, refused = set_aside(call, n, nano)
     if done then
-      shorten(call, most)
+      shorten(call, dep, most)
       return true
     end
   end
