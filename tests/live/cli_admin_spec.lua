@@ -130,6 +130,26 @@ describe("the command line and the ledger", function()
     assert.equal(22500, 3 * COST)
   end)
 
+  it("B-32: audits agree while requests go on", function()
+    local one = ROUTES:gsub('model "mock" %b{}', [[
+      model "one" { mock { "mock", price = { input = "1.5", output = "2.25" } } }]])
+    one = one:gsub("sk%-of%-routes%-0123456789abcdef", "k")
+    gw:reload(one)
+    local hammers = {}
+    for i = 1, 3 do
+      hammers[i] = process.start({ "luajit", "tests/support/hammer.lua", tostring(gw.port),
+        gw.dir .. "/out" .. i }, { stdout = gw.dir .. "/hammer.log" })
+    end
+    for _ = 1, 8 do
+      local status, out = run "audit"
+      assert.equal(0, status, out)
+    end
+    for _, hammer in ipairs(hammers) do hammer:stop(process.KILL) end
+    local served = gw:metric("moongate_requests_total", { outcome = "ok" })
+    assert.is_true(served > 100, tostring(served))
+    fine "audit"
+  end)
+
   it("T18: takes the token from the environment, over a Unix socket of mode 0600",
     function()
       local other = helper.gateway {
