@@ -5,10 +5,8 @@ return require("providers.openai_compatible"):with {
   base_url = "https://api.cerebras.ai/v1",
   fields   = {},
   keeps    = { reasoning_content = true },
-  quirks   = { -- all are 400s there: the docs above, hexdocs.pm/req_llm/cerebras.html
-    drop    = {
-      "frequency_penalty", "presence_penalty", "logit_bias", "service_tier", "store",
-    },
-    message = { reasoning_content = "reasoning" }, -- wrong_api_format: QwenLM/qwen-code#11045
+  quirks   = { -- 400, QwenLM/qwen-code#11045: what is not in cerebras-cloud-sdk-python's types
+    drop    = { "store", "metadata", "prompt_cache_key", "safety_identifier", "verbosity" },
+    message = { reasoning_content = "reasoning", refusal = "content", annotations = false },
   },
 }

@@ -6,7 +6,9 @@ return require("providers.openai_compatible"):with {
   keeps    = { reasoning_content = true },
   fields   = {},
   quirks   = {
-    drop    = { "store", "logit_bias" }, -- 400: fanenr/chatbot#21; the docs above
-    message = { reasoning_content = "reasoning", name = false }, -- 400: janhq/jan#8136; docs
+    drop    = { "logit_bias" }, -- 400: the docs above
+    message = { -- 400: janhq/jan#8136; the docs above; what is not in groq-python's types
+      reasoning_content = "reasoning", name = false, refusal = "content", annotations = false,
+    },
   },
 }

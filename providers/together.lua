@@ -1,8 +1,8 @@
--- Together: https://docs.together.ai/reference/chat-completions-1. Some models end with "eos";
--- a stream's counts come only where they were asked for (as recorded).
+-- Together: https://github.com/togethercomputer/openapi. Some models end with "eos"; a stream's
+-- counts come only where they were asked for (as recorded).
 
 return require("providers.openai_compatible"):with {
-  base_url = "https://api.together.xyz/v1",
+  base_url = "https://api.together.ai/v1",
   fields   = {},
   prices   = "together_ai",
   quirks   = { rename = { max_completion_tokens = "max_tokens" } }, -- the docs list only that

@@ -87,7 +87,8 @@ local function rename_in(message, names, call)
       elseif not to then
         call:drop("messages." .. from)
       end
-      if to and message[to] == nil then message[to] = value end
+      local there = to and message[to]
+      if to and (there == nil or there == json.null) then message[to] = value end
     end
   end
   return changed

@@ -31,7 +31,7 @@ local URLS = {
   ollama = "http://127.0.0.1:11434/v1/chat/completions",
   openrouter = "https://openrouter.ai/api/v1/chat/completions",
   perplexity = "https://api.perplexity.ai/chat/completions",
-  together = "https://api.together.xyz/v1/chat/completions",
+  together = "https://api.together.ai/v1/chat/completions",
   vllm = "http://127.0.0.1:8000/v1/chat/completions",
   xai = "https://api.x.ai/v1/chat/completions",
 }

@@ -83,6 +83,13 @@ describe("quirks of requests", function()
     assert.same({ "messages.name" }, dropped)
   end)
 
+  it("say a refusal as the content that it was in place of", function()
+    local own = { message = { refusal = "content" } }
+    assert.equal(ask("", '[{"content":"no"},{"content":"yes"},{"content":"b"}]'),
+      (sent(ask("", '[{"content":null,"refusal":"no"},{"content":"yes","refusal":null},'
+        .. '{"content":"b","refusal":"a"}]'), own)))
+  end)
+
   it("shorten ids of tool calls alike wherever they stand", function()
     local out = json.decode((sent(ask("", [[
       [{"role":"assistant","tool_calls":[{"id":"call_1"},{"id":"abcDEF123"},7]},
