@@ -19,14 +19,19 @@ enum {
 };
 
 const char cli_reload_help[] =
-    "moongate reload [--wait] [--admin ADDR]\n"
+    "moongate reload [--wait] [--admin ADDR | --data DIR]\n"
     "\n"
     "Asks the running gateway to read its routes file again. What is wrong with the file is\n"
     "printed, one line each, and the old one serves on.\n"
     "\n"
     "  --wait        until every worker serves from the new file (at most a minute); without\n"
     "                it, one second\n"
-    "  --admin ADDR  the admin listener: HOST:PORT or unix:PATH; 127.0.0.1:4001\n"
+    "  --admin ADDR  the gateway's admin listener: HOST:PORT or unix:PATH\n"
+    "  --data DIR    the gateway of this data folder (data)\n"
+    "\n"
+    "Without either the gateway of the folder `data` is asked, else the one at "
+    "127.0.0.1:4001.\n"
+    "A token that its listener wants is read from MOONGATE_ADMIN_TOKEN.\n"
     "\n"
     "Exit code: 0 reloaded, 5 nobody answers there, 6 the file was refused.\n";
 
@@ -93,35 +98,77 @@ static int reload_at(const char *address, bool wait)
     return code;
 }
 
+/* ---- whom to ask ------------------------------------------------------------------------ */
+
+static const char USUAL[] = "127.0.0.1:4001";
+
+/* The address that the gateway of a data folder has written there: false where there is none.
+ */
+static bool address_in(const char *dir, char *out, size_t size)
+{
+    char *path = NULL;
+
+    if (asprintf(&path, "%s/admin.addr", dir) < 0) return false;
+    FILE *file = fopen(path, "re");
+    bool found = file && fgets(out, (int)size, file);
+    if (file) (void)fclose(file);
+    free(path);
+    if (found) out[strcspn(out, "\r\n")] = '\0';
+    return found && options_address(out);
+}
+
+/* As every other verb finds its gateway (scripts/cli/gateway.lua). */
+static int reload_of(const char *data, bool wait)
+{
+    char address[512];
+
+    if (address_in(data ? data : "data", address, sizeof(address)))
+        return reload_at(address, wait);
+    if (!data) return reload_at(USUAL, wait);
+    say_error("moongate reload: no gateway with an admin listener serves with %s\n", data);
+    return EXIT_UNREACHABLE;
+}
+
 /* ---- the command line ------------------------------------------------------------------- */
 
 static int misused(const char *what, const char *word)
 {
-    static const char *const flags[] = {"--wait", "--admin", "--help", NULL};
+    static const char *const flags[] = {"--wait", "--admin", "--data", "--help", NULL};
     const char *meant = options_nearest(word, flags);
 
     say_error("moongate reload: %s %s", what, word);
     if (meant && strcmp(meant, word) != 0) say_error("; did you mean %s?", meant);
-    say_error("\n\n%s", cli_reload_help);
+    say_error("\nmoongate reload --help tells more\n");
     return EXIT_USAGE;
+}
+
+/* Of "--name VALUE" and "--name=VALUE" the value, *i at its word; NULL where it is neither. */
+static const char *value_of(const char *name, char **argv, int argc, int *i)
+{
+    size_t len = strlen(name);
+
+    if (strncmp(argv[*i], name, len) != 0) return NULL;
+    if (argv[*i][len] == '=') return argv[*i] + len + 1;
+    return argv[*i][len] == '\0' && *i + 1 < argc ? argv[++*i] : NULL;
 }
 
 int cli_reload(int argc, char **argv)
 {
-    const char *address = "127.0.0.1:4001";
+    const char *address = NULL, *data = NULL, *value;
     bool wait = false;
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--wait") == 0) {
             wait = true;
-        } else if (strncmp(argv[i], "--admin=", 8) == 0) {
-            address = argv[i] + 8;
-        } else if (strcmp(argv[i], "--admin") == 0 && i + 1 < argc) {
-            address = argv[++i];
+        } else if ((value = value_of("--admin", argv, argc, &i))) {
+            address = value;
+        } else if ((value = value_of("--data", argv, argc, &i))) {
+            data = value;
         } else {
             return misused("unknown or unfinished", argv[i]);
         }
     }
-    if (!options_address(address)) return misused("no address:", address);
-    return reload_at(address, wait);
+    if (!address) return reload_of(data, wait);
+    return options_address(address) ? reload_at(address, wait)
+                                    : misused("no address:", address);
 }

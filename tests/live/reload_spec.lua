@@ -3,6 +3,9 @@
 local helper = require "helper"
 local process = require "support.process"
 
+local BIN = helper.binary:sub(1, 1) == "/" and helper.binary
+  or require("lfs").currentdir() .. "/" .. helper.binary
+
 describe("reload", function()
   local up, gw
 
@@ -110,6 +113,25 @@ describe("reload", function()
     status, out, err = gw:run { "reload", "--admin", "127.0.0.1:" .. helper.free_port() }
     assert.equal(5, status, out .. err)
     gw.loud = true
+  end)
+
+  it("is asked of the data folder's gateway, not of whoever is at the usual address", function()
+    start()
+    local before = generation()
+    local status, out, err = gw:run { "reload", "--wait", "--data", gw.data }
+    assert.equal(0, status, out .. err)
+    local words = ("cd %s && %s reload --wait"):format(gw.data:match "^(.*)/data$",
+      BIN)
+    status, out, err = process.run { "sh", "-c", words }
+    assert.equal(0, status, out .. err)
+    assert.equal(before + 2, generation())
+    status, out, err = gw:run { "reload", "--data=elsewhere" }
+    assert.equal(5, status, out .. err)
+    assert.is_truthy(err:find("no gateway with an admin listener serves with elsewhere", 1,
+      true), err)
+    status, out, err = gw:run { "reload", "--dota", "x" }
+    assert.equal(2, status, out .. err)
+    assert.is_truthy(err:find("did you mean --data?\nmoongate reload --help", 1, true), err)
   end)
 
   it("happens on SIGHUP", function()
