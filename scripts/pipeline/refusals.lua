@@ -38,13 +38,22 @@ local function about_rate(refused)
     RATES[refused.limit], WHO[scope_of(refused.name)], seconds), seconds
 end
 
+-- A window begins with a whole second; time.now() has moved on since its rest was measured.
+local function next_begin(retry)
+  return (time.iso(math.floor(time.now() + retry + 0.5)):gsub("%.000Z$", "Z"))
+end
+
 local function about_budget(call, refused)
   local window = refused.limit:match("^budget:(%a+)$")
-  local text = ("The %sbudget of %s is used up: $%s of it is left, and this request may cost "
-    .. "$%s."):format(WINDOWS[window] or "", WHO[scope_of(refused.name)],
-    money.dollars(math.max(0, refused.left or 0)), money.dollars(call.asked_nano or 0))
+  local left, who = math.max(0, refused.left or 0), WHO[scope_of(refused.name)]
+  local whose = ("The %sbudget of %s"):format(WINDOWS[window] or "", who)
+  local text = whose .. " is used up."
+  if left > 0 then
+    text = ("%s has $%s left, and this request may cost $%s."):format(whose,
+      money.dollars(left), money.dollars(call.asked_nano or 0))
+  end
   if WINDOWS[window] and refused.retry then
-    text = text .. " The next one begins at " .. time.iso(time.now() + refused.retry) .. "."
+    text = text .. " The next one begins at " .. next_begin(refused.retry) .. "."
   end
   return text
 end

@@ -214,7 +214,8 @@ describe("budgets", function()
       assert.is_truthy(tostring(message):find(text, 1, true), message)
     end
     assert.equal(200, try(one))
-    refused(one, "budget of this key is used up")
+    refused(one, "budget of this key has $0.00001 left, and this request may cost $0.000018. "
+      .. "The next one begins at ")
     admin:must("PATCH", "/admin/keys/" .. one.id, { budget = "$0.00008/month" })
     assert.equal(200, try(one))
     assert.equal(200, try(two))
