@@ -182,13 +182,16 @@ static int supervise(struct supervisor *supervisor)
 
 /* ---- start ------------------------------------------------------------------------------ */
 
-static bool bind_one(const char *address, int *fd)
+static bool bind_one(const char *flag, const char *address, int *fd)
 {
     char *error = NULL;
 
     *fd = listen_open(address, &error);
     if (*fd >= 0) return true;
-    say_error("moongate: %s\n", error ? error : "out of memory");
+    bool taken = errno == EADDRINUSE;
+    say_error("moongate: %s", error ? error : "out of memory");
+    if (taken) say_error("; %s names another address", flag);
+    say_error("\n");
     free(error);
     return false;
 }
@@ -225,8 +228,8 @@ int supervisor_run(const struct moongate_options *options, supervisor_serve *ser
 
     fill_standard_places();
     raise_limit();
-    if (!bind_one(options->listen, &supervisor.options.listen_fd)) return EXIT_BIND;
-    if (admin && !bind_one(options->admin, &supervisor.options.admin_fd)) {
+    if (!bind_one("--listen", options->listen, &supervisor.options.listen_fd)) return EXIT_BIND;
+    if (admin && !bind_one("--admin", options->admin, &supervisor.options.admin_fd)) {
         remove_socket_file(options->listen);
         return EXIT_BIND;
     }

@@ -42,16 +42,11 @@ local function run(verb, name, words, host)
   local parsed, code = args.read(words, shape, host)
   if not parsed then return code end
   if #parsed < (action.least or 0) then
-    host.complain(("which %s?"):format(verb.noun))
-    host.complain(help)
-    return 2
+    return args.misused(host, help, ("which %s?"):format(verb.noun))
   end
   local body, problem = {}, nil
   if action.body then body, problem = action.body(parsed) end
-  if not body then
-    host.complain(problem)
-    return 2
-  end
+  if not body then return args.misused(host, help, problem) end
   local ask, failed = gateway.open(parsed, host)
   if not ask then return failed end
   local done, why = action.run(ask, parsed, host, body)

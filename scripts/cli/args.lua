@@ -49,14 +49,29 @@ function args.parse(list, flags, most)
   return out
 end
 
+-- The words of a usage before what may follow them: "moongate keys create".
+local function name_of(usage)
+  local words = {}
+  for word in usage:match("^[^\n]*"):gmatch "%S+" do
+    if not word:find("^%l+$") then break end
+    words[#words + 1] = word
+  end
+  return table.concat(words, " ")
+end
+
+--- Say what was wrong with a verb's words, and where its help is: the exit code.
+function args.misused(host, usage, problem)
+  host.complain(problem)
+  host.complain(name_of(usage) .. " --help tells more")
+  return 2
+end
+
 --- Read `list` for a verb, or say why not: parsed | nil, exit code. `verb` has flags, most,
 --- usage (text).
 function args.read(list, verb, host)
   local parsed, problem = args.parse(list, verb.flags, verb.most)
   if not parsed then
-    host.complain(problem)
-    host.complain(verb.usage)
-    return nil, 2
+    return nil, args.misused(host, verb.usage, problem)
   end
   if parsed.help then
     host.print(verb.usage)

@@ -21,7 +21,8 @@ local function show(host, answer)
   local lines = {}
   for i, row in ipairs(answer.data) do lines[i] = cells(row) end
   if #lines == 0 then
-    host.print "There are no budgets."
+    host.print(host.offline and "There are no budgets in the ledger; those of routes.lua are "
+      .. "known to a running gateway alone." or "There are no budgets.")
     return
   end
   host.print(table_text.of(

@@ -21,6 +21,7 @@ local function count(n, word)
 end
 
 local function valid(cfg, path)
+  if cfg.embedded then path = ("There is no %s here; the built-in file"):format(path) end
   local text = ("%s is valid: %s, %s"):format(path, count(#cfg.order, "model"),
     count(#cfg.keys.list, "key"))
   local warnings = #cfg.warnings

@@ -25,12 +25,6 @@ follows a failure. Nothing is sent.
 Exit code: 0 it is served, 1 there is no such model or key, 3 the routes file is not valid.]],
 }
 
-local function usage_error(host, problem)
-  host.complain(problem)
-  host.complain(VERB.usage)
-  return 2
-end
-
 local function invalid(host, errors)
   for _, entry in ipairs(errors) do
     local place = entry.line > 0 and ("%s:%d"):format(entry.file, entry.line) or entry.file
@@ -62,9 +56,10 @@ return function(list, host)
   local parsed, code = args.read(list, VERB, host)
   if not parsed then return code end
   local tokens = tonumber(parsed.tokens)
-  if not parsed[1] then return usage_error(host, "which model?") end
+  if not parsed[1] then return args.misused(host, VERB.usage, "which model?") end
   if parsed.tokens and not is_count(tokens) then
-    return usage_error(host, ("--tokens takes a whole number, not %s"):format(parsed.tokens))
+    return args.misused(host, VERB.usage,
+      ("--tokens takes a whole number, not %s"):format(parsed.tokens))
   end
   return show(host, parsed, { model = parsed[1], key = parsed.key, tokens = tokens })
 end

@@ -69,7 +69,10 @@ end
 
 local function open_ledger(dir, host, named)
   local opened, err = ledger.open(dir)
-  if opened then return in_ledger(opened) end
+  if opened then
+    host.offline = true
+    return in_ledger(opened)
+  end
   if err.kind == "missing" then
     host.complain(("no gateway answers%s, and there is no data folder %s"):format(
       named and "" or " at " .. DEFAULT, dir))
@@ -143,14 +146,23 @@ function gateway.target(path, query)
   return #out > 0 and path .. "?" .. table.concat(out, "&") or path
 end
 
+-- A field's message in the words of the command line: "budget.0 must be …" is about --budget,
+-- and what JSON calls null is said `none`.
+local function in_words(message, param, flags)
+  local field = param:match "^[%w_]+"
+  local name = field and field:gsub("_", "-")
+  if not (name and flags and flags[name]) or message:find("--" .. name, 1, true) then
+    return message
+  end
+  local rest = message:match("^" .. field .. "[%d.]* (.*)$")
+  if not rest then return ("--%s: %s"):format(name, message) end
+  return ("--%s %s"):format(name, (rest:gsub(" or null$", " or none")))
+end
+
 --- Say what was wrong; the exit code.
 function gateway.failed(problem, host, flags)
   local message = tostring(problem.message)
-  local flag = problem.param and "--" .. problem.param:match("^[%w_]+"):gsub("_", "-")
-  if flag and flags and flags[flag:sub(3)] and not message:find(flag, 1, true) then
-    message = flag .. ": " .. message
-  end
-  host.complain(message)
+  host.complain(problem.param and in_words(message, problem.param, flags) or message)
   return problem.status == 400 and 2 or FAILED
 end
 

@@ -86,7 +86,13 @@ end
 local function at_key(ask, method, word, rest, body)
   local id, problem = id_of(ask, word)
   if not id then return nil, problem end
-  return ask(method, "/admin/keys/" .. gateway.escaped(id) .. rest, body)
+  local record
+  record, problem = ask(method, "/admin/keys/" .. gateway.escaped(id) .. rest, body)
+  if record == nil and problem.status == 404 then
+    problem.message = ('there is no key "%s" in the ledger; `moongate keys list` names those '
+      .. "there are, and those of routes.lua are changed there"):format(word)
+  end
+  return record, problem
 end
 
 -- What people see --------------------------------------------------------------------------
@@ -134,11 +140,18 @@ local function all_pages(ask, query)
   return out
 end
 
+-- Times of one form sort as text.
+local function state_of(record)
+  if record.disabled then return "disabled" end
+  local ends = record.expires ~= json.null and record.expires
+  return ends and ends <= os.date "!%Y-%m-%dT%H:%M:%SZ" and "expired" or "-"
+end
+
 local function row(record)
   return {
     record.name, record.id, limits.or_dash(record.team), limits.listed(record.models),
     limits.or_dash(record.rpm), limits.listed(record.budget),
-    record.disabled and "disabled" or limits.or_dash(record.expires),
+    limits.or_dash(record.expires), state_of(record),
   }
 end
 
@@ -155,7 +168,7 @@ local function list(ask, parsed, host)
     local lines = {}
     for i, record in ipairs(records) do lines[i] = row(record) end
     host.print(table_text.of(
-      { "key", "id", "team", "models", "rpm", "budget", "expires" }, lines))
+      { "key", "id", "team", "models", "rpm", "budget", "expires", "state" }, lines))
   end
   return true
 end

@@ -8,10 +8,11 @@ local NOT_THERE = 2 -- ENOENT
 
 local about = vm.options()
 
+-- Text, or nil and why not; and whether it is the built-in file.
 local function read(path)
   local file, why, code = io.open(path, "rb")
   if not file and code == NOT_THERE and path == about.routes then
-    return vm.source("routes.lua") -- as the gateway does where the folder has none
+    return vm.source "routes.lua", nil, true -- as the gateway does where the folder has none
   end
   if not file then return nil, (why:gsub("^.*: ", "")) end -- the path is said by who asks
   local text, why_not = file:read("*a")
@@ -27,11 +28,12 @@ function host.complain(text) io.stderr:write(text, "\n") end
 
 --- A routes file as the gateway would load it. cfg, or nil, errors, warnings.
 function host.load_config(path)
-  local text, why = read(path)
+  local text, why, embedded = read(path)
   if not text then
     return nil, { { file = path, line = 0, message = "cannot be read: " .. why } }, {}
   end
   local ok, cfg, errors, warnings = guard.load(load.text, text, path)
+  if ok and cfg then cfg.embedded = embedded end
   if ok then return cfg, errors, warnings end
   return nil, { { file = path, line = 0, message = tostring(cfg) } }, {}
 end

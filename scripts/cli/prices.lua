@@ -38,7 +38,7 @@ Exit code: 0, 1 no such model or a file that cannot be used, 2 wrong words.]],
 
 local function read(path)
   local file, why = io.open(path, "rb")
-  if not file then return nil, why end
+  if not file then return nil, (why:gsub("^.*: ", "")) end -- the path is said by who asks
   local text = file:read("*a")
   file:close()
   return text
@@ -90,9 +90,8 @@ local function import(parsed, host)
   local path, data = parsed[2], parsed.data or "data"
   local date = parsed.date or os.date("!%Y-%m-%d")
   if not path or not is_date(date) then
-    host.complain(path and "--date is written 2026-07-24" or "import needs a FILE")
-    host.complain(VERB.usage)
-    return 2
+    return args.misused(host, VERB.usage,
+      path and "--date is written 2026-07-24" or "import needs a FILE")
   end
   local text, why = read(path)
   local bytes, map, made

@@ -90,6 +90,18 @@ local function where_of(found)
     or ("%s, by the list of %s"):format(found.provider, section)
 end
 
+-- How long prompts and answers may be, where the table says.
+local function show_most(host, entry)
+  local out = {}
+  if entry.max_input then
+    out[1] = ("reads %s tokens"):format(table_text.count(entry.max_input))
+  end
+  if entry.max_output then
+    out[#out + 1] = ("writes %s"):format(table_text.count(entry.max_output))
+  end
+  if out[1] then host.print("  " .. table.concat(out, ", ")) end
+end
+
 local function show(host, found)
   local entry, at = found.entry, found.entry.rates
   host.print(("%s at %s: %s, in the table %s"):format(found.asked, where_of(found),
@@ -105,9 +117,7 @@ local function show(host, found)
   end
   local counted = counted_line(at)
   if counted ~= "" then host.print("  each: " .. counted) end
-  host.print(("  reads %s tokens, writes %s"):format(
-    entry.max_input and table_text.count(entry.max_input) or "?",
-    entry.max_output and table_text.count(entry.max_output) or "?"))
+  show_most(host, entry)
 end
 
 --- One model, wherever it is listed.
@@ -178,9 +188,12 @@ function prices_text.imported(host, map, made, path, as_json)
   if #unknown > 0 then
     host.print(("warning: nothing here is billed by %s"):format(table.concat(unknown, ", ")))
   end
-  local without = #map.unpriced == 1 and "1 has" or table_text.count(#map.unpriced) .. " have"
-  host.print(("%s: %s in the table %s; %s no price, or nothing but zeros, and stay unpriced.")
-    :format(path, table_text.number(map.models, "model"), prices.version(made), without))
+  local without = #map.unpriced == 1 and "; 1 has" or
+    ("; %s have"):format(table_text.count(#map.unpriced))
+  host.print(("%s: %s in the table %s%s."):format(path, table_text.number(map.models, "model"),
+    prices.version(made), #map.unpriced == 0 and "" or without
+      .. " no price, or nothing but zeros, and " .. (#map.unpriced == 1 and "stays" or "stay")
+      .. " unpriced"))
   host.print("A running gateway takes it up at `moongate reload`.")
 end
 

@@ -108,6 +108,13 @@ virtualkey "me" {}
       :find("^none.lua: cannot be read"))
   end)
 
+  it("says which file it checked where there is none", function()
+    local status, out = run "check"
+    assert.equal(0, status, out)
+    assert.is_truthy(out:find("There is no routes.lua here; the built-in file is valid", 1,
+      true), out)
+  end)
+
   it("says in JSON what check found", function()
     write 'model "a" { oops }'
     local status, _, out = run("check", "--json")
@@ -150,6 +157,7 @@ virtual_key "me" { token = env.SEARCH_KEY, rpm = 5, budget = "$5/day" }]]
     server:close()
     assert.equal(4, status, out)
     assert.is_truthy(out:find(tostring(port), 1, true), out)
+    assert.is_truthy(out:find("--listen names another address", 1, true), out)
   end)
 
   it("explains offline, from a file", function()

@@ -65,6 +65,52 @@ describe("the command line's admin verbs", function()
     return out
   end
 
+  describe("say what was wrong", function()
+    it("in a line, and where the help is", function()
+      for _, words in ipairs { { "keys", "create" }, { "keys", "update", "app" },
+        { "keys", "list", "--nmae", "x" }, { "prices", "import" },
+        { "usage", "--bye", "x" } } do
+        complaints = {}
+        assert.equal(2, run(unpack(words)))
+        assert.equal(2, #complaints)
+        assert.truthy(complaints[2]:find("^moongate [%l ]+ %-%-help tells more$"),
+          complaints[2])
+      end
+    end)
+
+    it("in the words of the command line, not of the API", function()
+      for message, want in pairs {
+        ["rpm must be a whole number or null"] = "--rpm must be a whole number or none",
+        ["rpm must be a whole number from 1 to 9"] = "--rpm must be a whole number from 1 to 9",
+        ["it is not for you"] = "--rpm: it is not for you",
+      } do
+        complaints, answers = {}, { { 400, { error = { message = message, param = "rpm" } } } }
+        assert.equal(2, ask("keys", "create", "app", "--rpm", "x"))
+        assert.same({ want }, complaints)
+      end
+      local error = { message = "budget.0 must be dollars", param = "budget.0" }
+      answers = { { 400, { error = error } } }
+      complaints = {}
+      ask("keys", "create", "app", "--budget", "x")
+      assert.same({ "--budget must be dollars" }, complaints)
+    end)
+
+    it("of a key that is not there, by its name", function()
+      answers = { { 200, { data = json.array {}, next = json.null } },
+        { 404, { error = { message = "there is no such key" } } } }
+      assert.equal(1, ask("keys", "show", "poor"))
+      assert.truthy(complaints[1]:find('no key "poor" in the ledger', 1, true), complaints[1])
+    end)
+
+    it("of keys that are past their time", function()
+      answers = { { 200, { data = json.array { record { expires = "2020-01-01T00:00:00Z" },
+        record { disabled = true }, record() }, next = json.null } } }
+      assert.equal(0, ask("keys", "list"))
+      assert.truthy(printed[1]:find("00:00:00Z   expired\n", 1, true), printed[1])
+      assert.truthy(printed[1]:find("-  disabled\n", 1, true), printed[1])
+    end)
+  end)
+
   describe("ask", function()
     local NOTHING = { data = json.array {}, next = json.null }
 
@@ -86,7 +132,8 @@ describe("the command line's admin verbs", function()
       reachable["here:1"] = nil
       a.answers["budgets.list"] = function() return { rows = json.array {} } end
       assert.equal(0, run("budgets", "--data", dir))
-      assert.same({ "There are no budgets.", "There are no budgets." }, printed)
+      assert.same({ "There are no budgets.", "There are no budgets in the ledger; those of "
+        .. "routes.lua are known to a running gateway alone." }, printed)
       assert.equal(5, run("budgets", "--data", "busy"))
       assert.equal(5, run("budgets", "--data", "nowhere"))
     end)
