@@ -11,6 +11,7 @@ local sql = require "support.sql"
 local KEY = "mg-test-kills-0123456789abcdef"
 local KILLS = tonumber(os.getenv "MOONGATE_KILLS") or 20
 local CLIENTS = 3
+local MODES = { "safe", "fast", "strict" } -- in turn
 
 -- What this process knows of an account, where only the ledger's tables are on disk.
 local TELL = [[
@@ -37,7 +38,8 @@ describe("C-12: kill -9", function()
     for _ = 1, 50 do
       local ok, made = pcall(helper.gateway, {
         routes = ROUTES:format(up:url "one"), data = data, workers = 2, env = { KEY = KEY },
-        args = { "--scripts", "@s" }, files = { ["s/pipeline/welcome.lua"] = TELL },
+        args = { "--scripts", "@s", "--durability", MODES[round % #MODES + 1] },
+        files = { ["s/pipeline/welcome.lua"] = TELL },
       })
       if ok then return made end
       assert(made:find("another moongate uses it", 1, true), made)
