@@ -73,7 +73,7 @@ describe("C-12: kill -9", function()
 
   local function take_answered(path)
     for line in process.read(path):gmatch "[^\n]+" do
-      local user, id = line:match "^(%S+) (%S+)$"
+      local user, id = line:match "^(%S+) (%S+) %S+$"
       if id then answered[user] = id end
     end
   end

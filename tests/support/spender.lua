@@ -1,6 +1,6 @@
 -- A client in a process of its own, of which every request is another end user: asks without
--- pause, for whole answers and streams in turn, and writes down "USER ID" of each that came
--- whole.
+-- pause, for whole answers and streams in turn, and writes down "USER ID TIME" of each that
+-- came whole.
 --
 --     luajit spender.lua PORT OUT TOKEN NAME        until it is killed
 
@@ -25,7 +25,8 @@ local function ask(connection, user, stream)
   local response = connection:response()
   if not response or response.status ~= 200 or response.cut then return false end
   if stream and not response.body:find("[DONE]", 1, true) then return false end
-  out:write(user, " ", response.headers["x-moongate-request-id"], "\n")
+  out:write(("%s %s %.4f\n"):format(user, response.headers["x-moongate-request-id"],
+    socket.gettime()))
   return true
 end
 
