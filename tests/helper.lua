@@ -125,7 +125,7 @@ end
 
 local function chat_want(body, options)
   local want = {
-    method = "POST", path = "/v1/chat/completions", body = body,
+    method = "POST", path = options and options.path or "/v1/chat/completions", body = body,
     headers = { ["content-type"] = "application/json", authorization = "Bearer any" },
   }
   if type(body) == "table" then want.body = cjson.encode(body) end
