@@ -184,7 +184,8 @@ model "%s/*" { provider "%s" { api_key = "k", base_url = "%s"%s } "*" }
   local STATUS = { [401] = 502, [403] = 502, [404] = 502, [500] = 502, [503] = 529 }
   local TYPES = {
     [400] = "invalid_request_error", [413] = "request_too_large",
-    [422] = "invalid_request_error", [429] = "rate_limit_error", [502] = "api_error", [529] = "overloaded_error",
+    [422] = "invalid_request_error", [429] = "rate_limit_error", [502] = "api_error",
+    [529] = "overloaded_error",
   }
 
   local function check_failure(exchange, answer)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The official OpenAI clients against the built binary. Each is installed from its registry, at the
+# The official clients of OpenAI and Anthropic against the built binary. Each is installed from its registry, at the
 # versions pinned here, into build/; where that cannot be, it is skipped, and this says so.
 set -u
 
@@ -10,17 +10,34 @@ passed=0
 failed=0
 mkdir -p "$work"
 
-# Two free ports.
+# Three free ports.
 ports=$(luajit -e 'local socket = require "socket"
   local function free() return (select(2, assert(socket.bind("127.0.0.1", 0)):getsockname())) end
-  print(free() .. " " .. free())')
-port=${ports% *}
+  print(free() .. " " .. free() .. " " .. free())')
+set -- $ports
+port=$1
+admin=$2
+gemini=$3
 data=$(mktemp -d)
+# An upstream of each family: the gateway itself in two dialects, and a small Gemini.
+cat routes.lua - >"$data/routes.lua" <<END
+model "by-openai" {
+  provider "openai_compatible" { name = "self-openai", base_url = "http://127.0.0.1:$port/v1" } "mock",
+}
+model "by-anthropic" {
+  provider "anthropic" { name = "self-anthropic", api_key = "any", base_url = "http://127.0.0.1:$port/v1" } "mock",
+}
+model "by-gemini" {
+  provider "gemini" { name = "a-gemini", api_key = "any", base_url = "http://127.0.0.1:$gemini" } "gemini-3-pro",
+}
+END
+families="mock by-openai by-anthropic by-gemini"
 env -u OPENAI_API_KEY -u ANTHROPIC_API_KEY -u GEMINI_API_KEY -u AZURE_API_KEY \
-  "$bin" serve --routes routes.lua --listen "127.0.0.1:$port" --admin "127.0.0.1:${ports#* }" \
+  "$bin" serve --routes "$data/routes.lua" --listen "127.0.0.1:$port" --admin "127.0.0.1:$admin" \
   --data "$data" >"$work/log" 2>&1 &
 pid=$!
-trap 'kill $pid 2>/dev/null; wait $pid 2>/dev/null; rm -rf "$data"' EXIT
+other=
+trap 'kill $pid $other 2>/dev/null; wait $pid $other 2>/dev/null; rm -rf "$data"' EXIT
 up=
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
   curl -fsS -o /dev/null "http://127.0.0.1:$port/healthz" 2>/dev/null && up=yes && break
@@ -48,7 +65,7 @@ tally() {
 
 node_ready() {
   command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || return 1
-  cp "$here/package.json" "$here/package-lock.json" "$here/chat.mjs" "$work" || return 1
+  cp "$here/package.json" "$here/package-lock.json" "$here"/*.mjs "$work" || return 1
   cmp -s "$here/package-lock.json" "$work/node_modules/installed" && return 0
   (cd "$work" && timeout 120 npm ci --ignore-scripts --no-audit --no-fund >npm.log 2>&1) || return 1
   cp "$here/package-lock.json" "$work/node_modules/installed"
@@ -63,12 +80,17 @@ python_ready() {
 }
 
 if node_ready; then
+  node "$work/gemini.mjs" "$gemini" >"$work/gemini.log" 2>&1 &
+  other=$!
   tally node node "$work/chat.mjs" "http://127.0.0.1:$port/v1"
+  tally node-messages node "$work/messages.mjs" "http://127.0.0.1:$port" $families
 else
   echo "node: no client could be installed; skipped"
 fi
+[ -n "$other" ] || families="mock by-openai by-anthropic"
 if python_ready; then
   tally python "$work/venv/bin/python" "$here/chat.py" "http://127.0.0.1:$port/v1"
+  tally python-messages "$work/venv/bin/python" "$here/messages.py" "http://127.0.0.1:$port" $families
 else
   echo "python: no client could be installed; skipped"
 fi
