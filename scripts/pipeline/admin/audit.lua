@@ -9,8 +9,9 @@ local windows = require "lib.windows"
 
 local audit = {}
 
--- What is on its way between the places arrives between two tries.
-local TRIES, PAUSE = 40, 0.05 -- seconds
+-- A usage line is on file when its worker's turn ends, just after its cost is counted. What is
+-- on its way for longer arrives between two tries.
+local TURN, TRIES, PAUSE = 0.01, 40, 0.05 -- seconds, times, seconds
 local SUM = { "name", "nano", "usd", "expected_nano", "expected_usd", "equal" }
 local REPORT = { "equal", "settled", "sums", "accounts", "different" }
 local MOST_SHOWN = 100
@@ -56,6 +57,7 @@ local function beside(job, look, judge)
   repeat
     local err
     seen.first = look()
+    if want.metrics then time.sleep(TURN) end
     seen.sums, err = want.ask("audit.run", {
       accounts = seen.first.accounts, boot = want.boot,
     })
