@@ -47,6 +47,7 @@ struct keyring {
     struct part parts[PARTS];
     _Atomic uint64_t version;
     _Atomic size_t count;
+    atomic_bool closed;   /* there was a secret once */
     _Atomic size_t step;  /* the first of a search: a power of two, enough for every part */
     struct entry *nobody; /* owned; looked at in an empty part, matches no token */
     unsigned char pepper[KEYRING_PEPPER];
@@ -275,6 +276,16 @@ size_t keyring_count(const struct keyring *keyring)
     return atomic_load_explicit(&keyring->count, memory_order_relaxed);
 }
 
+bool keyring_is_closed(const struct keyring *keyring)
+{
+    return atomic_load_explicit(&keyring->closed, memory_order_relaxed);
+}
+
+void keyring_close(struct keyring *keyring)
+{
+    atomic_store_explicit(&keyring->closed, true, memory_order_relaxed);
+}
+
 /* After the change: who saw the old version and the old record looks again. */
 static void changed(struct keyring *keyring)
 {
@@ -299,6 +310,7 @@ bool keyring_put(struct keyring *keyring, struct keyring_text id,
         return false;
     }
     if (!old) atomic_fetch_add_explicit(&keyring->count, 1, memory_order_relaxed);
+    keyring_close(keyring);
     free(old);
     changed(keyring);
     return true;

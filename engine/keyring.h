@@ -40,6 +40,9 @@ void keyring_free(struct keyring *keyring);
 uint64_t keyring_version(const struct keyring *keyring);
 /* How many secrets there are, those of disabled and expired keys too. */
 size_t keyring_count(const struct keyring *keyring);
+/* Was there ever one? What was once closed with keys does not open with the last one gone. */
+bool keyring_is_closed(const struct keyring *keyring);
+void keyring_close(struct keyring *keyring);
 
 /* Add, or put in the place of what had that id. False: no memory, or an id or a name of a wrong
  * length; nothing is changed. */

@@ -73,6 +73,8 @@ bool keyring_fill(struct keyring *keyring, struct sql *sql, const char *dir, cha
     if (!pepper_open(dir, secrets == 0, pepper, error)) return false;
     keyring_season(keyring, pepper);
     digest_wipe(pepper, sizeof(pepper));
+    if (sql_number(sql, "SELECT count(*) FROM meta WHERE k='keyed'", 0) > 0)
+        keyring_close(keyring);
     if (each(keyring, sql, TEAMS, put_team) && each(keyring, sql, SECRETS, put_secret))
         return true;
     return complain(error, "cannot read the ledger's keys",

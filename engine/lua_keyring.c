@@ -98,6 +98,14 @@ static int l_count(lua_State *L)
     return 1;
 }
 
+static int l_is_closed(lua_State *L)
+{
+    struct keyring *keyring = keyring_of(L);
+
+    lua_pushboolean(L, keyring && keyring_is_closed(keyring));
+    return 1;
+}
+
 /* raw = hash(token) */
 static int l_hash(lua_State *L)
 {
@@ -176,6 +184,7 @@ int luaopen_engine_keyring(lua_State *L)
         {"team", l_team},
         {"version", l_version},
         {"count", l_count},
+        {"is_closed", l_is_closed},
         {"hash", l_hash},
         {"mint", l_mint},
         {"put", l_put},

@@ -148,11 +148,13 @@ local function stored(row)
   return said, published ~= said and published or nil
 end
 
---- A new row: id, said, created_by, disabled_by.
+--- A new row: id, said, created_by, disabled_by. From the first one on, a gateway serves nobody
+--- without a key: that is remembered beyond them (keyring_fill).
 function store.insert_key(row)
   local said, published = stored(row)
   row.created_ms = store.now_ms()
   row.updated_ms = row.created_ms
+  sql.run("INSERT INTO meta (k, v) VALUES ('keyed', 1) ON CONFLICT DO NOTHING")
   sql.run("INSERT INTO keys (id, name, team, record, published, created_by, disabled, "
     .. "disabled_by, created_ms, updated_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     row.id, row.said.name, row.said.team or "", said, published, row.created_by,

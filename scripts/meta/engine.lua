@@ -587,6 +587,10 @@ function keyring.version() end
 ---@return integer
 function keyring.count() end
 
+---Was there ever one? Then nobody is served without a key any more.
+---@return boolean
+function keyring.is_closed() end
+
 ---HMAC-SHA-256 under the pepper.
 ---@param token string
 ---@return string bytes

@@ -134,9 +134,10 @@ function auth.of_token(token, cfg, peer)
   return nil, { status = err.status, code = err.code, message = err.message }
 end
 
---- Whether anyone may ask: no key is declared, and the ledger has none.
+--- Whether anyone may ask: no key is declared, and the ledger never had one. That its last key
+--- is deleted does not open a gateway to everybody.
 function auth.is_open(cfg)
-  return cfg.open and keyring.count() == 0
+  return cfg.open and not keyring.is_closed()
 end
 
 --- The virtual key behind a request. **waits** where wrong ones come too fast.

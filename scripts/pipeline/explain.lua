@@ -176,7 +176,7 @@ function explain.trace(cfg, ask)
     group = group_trace(group), fallbacks = fallbacks(cfg, group),
     fallbacks_by_kind = by_kind(cfg, group), hooks = hooks(cfg), key = key,
     keys = not key and keys_for(cfg, group) or nil,
-    open = cfg.open and keyring.count() == 0,
+    open = cfg.open and not keyring.is_closed(),
     estimate = ask.tokens and estimate(cfg, group, ask.tokens),
   }
 end

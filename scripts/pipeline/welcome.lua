@@ -13,9 +13,11 @@ local function models(cfg)
   return table.concat(names, ", ")
 end
 
+local function is_open(cfg) return cfg.open and not keyring.is_closed() end
+
 local function keys(cfg)
   local n = #cfg.keys.list + keyring.count()
-  if cfg.open and n == 0 then return "none needed; this machine only" end
+  if is_open(cfg) then return "none needed; this machine only" end
   return ("%d virtual key%s; send one as `authorization: Bearer KEY`"):format(n,
     n == 1 and "" or "s")
 end
@@ -32,7 +34,7 @@ local function curl(cfg, address)
     ("curl http://%s/v1/chat/completions"):format(address),
     [[     -H 'content-type: application/json']],
   }
-  if not cfg.open then lines[#lines + 1] = [[     -H "authorization: Bearer $KEY"]] end
+  if not is_open(cfg) then lines[#lines + 1] = [[     -H "authorization: Bearer $KEY"]] end
   local messages = '[{"role":"user","content":"hello"}]'
   local body = ('{"model":"%s","messages":%s}'):format(example(cfg), messages)
   lines[#lines + 1] = "     -d '" .. body .. "'"

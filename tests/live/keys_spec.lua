@@ -208,6 +208,21 @@ describe("a gateway without keys in routes.lua", function()
     gw:stop()
   end)
 
+  it("stays closed when the ledger's last key is deleted, over a restart too", function()
+    local dir = helper.process.temp_dir()
+    local gw = helper.gateway { routes = OPEN, data = dir .. "/data" }
+    local admin = admin_of(gw)
+    local key = admin:key { name = "only" }
+    admin:must("DELETE", "/admin/keys/" .. key.id)
+    assert.equal(401, gw:chat(helper.ask "small").status)
+    gw:stop()
+    gw = helper.gateway { routes = OPEN, data = dir .. "/data" }
+    assert.equal(401, gw:chat(helper.ask "small").status)
+    assert.is_nil(gw:log_text():find("none needed", 1, true))
+    gw:stop()
+    helper.remove_tree(dir)
+  end)
+
   it("starts away from this machine only where the ledger has one", function()
     local dir = helper.process.temp_dir()
     helper.process.write(dir .. "/routes.lua", OPEN)

@@ -1,6 +1,12 @@
 -- engine.accounts for unit.world: the same promises as the C side, in so far as pipelines see
 -- them. Windows do not end here; rates do not refill.
 
+require "engine"
+local keyring = require "engine.keyring"
+
+-- One keyring serves all specs of a run: to each it is a new one.
+function keyring.is_closed() return keyring.count() > 0 end
+
 local function room_in(at, limits, tokens, nano)
   if limits.rpm and at.requests + 1 > limits.rpm then
     return "rpm", limits.rpm - at.requests
