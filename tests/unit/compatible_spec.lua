@@ -93,7 +93,8 @@ for name, url in pairs(URLS) do
         local dir = ("tests/golden/%s/%s"):format(name, case)
         assert.equal("directory", lfs.attributes(dir, "mode"), dir)
         local source = read(dir .. "/source")
-        assert.truthy(source:find "^recorded: " or source:find "^cut from: "
+        assert.truthy(source:find "^recorded: .-\nof: .-%([%w%-%. ]+%)\n$"
+          or source:find "^cut from: .-\nof: .-%([%w%-%. ]+%)\n$"
           or source:find "^written after: ", dir)
       end
     end)
