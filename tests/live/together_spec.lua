@@ -95,9 +95,7 @@ describe("two gateways, Redis and PostgreSQL", function()
     store:start()
     for _, gw in ipairs(all.gws) do cluster.wait_up(gw) end
     all:volley(40)
-    server:tell "FLUSHALL"
-    cluster.spend(a, 50)
-    socket.sleep(4.2)
+    cluster.must(a)
     cluster.spend(a, 500)
     cluster.spend(b, 500)
     local there, here = sums()
