@@ -76,13 +76,25 @@ local function shorten(message, length)
   return changed
 end
 
+local function says_nothing(value)
+  return value == json.null or type(value) == "table" and next(value) == nil
+end
+
+-- Always in one order, for what the client is told of.
+local function sorted(names)
+  local out = {}
+  for name in pairs(names) do out[#out + 1] = name end
+  table.sort(out)
+  return out
+end
+
 local function rename_in(message, names, call)
   local changed = false
-  for from, to in pairs(names) do
-    local value = message[from]
+  for _, from in ipairs(sorted(names)) do
+    local value, to = message[from], names[from]
     if value ~= nil then
       changed, message[from] = true, nil
-      if value == json.null then
+      if says_nothing(value) then
         to = nil
       elseif not to then
         call:drop("messages." .. from)
