@@ -82,8 +82,12 @@ static void rest(struct ledger *ledger)
     ledger->vm = NULL;
 }
 
+/* Workers serve before the first files are handed over: what is asked until then waits for
+ * them, here as later for an answer. */
 static void answer_all(struct ledger *ledger)
 {
+    take_inbox(ledger);
+    if (!ledger->files) return;
     for (struct ledger_job *job = ledger_queue_take(&ledger->queue); job;
          job = ledger_queue_take(&ledger->queue)) {
         if (open_state(ledger)) {
@@ -112,7 +116,6 @@ static void *run(void *argument)
 
     while (!atomic_load(&ledger->closing)) {
         wait(ledger);
-        take_inbox(ledger);
         ledger_carry(ledger); /* so that answers know all that was written before */
         answer_all(ledger);
         rest(ledger);

@@ -150,6 +150,22 @@ describe("the command line and the ledger", function()
     fine "audit"
   end)
 
+  it("is answered from the first moment that it can ask", function()
+    for i = 1, 6 do
+      local port = helper.free_port()
+      local other = process.start({ helper.binary, "serve", "--routes", gw.routes_file,
+        "--data", gw.dir .. "/early" .. i, "--listen", "127.0.0.1:0",
+        "--admin", "127.0.0.1:" .. port, "--workers", "2" }, { stdout = gw.dir .. "/log2" })
+      local response = helper.wait_until(function()
+        local ok, answer = pcall(helper.http.request, port,
+          { method = "GET", path = "/admin/keys" })
+        return ok and answer
+      end, 10, "an answer")
+      other:stop()
+      assert.equal(200, response.status, response.body)
+    end
+  end)
+
   it("T18: takes the token from the environment, over a Unix socket of mode 0600",
     function()
       local other = helper.gateway {
