@@ -73,7 +73,8 @@ static int next_folded(struct bytes *bytes)
     if (c >= 'A' && c <= 'Z') return c + ('a' - 'A');
     if (c == 0xc5) return next_byte(bytes) == 0xbf ? 's' : 0; /* U+017F */
     if (c != 0xe2) return c;
-    return next_byte(bytes) == 0x84 && next_byte(bytes) == 0xaa ? 'k' : 0; /* U+212A */
+    int second = next_byte(bytes), third = next_byte(bytes);
+    return second == 0x84 && third == 0xaa ? 'k' : 0; /* U+212A */
 }
 
 static bool is_alike(const char *text, const struct json_member *member, const char *name,

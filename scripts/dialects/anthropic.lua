@@ -54,11 +54,19 @@ local function check_stream(value)
   refuse("invalid_type", "stream", "must be true or false")
 end
 
+-- Some servers read "Model" as "model", and the last of two wins (dialects/openai.lua).
+local function check_spelling(doc)
+  local name = doc:alike("model", "messages", "max_tokens", "stream", "speed", "service_tier",
+    "tools")
+  if name then refuse("invalid_value", name, "must be written in small letters") end
+end
+
 --- Read what the gateway needs of a body into the call; raises what a client must mend.
 function anthropic.read(call)
   local doc = call.doc
   local model, stream, most = doc:at("model", "stream", "max_tokens")
   check_model(model)
+  check_spelling(doc)
   check_messages(doc)
   check_stream(stream)
   check_limit(most)

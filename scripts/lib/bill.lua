@@ -12,8 +12,15 @@ local function is_passed(call, dep)
   return call.doc and adapter and adapter.dialect == (call.dialect or "openai")
 end
 
+-- Anthropic's quick way, at several times the price, is asked for in its own dialect alone.
+local function is_fast(call, dep)
+  local natives = dep and dep.provider.adapter and dep.provider.adapter.natives
+  return natives and natives[call.dialect] and call.doc and call.doc:get("speed") == "fast"
+end
+
 -- The tier of service that the client asked for.
 local function asked(call, dep)
+  if is_fast(call, dep) then return "fast" end
   local tier = is_passed(call, dep) and call.doc:get("service_tier")
   return WISHES[tier] and tier or "default"
 end

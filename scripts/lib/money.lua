@@ -201,6 +201,11 @@ local function bound_at(at, input, output, units)
   return most
 end
 
+-- May the tier of this name be what serves a wish for `service`?
+local function may_serve(name, service)
+  return service == nil or name == service or name == "us" or name == "us+" .. service
+end
+
 --- The most that any usage of at most so many tokens can cost, rounded as a bill is: integer
 --- nano-dollars, or nil where that cannot be known. `service` is the tier of service that was
 --- asked for ("default" where none was; the provider may fall back to that); nil: any. Where
@@ -212,7 +217,7 @@ function money.bound(at, input_tokens, output_tokens, service, units)
   local most = bound_at(at, input, output, units)
   if not at.service then return most end
   for name, other in pairs(at.service) do
-    if service == nil or service == name or name == "us" then
+    if may_serve(name, service) then
       local bound = bound_at(other, input, output, units)
       most = most and bound and max(most, bound)
     end

@@ -31,9 +31,14 @@ local function known_of(call, dep)
   return known
 end
 
+-- Does it ask for more than the plain service?
+local function wishes(doc)
+  return doc:type("service_tier") or doc:type("speed")
+end
+
 local function cost_of(known, call, dep, input, output)
   local rates = known.rates_asked
-  if known.each_input and not (rates.service and call.doc:type("service_tier")) then
+  if known.each_input and not (rates.service and wishes(call.doc)) then
     return math.ceil((input * known.each_input + output * known.each_output) / MILLION)
   end
   return rates and bills.bound(rates, call, dep, input, output) or nil

@@ -1,6 +1,9 @@
 -- What a request may cost at most: no usage within the token counts that were reserved may ever
 -- cost more, or a budget would be overshot.
 
+require "engine"
+local bill = require "lib.bill"
+local json = require "engine.json"
 local money = require "lib.money"
 local rates = require "lib.rates"
 
@@ -97,6 +100,18 @@ describe("a bound", function()
     assert.equal(2000, money.bound(at, 1, 0, "default"))
     assert.equal(4000, money.bound(at, 1, 0, "priority"))
     assert.equal(2000, money.bound(at, 1, 0, "batch")) -- the provider may not have done it so
+  end)
+
+  it("takes the quick way that Anthropic's own dialect may ask for", function()
+    local at = money.rates { input = 1, output = 1, fast = 6, ["us+fast"] = "6.6", us = "1.1" }
+    local function bound(body, dialect)
+      local call = { dialect = dialect, doc = json.index(body) }
+      local dep = { provider = { adapter = { natives = { anthropic = {} } } }, model = "m" }
+      return bill.bound(at, call, dep, 1000, 0)
+    end
+    assert.equal(1100000, bound("{}", "anthropic"))
+    assert.equal(6600000, bound('{"speed":"fast"}', "anthropic"))
+    assert.equal(1100000, bound('{"speed":"fast"}', "openai")) -- which does not tell it
   end)
 
   it("has what is counted in it", function()
