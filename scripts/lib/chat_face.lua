@@ -22,7 +22,9 @@ local function plain(part)
   if part.type == "text" then
     return json.object({ "type", "text" }, { type = "text", text = part.text })
   end
-  return { type = part.type, image_url = part.image_url, file = part.file }
+  return json.object({ "type", "image_url", "file" }, {
+    type = part.type, image_url = part.image_url, file = part.file,
+  })
 end
 
 -- Not every server takes lists of texts; a text they all take.

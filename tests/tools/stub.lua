@@ -126,6 +126,26 @@ function stub.call(text)
   })
 end
 
+--- A call with this body that came in at a door (dialects/*).
+function stub.visitor(door, text)
+  local call = require("lib.call").new(
+    { started = 0, method = "POST", path = "/", header = function() end }, door.name, {})
+  call.id, call.door, call.doc = "0190", door, assert(json.index(text))
+  door.read(call)
+  return call
+end
+
+--- The bytes that a deployment is sent for it.
+function stub.asked(call, dep)
+  local adapter = dep.provider.adapter
+  local face = adapter.natives and adapter.natives[call.dialect] or adapter
+  call.dep = dep
+  call:drop_nothing()
+  if face == adapter and call.door.fit then call.door.fit(call, dep) end
+  local body = face.encode(call, dep)
+  return type(body) == "table" and json.encode(body) or body:bytes()
+end
+
 --- A deployment of `model` at a provider that the adapter of this name speaks for.
 function stub.deployment(adapter_name, model, more, provider)
   local dep = {
@@ -209,12 +229,13 @@ local function shared()
   return { hold = function() return held end }
 end
 
---- The real reply to a call, and the client that hears it. `dep` is its deployment.
-function stub.reply(call, dep)
+--- The real reply to a call, and the client that hears it. `dep` is its deployment; `door` the
+--- dialect it is said in, OpenAI's where there is none.
+function stub.reply(call, dep, door)
   package.loaded["engine.shared"] = package.loaded["engine.shared"] or shared()
   local client = setmetatable({ sent = {} }, Client)
   local seen = setmetatable({ request = client, dep = dep }, { __index = call })
-  local writer = require "dialects.openai_writer"
+  local writer = door and door.writer or require "dialects.openai_writer"
   return require("lib.reply").new(seen, writer), client
 end
 
