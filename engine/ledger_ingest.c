@@ -26,6 +26,7 @@ struct ledger_ingest {
     struct ledger_line line;
     char *chunk; /* owned; CHUNK bytes */
     int64_t boot;
+    int64_t pruned_ms;    /* requests admitted before were let go of */
     uint64_t rows_before; /* of connections before this one */
     uint64_t skipped;
     bool stale; /* what is known of the files was not committed */
@@ -165,6 +166,7 @@ static bool take_line(struct ledger_ingest *ingest, struct ledger_file *file, ch
                            file->offset + (bytes - ingest->chunk));
     case LEDGER_USAGE:
         pending_remove(&ingest->files.pending, line->id, touch);
+        if (line->admitted_ms < ingest->pruned_ms) return true;
         return ledger_rows_add(ingest->rows, line, boot_of(ingest, file, bytes));
     default: skip(ingest, file, file->offset + (bytes - ingest->chunk)); return true;
     }
@@ -257,7 +259,10 @@ bool ledger_ingest_carry(struct ledger_ingest *ingest)
 {
     bool more = true;
 
+    static const char pruned[] = "SELECT v FROM meta WHERE k = 'pruned_ms'";
+
     if (!refresh(ingest) || !ledger_files_look(&ingest->files)) return false;
+    ingest->pruned_ms = sql_number(ingest->sql, pruned, 0);
     while (more) {
         if (!carry_batch(ingest, &more)) return false;
     }

@@ -135,9 +135,10 @@ static int64_t integer_of(const char *from, size_t len)
 static struct ledger_text text_of(const struct json_reader *reader)
 {
     struct ledger_text text = {reader->from, (size_t)(reader->to - reader->from)};
-    char *out = (char *)(uintptr_t)reader->from;
+    char *out;
 
     if (!reader->escaped) return text;
+    memcpy(&out, &reader->from, sizeof(out)); /* the same bytes, no longer only read */
     for (const char *from = reader->from; from < reader->to;) {
         if (*from == '\\') {
             char bytes[4];

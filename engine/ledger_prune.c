@@ -114,21 +114,31 @@ static int64_t delete_rows(const struct ledger *ledger, int64_t before_ms)
         " (SELECT cost_nano FROM requests WHERE admitted_ms < ?1 AND seq <= ?2 ORDER BY "
         "admitted_ms"
         " LIMIT 1000) WHERE true ON CONFLICT DO UPDATE SET v = v + excluded.v";
+    static const char until[] = /* older lines that come back are not counted again */
+        "INSERT INTO meta (k, v) SELECT 'pruned_ms', max(admitted_ms) + 1 FROM"
+        " (SELECT admitted_ms FROM requests WHERE admitted_ms < ?1 AND seq <= ?2 ORDER BY "
+        "admitted_ms LIMIT 1000) HAVING count(*) > 0"
+        " ON CONFLICT DO UPDATE SET v = max(v, excluded.v)";
     int64_t seq = last_seq(ledger, "SELECT min(request_seq) FROM exports");
 
     if (change(ledger->sql, remember, before_ms, seq) < 0 ||
+        change(ledger->sql, until, before_ms, seq) < 0 ||
         change(ledger->sql, attempts, before_ms, seq) < 0)
         return -1;
     return change(ledger->sql, requests, before_ms, seq);
 }
 
-static bool delete_windows(const struct ledger *ledger, int64_t now_s)
+static bool delete_windows(const struct ledger *ledger, int64_t now_s, int64_t before_s)
 {
+    static const char users[] = /* who may be anybody, and without number */
+        "DELETE FROM spend WHERE period IN ('day', 'week') AND start_s < ?"
+        " AND account >= 'user:' AND account < 'user;'";
     static const char minutes[] = "DELETE FROM spend WHERE period='minute' AND start_s < ?";
     static const char hours[] = "DELETE FROM spend WHERE period='hour' AND start_s < ?";
 
     return change(ledger->sql, minutes, now_s - MINUTES_S, 0) >= 0 &&
-           change(ledger->sql, hours, now_s - HOURS_S, 0) >= 0;
+           change(ledger->sql, hours, now_s - HOURS_S, 0) >= 0 &&
+           change(ledger->sql, users, before_s, 0) >= 0;
 }
 
 /* One turn's worth; *more: there may be more. */
@@ -141,7 +151,7 @@ static bool prune(const struct ledger *ledger, int64_t now_ms, bool *more)
     int64_t gone = delete_rows(ledger, before_ms);
     *more = gone >= ROWS;
     if (gone < 0) return false;
-    if (!*more && (!delete_windows(ledger, now_ms / 1000) ||
+    if (!*more && (!delete_windows(ledger, now_ms / 1000, before_ms / 1000) ||
                    !ledger_ingest_prune(ledger->ingest, now_ms / 86400000 - FILE_DAYS)))
         return false;
     return sql_run(ledger->sql, "COMMIT") == SQL_OK;

@@ -190,15 +190,15 @@ static bool add_usage(struct ledger_sums *sums, const struct ledger_line *line)
  */
 
 static bool add_spend(struct ledger_sums *sums, const struct ledger_line *line,
-                      const char *prefix, struct ledger_text name)
+                      struct ledger_text prefix, struct ledger_text name)
 {
     char key[sizeof(int64_t) + MAX_NAME];
     int64_t minute_s = line->admitted_ms / 60000 * 60;
-    size_t before = strlen(prefix), len = sizeof(minute_s) + before + name.len;
+    size_t before = prefix.len, len = sizeof(minute_s) + before + name.len;
 
     if (len > sizeof(key)) return true; /* no account has such a name */
     memcpy(key, &minute_s, sizeof(minute_s));
-    memcpy(key + sizeof(minute_s), prefix, before);
+    memcpy(key + sizeof(minute_s), prefix.bytes, before);
     memcpy(key + sizeof(minute_s) + before, name.bytes, name.len);
     int64_t *nano = tally_at(&sums->spend, key, len, NULL);
     if (!nano) return false;
@@ -210,24 +210,24 @@ static bool add_spend(struct ledger_sums *sums, const struct ledger_line *line,
 static bool add_accounts(struct ledger_sums *sums, const struct ledger_line *line)
 {
     struct json_reader reader;
-    enum json_token token;
+    static const struct ledger_text of_key = {"key:", 4}, of_none = {"", 0};
     bool fine = true;
 
     if (line->cost_nano == LEDGER_NONE || line->cost_nano == 0) return true;
     if (!line->accounts.bytes) {
         struct ledger_text name = line->key_id.bytes ? line->key_id : line->key;
-        return !name.bytes || add_spend(sums, line, "key:", name);
+        return !name.bytes || add_spend(sums, line, of_key, name);
     }
     json_begin(&reader, line->accounts.bytes, line->accounts.len, &json_client_limits);
     if (json_next(&reader) != JSON_ARRAY) return true;
-    while (fine && (token = json_next(&reader)) == JSON_STRING) {
+    while (fine && json_next(&reader) == JSON_STRING) {
         char plain[MAX_NAME];
         struct ledger_text name = {reader.from, (size_t)(reader.to - reader.from)};
         if (reader.escaped && name.len <= MAX_NAME) {
             name.len = json_unescape(name.bytes, name.len, plain);
             name.bytes = plain;
         }
-        fine = add_spend(sums, line, "", name);
+        fine = add_spend(sums, line, of_none, name);
     }
     return fine;
 }

@@ -33,7 +33,7 @@ const char *tally_key(const struct tally *tally, const struct tally_entry *entry
 static bool grow(struct tally *tally)
 {
     size_t count = tally->slot_count ? tally->slot_count * 2 : FIRST_SLOTS;
-    struct tally_entry **slots = calloc(count, sizeof(*slots));
+    struct tally_entry **slots = calloc(count, sizeof(struct tally_entry *));
 
     if (!slots) return false;
     for (size_t i = 0; i < tally->slot_count; i++) {

@@ -216,6 +216,8 @@ static void test_retention(void)
     ledger_free(ledger);
     ledger = open_ledger(&world, true);
     CHECK(ask(ledger, "SELECT request_seq FROM exports") == 3);
+    append_at(&world, "old-1", now_ms - 31LL * 86400000); /* laid back by somebody */
+    ledger_carry(ledger);
     CHECK(ask(ledger, "SELECT count(*) FROM requests") == 2);
     ledger_free(ledger);
 }
