@@ -63,6 +63,7 @@ struct ledger {
     int wake_fd;
     pthread_t thread;
     bool runs;
+    bool lost;      /* the folder had a ledger that is not there any more */
     bool unsettled; /* what never ended before this process began is not yet written */
     atomic_bool closing;
 };

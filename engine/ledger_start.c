@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "accounts.h"
+#include "keyring.h"
 #include "keyring_fill.h"
 #include "ledger_check.h"
 #include "ledger_ingest.h"
@@ -98,6 +99,22 @@ static bool probe(const struct ledger *ledger, char **error)
     return fine;
 }
 
+/* A folder with a pepper had a ledger: whoever moved it away is told what went with it, and
+ * nobody is let in for want of keys. */
+static void note_loss(struct ledger *ledger)
+{
+    char *path = NULL;
+
+    if (asprintf(&path, "%s/pepper", ledger->options.data_dir) < 0) return;
+    ledger->lost = access(path, F_OK) == 0;
+    free(path);
+    if (!ledger->lost || !ledger->options.log) return;
+    log_event(ledger->options.log, LOG_WARN, "ledger",
+              "%s was missing and is made anew: its keys and teams are gone; what was spent is "
+              "added up from the journal files that are left",
+              ledger->path);
+}
+
 static bool open_file(struct ledger *ledger, char **error)
 {
     enum sql_code code;
@@ -105,6 +122,7 @@ static bool open_file(struct ledger *ledger, char **error)
     bool missing;
 
     if (!ledger_check(ledger->path, &missing, error)) return false;
+    if (missing) note_loss(ledger);
     if (missing && !make(ledger, error)) return false;
     ledger->sql = sql_open(ledger->path, SQL_USUAL, &code, &why);
     if (!ledger->sql && (code == SQL_IOERR || code == SQL_FULL)) {
@@ -210,6 +228,7 @@ bool ledger_begin(struct ledger *ledger, char **error)
         !keyring_fill(options->keyring, ledger->sql, options->data_dir, error)) {
         return false;
     }
+    if (ledger->lost && options->keyring) keyring_close(options->keyring);
     if (ledger->unsettled) {
         leave_file(ledger);
     } else {
