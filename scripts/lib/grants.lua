@@ -35,4 +35,11 @@ function grants.allow(cfg, key, group)
   return next(limits.tag) == nil or tags_allow(limits, key, group)
 end
 
+local UNNAMED = { name = "" } -- a group that no list names
+
+--- May it ask for whatever there is?
+function grants.all(cfg, key)
+  return grants.allow(cfg, key, UNNAMED)
+end
+
 return grants

@@ -73,6 +73,18 @@ local function ask(call, cfg, asked)
   })
 end
 
+-- Some providers let a body name further models, to fall back to. Nobody here would look which
+-- they are: whoever may not ask for every model names none.
+local function check_others(call, cfg)
+  local doc = call.doc
+  local kind, name = doc:type("models"), "models"
+  if kind == nil or kind == "null" then kind, name = doc:type("fallbacks"), "fallbacks" end
+  if kind == nil or kind == "null" or grants.all(cfg, call.key) then return end
+  fault.raise("invalid_value",
+    ("`%s` would name models beside `model`: this key may not use all."):format(name),
+    { param = name })
+end
+
 --- The group that answers. The key is asked about what the client asked for; where route()
 --- leads from there is the operator's choice, as a fallback is.
 function routing.choose(call, cfg)
@@ -81,6 +93,7 @@ function routing.choose(call, cfg)
   local allowed = asked and grants.allow(cfg, call.key, asked)
     or chosen and grants.allow(cfg, call.key, chosen)
   if not allowed or not (chosen or asked) then not_found(call.model) end
+  if call.doc then check_others(call, cfg) end
   return chosen or asked
 end
 

@@ -172,6 +172,20 @@ describe("ingress", function()
     answers(chat_with("large"))
   end)
 
+  it("lets nobody name models beside `model` who may not ask for all", function()
+    for name, value in pairs { models = '["large"]', fallbacks = '[{"model":"large"}]' } do
+      local body = ('{"model":"small","messages":[1],"%s":%s}'):format(name, value)
+      w = world.new(ROUTES)
+      refused(400, "invalid_value",
+        { body = body, headers = { authorization = "Bearer limited-key" } }, name)
+      answers { body = body, headers = { authorization = "Bearer secret-key" } }
+      answers {
+        body = body:gsub(":%[[^1].*$", ":null}"), -- nobody named
+        headers = { authorization = "Bearer limited-key" },
+      }
+    end
+  end)
+
   it("repeats only the beginning of a name, and nothing harmful", function()
     local request = refused(404, "model_not_found", chat_with(("x"):rep(10240)))
     assert.is_true(#request.json.error.message < 160)
