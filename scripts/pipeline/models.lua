@@ -29,23 +29,61 @@ local function names(cfg)
   return out
 end
 
---- All of them: groups as declared, then aliases.
-function models.list(call, reply, cfg)
-  local data = json.array {}
+local function allowed(call, cfg)
+  local out = {}
   for _, name in ipairs(names(cfg)) do
     local group = routing.resolve(cfg, name)
-    if group and grants.allow(cfg, call.key, group) then data[#data + 1] = entry(cfg, name) end
+    if group and grants.allow(cfg, call.key, group) then out[#out + 1] = name end
   end
-  local order = { "object", "data", "has_more", "first_id", "last_id" }
-  reply:answer(200, json.encode(json.object(order, {
-    object = "list", data = data, has_more = false,
-    first_id = data[1] and data[1].id or json.null,
-    last_id = data[1] and data[#data].id or json.null,
-  })))
+  return out
 end
 
 local function decoded(text)
   return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+end
+
+-- Anthropic's clients ask for pages; OpenAI's always get all.
+local function page_asked(request)
+  if not request:header("anthropic-version") then return {} end
+  local out = {}
+  for name, value in (request.query or ""):gmatch("([%w_]+)=([^&]*)") do
+    out[name] = decoded(value)
+  end
+  return out
+end
+
+local function place_of(list, name)
+  for i, known in ipairs(list) do
+    if known == name then return i end
+  end
+  return nil
+end
+
+--- The names of a page: the first and the last place, and whether more follow that way.
+local function page(list, asked)
+  local limit = math.max(1, math.floor(tonumber(asked.limit) or #list))
+  if asked.before_id then
+    local last = (place_of(list, asked.before_id) or #list + 1) - 1
+    local first = math.max(1, last - limit + 1)
+    return first, last, first > 1
+  end
+  local first = (place_of(list, asked.after_id) or 0) + 1
+  local last = math.min(#list, first + limit - 1)
+  return first, last, last < #list
+end
+
+local ORDER_OF_LIST = { "object", "data", "has_more", "first_id", "last_id" }
+
+--- All of them: groups as declared, then aliases; or the page that was asked for.
+function models.list(call, reply, cfg)
+  local list, data = allowed(call, cfg), json.array {}
+  local first, last, more = page(list, page_asked(call.request))
+  for i = first, last do data[#data + 1] = entry(cfg, list[i]) end
+  reply:answer(200, json.encode(json.object(ORDER_OF_LIST, {
+    object = "list", data = data, has_more = more,
+    first_id = data[1] and data[1].id or json.null,
+    last_id = data[1] and data[#data].id or json.null,
+  })))
 end
 
 --- One of them, or a 404.

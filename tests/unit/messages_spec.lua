@@ -300,6 +300,106 @@ describe("the door of Messages", function()
     assert.equal(0, #w.journal)
   end)
 
+  it("lists models in pages, for clients that know them", function()
+    local function ids(query, headers)
+      local answer = w:serve {
+        path = "/v1/models", method = "GET", query = query,
+        headers = headers or { ["anthropic-version"] = "2023-06-01" },
+      }
+      local out = {}
+      for i, model in ipairs(answer.json.data) do out[i] = model.id end
+      return table.concat(out, " "), answer.json.has_more, answer.json.last_id
+    end
+    assert.same({ "gpt loose claude", false, "claude" }, { ids "" })
+    assert.same({ "gpt loose claude", false, "claude" }, { ids "limit=1000" })
+    assert.same({ "gpt loose", true, "loose" }, { ids "limit=2" })
+    assert.same({ "claude", false, "claude" }, { ids "limit=2&after_id=loose" })
+    assert.same({ "loose", true, "loose" }, { ids "limit=1&before_id=claude" })
+    assert.same({ "", false, json.null }, { ids "after_id=claude" })
+    assert.same({ "gpt loose claude", false, "claude" }, { ids("limit=1", {}) })
+    assert.same({ "gpt loose claude", false, "claude" }, { ids "limit=x&after_id=%6eone" })
+  end)
+
+  it("keeps the first event until there is more, and so can ask again", function()
+    local start = 'event: message_start\ndata: {"type":"message_start","message":{"id":"a",'
+      .. '"model":"claude-x","usage":{"input_tokens":9,"output_tokens":1}}}\n\n'
+    local ping = 'event: ping\ndata: {"type": "ping"}\n\n'
+    local stream = { ["content-type"] = "text/event-stream" }
+    local busy = 'event: error\ndata: {"type":"error","error":{"type":"overloaded_error",'
+      .. '"message":"Overloaded"}}\n\n'
+    local rest = {
+      start, ping,
+      'event: content_block_start\ndata: {"type":"content_block_start","index":0,'
+        .. '"content_block":{"type":"text","text":""}}\n\n',
+      ping,
+      'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":'
+        .. '{"type":"text_delta","text":"say \\"usage\\": 1"}}\n\n',
+      'event: content_block_stop\ndata: {"type":"content_block_stop","index":0}\n\n',
+      'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":"end_turn"},'
+        .. '"usage":{"output_tokens":7}}\n\n',
+      'event: message_stop\ndata: {"type":"message_stop"}\n\n',
+    }
+    w.answers.a = {
+      { events = { start, ping, busy }, headers = stream }, { events = rest, headers = stream },
+    }
+    local answer = ask { model = "claude", stream = true }
+    assert.equal(200, answer.status)
+    assert.equal(table.concat(rest), answer.answer)
+    assert.equal(2, #w.calls)
+    local row = w:usage()
+    assert.equal(9, row.tokens.input)
+    assert.equal(7, row.tokens.output)
+    assert.equal("stop", row.finish)
+
+    w.answers.a = { { events = { rest[1], rest[3], busy }, headers = stream } }
+    answer = ask { model = "claude", stream = true }
+    assert.is_truthy(answer.answer:find('event: error\ndata: {"type":"error","error":'
+      .. '{"type":"overloaded_error","message":"Overloaded"}', 1, true))
+  end)
+
+  it("reads a whole answer where a stream was asked for, and the other way round", function()
+    local whole = '{"type":"message","id":"a","model":"c","content":[{"type":"text",'
+      .. '"text":"t"}],"stop_reason":"end_turn","usage":{"input_tokens":3,"output_tokens":1}}'
+    w.answers.a = { { body = whole } }
+    local answer = ask { model = "claude", stream = true }
+    assert.is_truthy(answer.answer:find('"text_delta","text":"t"', 1, true))
+    assert.is_truthy(answer.answer:find("event: message_stop\n", 1, true))
+  end)
+
+  it("gives back no thoughts that were the gateway's own", function()
+    w.answers.a = { { body = '{"type":"message","content":[],"stop_reason":"end_turn"}' } }
+    w:serve { path = "/v1/messages", body = '{"model":"claude","max_tokens":9,"messages":['
+      .. '{"role":"user","content":"hi"},{"role":"assistant","content":[{"type":"thinking",'
+      .. '"thinking":"h","signature":""},{"type":"redacted_thinking","data":'
+      .. '"moongate:google:a:b"},{"type":"tool_use","id":"a","name":"f","input":{"z":1,"a":[]}}'
+      .. "]}]}" }
+    assert.is_truthy(w.calls[1].request.body:bytes():find('"content":[{"type":"tool_use","id":'
+      .. '"a","name":"f","input":{"z":1,"a":[]}}]', 1, true))
+  end)
+
+  it("gives the next provider a call of its own", function()
+    w = world.new(ROUTES .. [[
+model "both" {
+  provider "anthropic" { name = "a2", base_url = "http://a/v1", api_key = "k" } "claude-x",
+  retries = 0, fallback = { "gpt" } }
+]])
+    w.answers.a, w.answers.o = { world.failure(500, "x") }, { world.completion "hello" }
+    local answer = ask { model = "both", context_management = { edits = json.array {} } }
+    assert.equal(200, answer.status)
+    assert.equal("hello", answer.json.content[1].text)
+    assert.equal("context_management", answer.sent_headers["x-moongate-dropped"])
+  end)
+
+  it("holds to a key's limits, and says so in its own words", function()
+    w = world.new(ROUTES .. 'virtual_key "slow" { token = "slow-key", rpm = 1 }')
+    w.answers.o = { world.completion "hello" }
+    local headers = { authorization = false, ["x-api-key"] = "slow-key" }
+    assert.equal(200, ask(nil, headers).status)
+    local answer = ask(nil, headers)
+    assert.equal(429, answer.status)
+    assert.equal("rate_limit_error", answer.json.error.type)
+  end)
+
   it("is there for who only knocks", function()
     assert.equal(200, w:serve({ path = "/", method = "HEAD" }).status)
     assert.equal(200, w:serve({ path = "/api/hello", method = "HEAD" }).status)
