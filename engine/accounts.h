@@ -60,7 +60,8 @@ struct accounts_seed {
 };
 
 /* Before serving; adds. What belongs to an older window than the running one is left out.
- * False: the table is full. */
+ * False: the table is full; an end user without room is left out, and no reason not to start.
+ */
 bool accounts_seed(struct accounts *accounts, const struct accounts_seed *seed);
 size_t accounts_count(const struct accounts *accounts);
 

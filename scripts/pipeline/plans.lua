@@ -13,7 +13,7 @@ local plans = {}
 
 local ACTIVE = "requests:active" -- what policy/verdict.lua knows how many retries may run by
 local USERS_MOST = 1000 -- end users remembered a key
-local EVERYBODY = "user:*" -- whoever has no room for an account of his own
+local EVERYBODY = "user:*" -- a key's end users who find no room for accounts of their own
 local NAME_MOST = 64    -- bytes of an end user's id that become an account's name
 
 ---@class Plan
@@ -65,7 +65,7 @@ local function make(cfg, key, user)
   if plan then return plan end
   if user then
     metrics.add("moongate_user_accounts_full_total", nil, 1)
-    plan = try(cfg, key, EVERYBODY)
+    plan = try(cfg, key, EVERYBODY .. (key.account or "key:" .. key.name))
   end
   if plan then return plan end
   fault.raise("unavailable", "The gateway has no room for another account.")

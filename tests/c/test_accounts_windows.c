@@ -123,14 +123,22 @@ static void test_full(void)
         if (i < 600 && plans[i]) users++;
     }
     CHECK(users == 500 && plans[999] && accounts_count(accounts) == 900);
+    struct accounts_limits shared = limits_of("user:*key:0"); /* by those without one */
+    struct accounts_plan *everybody = accounts_plan_new(accounts, &shared, 1, &error);
+    CHECK(everybody && accounts_count(accounts) == 901);
+    accounts_plan_free(everybody);
     for (int i = 0; i < 101; i++) {
         (void)snprintf(name, sizeof(name), "more:%d", i);
         struct accounts_limits limits = limits_of(name);
         plans[1000] = accounts_plan_new(accounts, &limits, 1, &error);
-        CHECK((i < 100) == (plans[1000] != NULL));
+        CHECK((i < 99) == (plans[1000] != NULL));
         accounts_plan_free(plans[1000]);
     }
     CHECK(strcmp(error, "the table of accounts is full") == 0);
+    struct accounts_seed guest = {.name = "user:late", .len = 9, .window = ACCOUNTS_EVER};
+    CHECK(accounts_seed(accounts, &guest)); /* must not keep a gateway from starting */
+    struct accounts_seed key = {.name = "key:late", .len = 8, .window = ACCOUNTS_EVER};
+    CHECK(!accounts_seed(accounts, &key));
     struct accounts_limits limits = limits_of("key:999");
     accounts_plan_free(plans[999]);
     plans[999] = accounts_plan_new(accounts, &limits, 1, &error);
