@@ -13,13 +13,13 @@ moongate explain MODEL [--routes FILE] [--key NAME] [--tokens N] [--providers DI
                  [--json]
 
 Says where a request for MODEL goes: its alias, the deployments and their shares, what
-follows a failure. Nothing is sent.
+follows a failure. Nothing is sent. Keys are those of the file, and of the ledger in DIR.
 
   --routes FILE     the routes file (routes.lua)
-  --key NAME        with this virtual key
+  --key NAME        with this virtual key, or the one of this id
   --tokens N        with a prompt of about N tokens: what it costs at most
   --providers DIR   adapters of your own, as `moongate serve` takes them
-  --data DIR        by the prices that were imported there (data)
+  --data DIR        with the prices that were imported there, and its ledger's keys (data)
   --json            the same as JSON
 
 Exit code: 0 it is served, 1 there is no such model or key, 3 the routes file is not valid.]],
@@ -43,9 +43,36 @@ end
 
 local function is_count(n) return n and n % 1 == 0 and n >= 0 and n <= 1e9 end
 
+local function exists(path)
+  local file = io.open(path, "r")
+  if file then file:close() end
+  return file ~= nil
+end
+
+-- What routes.lua does not say: the ledger's key, or whether it has any.
+local function look_up(host, cfg, parsed, ask)
+  local dir = parsed.data or "data"
+  if cfg.keys.by_name[ask.key] or not exists(dir .. "/ledger.db") then return end
+  local view = host.ledger_view()
+  local asks = view.open(dir)
+  if not asks then return end
+  if not ask.key then
+    ask.ledger = view.has_keys(asks)
+    return
+  end
+  local why
+  ask.found, why = view.key(asks, cfg, ask.key)
+  return why
+end
+
 local function show(host, parsed, ask)
   local cfg, errors = host.load_config(parsed.routes or host.routes)
   if not cfg then return invalid(host, errors) end
+  local several = look_up(host, cfg, parsed, ask)
+  if several then
+    host.complain(several)
+    return 1
+  end
   local trace, problem = explain.trace(cfg, ask)
   if not trace then return unknown(host, cfg, ask, problem) end
   host.print(parsed.json and explain.encode(trace) or explain_text.of(trace))

@@ -26,6 +26,9 @@ function host.print(text) io.stdout:write(text, "\n") end
 
 function host.complain(text) io.stderr:write(text, "\n") end
 
+--- What a data folder knows of keys: only where it is asked for, since it needs SQLite.
+function host.ledger_view() return require "cli.ledger_view" end
+
 --- A routes file as the gateway would load it. cfg, or nil, errors, warnings.
 function host.load_config(path)
   local text, why, embedded = read(path)

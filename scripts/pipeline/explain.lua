@@ -134,9 +134,9 @@ local function others(cfg, key, spent_of)
 end
 
 local function key_trace(cfg, ask, group)
-  local key = cfg.keys.by_name[ask.key]
+  local key = cfg.keys.by_name[ask.key] or ask.found
   return key and {
-    name = key.name, line = key.line, models = key.model_list,
+    name = key.name, line = key.line, models = key.model_list, disabled = key.disabled,
     allowed = grants.allow(cfg, key, group),
     expires_at = key.expires_at, tags = key.tags, rpm = key.rpm, tpm = key.tpm,
     parallel = key.parallel, budget = key.budgets, soft_budget = key.soft_budgets,
@@ -162,21 +162,21 @@ local function hooks(cfg)
 end
 
 --- What a request for `ask.model` would meet: ask = { model, key = name | nil, tokens = n |
---- nil, spent_of = engine.accounts.spent | nil }. nil and a reason where there is no such model
---- or key.
+--- nil, spent_of = engine.accounts.spent | nil, found = the key where the ledger has it | nil,
+--- ledger = whether that has any }. nil and a reason where there is no such model or key.
 function explain.trace(cfg, ask)
   local group = find(cfg, ask.model)
   if not group then return nil, ('there is no model "%s"'):format(ask.model) end
   local key = ask.key and key_trace(cfg, ask, group)
   if ask.key and not key then return nil, ('there is no virtual_key "%s"'):format(ask.key) end
-  local alias = cfg.aliases[ask.model]
+  local alias, ledger = cfg.aliases[ask.model], ask.ledger or keyring.count() > 0
   return {
     asked = ask.model, file = cfg.file,
     alias = alias and { to = alias, line = cfg.alias_lines[ask.model] },
     group = group_trace(group), fallbacks = fallbacks(cfg, group),
     fallbacks_by_kind = by_kind(cfg, group), hooks = hooks(cfg), key = key,
     keys = not key and keys_for(cfg, group) or nil,
-    open = cfg.open and not keyring.is_closed(),
+    open = cfg.open and not ledger and not keyring.is_closed(), ledger = ledger,
     estimate = ask.tokens and estimate(cfg, group, ask.tokens),
   }
 end

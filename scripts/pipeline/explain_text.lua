@@ -161,6 +161,15 @@ local function estimate_lines(trace)
   return out
 end
 
+local function who_may(trace)
+  local names = table.concat(trace.keys, ", ")
+  if not trace.ledger then
+    return names == "" and "no virtual_key may use it" or names .. " may use it"
+  end
+  return (names == "" and "keys of the ledger that allow it may use it"
+    or names .. " may use it, and keys of the ledger that allow it") .. "; --key NAME shows one"
+end
+
 local function key_lines(trace)
   local key, out = trace.key, {}
   if key then
@@ -168,12 +177,14 @@ local function key_lines(trace)
     if not key.allowed then
       out[2] = ("and so not %s: this call gets a 404"):format(trace.group.name)
     end
+    if key.disabled then
+      out[#out + 1] = "and it, or its team, is disabled: this call gets a 403"
+    end
     for _, account in ipairs(key.accounts) do out[#out + 1] = account_line(account) end
   elseif trace.open then
     out[1] = "anyone on this machine may use it: no virtual_key is declared"
   else
-    out[1] = #trace.keys == 0 and "no virtual_key may use it"
-      or table.concat(trace.keys, ", ") .. " may use it"
+    out[1] = who_may(trace)
   end
   for _, line in ipairs(estimate_lines(trace)) do out[#out + 1] = line end
   return out

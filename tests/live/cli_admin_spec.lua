@@ -75,6 +75,32 @@ describe("the command line and the ledger", function()
     assert.is_truthy(err:find("several keys are called app", 1, true))
   end)
 
+  it("explains what a key of the ledger and its team may do", function()
+    local function explained(...)
+      return fine("explain", "mock", "--routes", gw.routes_file, ...)
+    end
+    local function says(text, want)
+      assert.is_truthy(text:find(want, 1, true), text)
+    end
+    says(explained(), "declared may use it\n")
+    fine("teams", "create", "search", "--budget", "$100/day")
+    fine("keys", "create", "app", "--team", "search", "--rpm", "60", "--expires", "2030-12-31")
+    says(explained(), "declared may use it, and keys of the ledger that allow it")
+    local out = explained("--key", "app")
+    says(out, "app   may use every model · 60 rpm · until 2030-12-31\n")
+    says(out, "team search: $100/day\n")
+    fine("keys", "update", "app", "--models", "other")
+    says(explained("--key", "app"), "and so not mock: this call gets a 404")
+    fine("keys", "update", "app", "--models", "none")
+    fine("teams", "disable", "search")
+    without_gateway(function()
+      local status, text = process.run { helper.binary, "explain", "mock", "--routes",
+        gw.routes_file, "--key", "app", "--data", gw.data }
+      assert.equal(0, status)
+      says(text, "it, or its team, is disabled: this call gets a 403")
+    end)
+  end)
+
   it("shows budgets and what is left of them", function()
     local key = fine("keys", "create", "app", "--budget", "$1/day,$5"):match "%S+"
     assert.equal(200, chat(key))

@@ -115,6 +115,19 @@ model "dark" { openai "unheard-of" }
     says("dark", 10, "no price is known for openai/unheard-of")
   end)
 
+  it("knows of the ledger's keys what it is told", function()
+    local open = HEAD .. 'model "a" { openai "gpt-4o" }'
+    assert.is_false(trace(open, { model = "a", ledger = true }).open)
+    assert.truthy(text_of(open, { model = "a", ledger = true })
+      :find("keys of the ledger that allow it may use it; --key", 1, true))
+    local found = { name = "k", id = "i", account = "key:i", all = true, disabled = true,
+      model_list = { "*" }, tags = {} }
+    local out = text_of(open, { model = "a", key = "k", found = found })
+    assert.truthy(out:find("k     may use every model\n", 1, true)
+      or out:find("k  may use every model\n", 1, true), out)
+    assert.truthy(out:find("is disabled: this call gets a 403", 1, true), out)
+  end)
+
   it("names hooks, strategies and kinds of fault", function()
     local out = text_of(HEAD .. [[
 model "a" { openai "gpt-4o", balance = "lowest_cost", retries = 1,
@@ -150,6 +163,7 @@ local function host(text)
   local out = { said = {}, complaints = {}, routes = "routes.lua" }
   out.print = function(line) out.said[#out.said + 1] = line end
   out.complain = function(line) out.complaints[#out.complaints + 1] = line end
+  out.ledger_view = function() return { open = function() end } end -- a data folder lies about
   out.load_config = function(path)
     out.path = path
     return config.load(text, path, routes.options(routes.ENV))

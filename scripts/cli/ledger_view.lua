@@ -1,0 +1,80 @@
+-- What a data folder's ledger knows of a key, in the shape of routes.lua's keys: for verbs that
+-- work on files and must not fail where there is nobody to ask.
+
+local gateway = require "cli.gateway"
+local json = require "engine.json"
+local model_lists = require "lib.model_lists"
+local units = require "lib.units"
+
+local ledger_view = {}
+
+--- ask(method, target) of the folder's gateway, or of its ledger; nil where neither answers.
+function ledger_view.open(dir)
+  return (gateway.open({ data = dir }, { complain = function() end }))
+end
+
+--- Has it any key?
+function ledger_view.has_keys(ask)
+  local page = ask("GET", gateway.target("/admin/keys", { limit = 1 }))
+  return page ~= nil and #page.data > 0
+end
+
+local function given(value)
+  if value ~= json.null then return value end
+end
+
+local function budgets_of(list)
+  local out = {}
+  for i, text in ipairs(list) do out[i] = units.budget(text) end
+  return out[1] and out
+end
+
+-- Of a key or a team.
+local function limits_of(record)
+  return {
+    models = record.models, rpm = given(record.rpm), tpm = given(record.tpm),
+    parallel = given(record.parallel), budgets = budgets_of(record.budget),
+    soft_budgets = budgets_of(record.soft_budget), disabled = record.disabled,
+  }
+end
+
+-- Both must allow a model; nil: all of them.
+local function models_of(cfg, key, team)
+  local lists = {}
+  for _, of in ipairs { key, team or {} } do
+    if of.models and of.models[1] ~= "*" then lists[#lists + 1] = of.models end
+  end
+  return #lists > 0 and model_lists.set(cfg, lists) or nil
+end
+
+-- Its record, by its name or its id; nil and why where several have the name.
+local function record_of(ask, word)
+  local page = ask("GET", gateway.target("/admin/keys", { name = word, limit = 2 }))
+  if page and #page.data > 1 then
+    return nil, ("several keys are called %s; name one by its id"):format(word)
+  end
+  return page and page.data[1] or ask("GET", "/admin/keys/" .. gateway.escaped(word))
+end
+
+local function team_of(ask, name)
+  local record = name and ask("GET", "/admin/teams/" .. gateway.escaped(name))
+  return record and limits_of(record)
+end
+
+--- The key of this name or id | nil, and why not where there is more to say than that.
+function ledger_view.key(ask, cfg, word)
+  local record, why = record_of(ask, word)
+  if not record then return nil, type(why) == "string" and why or nil end
+  local out = limits_of(record)
+  local team = team_of(ask, given(record.team))
+  local expires = given(record.expires)
+  out.models, out.model_list = models_of(cfg, record, team), record.models
+  out.all = out.models == nil
+  out.id, out.name, out.account = record.id, record.name, "key:" .. record.id
+  out.team, out.team_limits, out.tags = given(record.team), team, record.tags
+  out.expires_at = expires and units.date(expires)
+  out.disabled = record.disabled or team and team.disabled or nil
+  return out
+end
+
+return ledger_view
