@@ -53,7 +53,7 @@ for _, name in ipairs { "cerebras", "deepseek", "fireworks", "groq", "huggingfac
   if key then model(name .. "/*") { provider(name) { api_key = key } "*" } end
 end
 
--- Without a virtual_key anyone on this machine may ask, and nobody else can reach it.
+-- Without any key, here or of `moongate keys`, whoever is on this machine may ask, nobody else.
 
 if env "MOONGATE_KEY" then
   virtual_key "me" { token = env.MOONGATE_KEY }

@@ -74,8 +74,8 @@ local function open_ledger(dir, host, named)
     return in_ledger(opened)
   end
   if err.kind == "missing" then
-    host.complain(("no gateway answers%s, and there is no data folder %s"):format(
-      named and "" or " at " .. DEFAULT, dir))
+    host.complain(("no gateway answers%s, and there is no data folder %s; --data names "
+      .. "another, `moongate serve` makes one"):format(named and "" or " at " .. DEFAULT, dir))
     return nil, UNREACHABLE
   elseif err.kind == "locked" then
     host.complain(("the gateway that serves with %s has no admin listener to ask"):format(dir))

@@ -32,6 +32,16 @@ local function changed_fields(parsed)
   return body
 end
 
+-- ask(method, "/admin/teams/{name}" .. rest, body)
+local function at_team(ask, method, name, rest, body)
+  local record, problem = ask(method, "/admin/teams/" .. gateway.escaped(name) .. rest, body)
+  if record == nil and problem.status == 404 then
+    problem.message = ('there is no team "%s" in the ledger; `moongate teams list` names those '
+      .. "there are, and those of routes.lua are changed there"):format(name)
+  end
+  return record, problem
+end
+
 local function show(host, parsed, record)
   host.print(parsed.json and json.encode(record) or limits.lines(record, SHOWN))
   return true
@@ -77,7 +87,7 @@ end
 
 local function shower(method, rest)
   return function(ask, parsed, host, body)
-    local record, problem = ask(method, "/admin/teams/" .. gateway.escaped(parsed[1]) .. rest,
+    local record, problem = at_team(ask, method, parsed[1], rest,
       method == "PATCH" and body or nil)
     if not record then return nil, problem end
     return show(host, parsed, record)
@@ -85,7 +95,7 @@ local function shower(method, rest)
 end
 
 local function delete(ask, parsed, host)
-  local gone, problem = ask("DELETE", "/admin/teams/" .. gateway.escaped(parsed[1]))
+  local gone, problem = at_team(ask, "DELETE", parsed[1], "")
   if not gone then return nil, problem end
   if parsed.json then host.print(json.encode(gone)) end
   host.complain(("%s is deleted; its usage stays"):format(parsed[1]))

@@ -262,7 +262,8 @@ function model(name) end
 ---@param names table<string, string>
 function alias(names) end
 
----Who may ask. A file without any serves whoever asks, and only on this machine.
+---Who may ask, beside the keys of the ledger (`moongate keys`). Where neither has any, whoever
+---asks is served, and only on this machine.
 ---```lua
 ---virtual_key "search" {
 ---  token  = env.SEARCH_KEY,

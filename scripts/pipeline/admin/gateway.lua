@@ -88,7 +88,8 @@ function gateway.explain(want)
     spent_of = accounts.spent,
   })
   if not trace then
-    return nil, { status = 404, code = "not_found", param = "model", message = why }
+    return nil, { status = 404, code = "not_found", message = why,
+      param = why:find("virtual_key", 1, true) and "key" or "model" }
   end
   return explain.encode(trace)
 end
