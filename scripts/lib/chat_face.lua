@@ -9,6 +9,7 @@ local chat = require "lib.chat"
 local crypto = require "engine.crypto"
 local fit = require "lib.fit"
 local json = require "engine.json"
+local prices = require "lib.prices"
 
 local face = {}
 
@@ -170,9 +171,18 @@ function face.document(call, dep)
   return assert(json.index(json.encode(json.object(BODY, out))))
 end
 
+-- A limit is required there, so clients name a high one; models refuse more than they write.
+local function lower(call, dep)
+  local asked = call.output_limit
+  local _, most = prices.limits(dep)
+  local too_much = most and type(asked) == "number" and asked > most
+  call.body.max_tokens = too_much and most or asked
+end
+
 --- Drop, and name, what `dep` need not be told; refuse what it cannot be.
 function face.fit(call, dep)
   local notes, keeps = call.notes, dep.provider.adapter.keeps or NOTHING
+  lower(call, dep)
   for _, name in ipairs(notes.hints) do call:drop(name) end
   if notes.marked and not keeps.cache_control then call:drop("cache_control") end
   if notes.thought and not (keeps.thinking_blocks or keeps.reasoning_content) then

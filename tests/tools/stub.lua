@@ -151,7 +151,8 @@ function stub.deployment(adapter_name, model, more, provider)
   local dep = {
     model = model, name = adapter_name .. "/" .. model,
     provider = {
-      name = adapter_name, api_key = "sk-test", adapter = require("providers." .. adapter_name),
+      name = adapter_name, adapter_name = adapter_name, api_key = "sk-test",
+      adapter = require("providers." .. adapter_name),
     },
   }
   for name, value in pairs(provider or {}) do dep.provider[name] = value end

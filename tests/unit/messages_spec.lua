@@ -249,6 +249,12 @@ describe("the door of Messages", function()
     assert.equal(2, row.tokens.cache_read)
   end)
 
+  it("asks no model for more than it writes", function()
+    w.answers.o = { world.completion "hello" }
+    ask { max_tokens = 128000 }
+    assert.equal(16384, w.calls[1].request.body:get "max_completion_tokens")
+  end)
+
   it("refuses what another provider cannot be told, or drops it where it may", function()
     local tools = json.array { { type = "web_search_20250305", name = "web_search" } }
     local answer = ask { tools = tools }
