@@ -36,14 +36,15 @@ local function budget(of)
   })
 end
 
-local function account(of)
+-- Accounts of the ledger's keys go by their ids, people by what a key is called.
+local function account(of, key)
   local scope, name = of.name:match("^(%a+):(.*)$")
   if not SHOWN[scope] then return nil end
   local budgets = json.array {}
   for i, one in ipairs(of.budgets) do budgets[i] = budget(one) end
   return json.object(ACCOUNT, {
-    scope = scope, name = name, requests = rate(of.rpm), tokens = rate(of.tpm),
-    parallel = rate(of.parallel), budgets = budgets,
+    scope = scope, name = scope == "key" and key.name or name, requests = rate(of.rpm),
+    tokens = rate(of.tpm), parallel = rate(of.parallel), budgets = budgets,
   })
 end
 
@@ -60,7 +61,7 @@ end
 function own_usage.answer(call, reply)
   local key, shown = call.key, json.array {}
   local state = plans.of(call).handle:state()
-  for _, of in ipairs(state) do shown[#shown + 1] = account(of) end
+  for _, of in ipairs(state) do shown[#shown + 1] = account(of, key) end
   reply:answer(200, json.encode(json.object(ANSWER, {
     object = "usage", key = key.name, team = key.team or json.null,
     spend_usd = spend(state[1].name), limits = shown,

@@ -214,6 +214,11 @@ describe("budgets", function()
       assert.is_truthy(tostring(message):find(text, 1, true), message)
     end
     assert.equal(200, try(one))
+    local mine = helper.json.decode(gw:request({
+      method = "GET", path = "/v1/usage", headers = { authorization = "Bearer " .. one.key },
+    }).body)
+    assert.same({ "one", "key", "one" },
+      { mine.key, mine.limits[1].scope, mine.limits[1].name })
     refused(one, "budget of this key has $0.00001 left, and this request may cost $0.000018. "
       .. "The next one begins at ")
     admin:must("PATCH", "/admin/keys/" .. one.id, { budget = "$0.00008/month" })
