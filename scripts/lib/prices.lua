@@ -129,6 +129,9 @@ function prices.of(dep, served)
   return found.rates, prices.version(found.table)
 end
 
+--- Tokens of an answer whose length neither client nor model nor operator limits.
+prices.USUAL_OUTPUT = 4096
+
 --- How many tokens a deployment's model reads and writes at most, where that is known.
 function prices.limits(dep)
   local found = prices.listed(dep)

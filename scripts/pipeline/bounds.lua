@@ -10,7 +10,6 @@ local tokens = require "lib.tokens"
 local bounds = {}
 
 local MILLION = 1e6
-local OUTPUT = 4096 -- of an answer whose length neither client nor model nor operator limits
 
 -- Plain rates, of tokens alone, are two numbers: nano-dollars of a million each way, where no
 -- tier of service is asked for.
@@ -24,7 +23,7 @@ local function known_of(call, dep)
   local known = runtime.of(call.cfg, dep)
   if known.longest == nil then
     local reads, most = prices.limits(dep)
-    known.longest, known.rates_asked = most or OUTPUT, prices.of(dep) or false
+    known.longest, known.rates_asked = most or prices.USUAL_OUTPUT, prices.of(dep) or false
     known.reads = reads or math.huge
     known.each_input, known.each_output = line_of(known.rates_asked)
   end

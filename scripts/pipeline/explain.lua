@@ -88,16 +88,18 @@ local function reachable(cfg, group)
 end
 
 -- The most that so many tokens in may cost, be they written to a cache, with the longest answer
--- a deployment gives.
+-- a deployment gives; where nobody knows it, with what is set aside for one.
 local function estimate(cfg, group, tokens)
   local out = { input_tokens = tokens, nano = 0, unpriced = {}, unbounded = {} }
   for _, dep in ipairs(reachable(cfg, group)) do
     local _, most = prices.limits(dep)
-    local nano = money.bound((prices.of(dep)), tokens, most or 0, "default")
+    local nano = money.bound((prices.of(dep)), tokens, most or prices.USUAL_OUTPUT,
+      "default")
     if not nano then
       out.unpriced[#out.unpriced + 1] = dep.name
     elseif nano >= out.nano then
-      out.nano, out.output_tokens, out.deployment = nano, most, dep.name
+      out.nano, out.output_tokens = nano, most or prices.USUAL_OUTPUT
+      out.deployment = dep.name
     end
     if nano and nano > 0 and not most then out.unbounded[#out.unbounded + 1] = dep.name end
   end

@@ -1,6 +1,7 @@
 -- A trace of pipeline/explain.lua as people read it.
 
 local money = require "lib.money"
+local prices = require "lib.prices"
 local units = require "lib.units"
 
 local explain_text = {}
@@ -141,7 +142,8 @@ local function cost(estimate)
     return "no price is known for " .. table.concat(estimate.unpriced, ", ")
   end
   if #estimate.unbounded > 0 then
-    return ("$%s for these; the longest answer of %s is not known"):format(about(estimate.nano),
+    return ("$%s are set aside, %s tokens out; the longest answer of %s is not known"):format(
+      about(estimate.nano), units.show_tokens(prices.USUAL_OUTPUT),
       table.concat(estimate.unbounded, ", "))
   end
   return "at most $" .. about(estimate.nano)

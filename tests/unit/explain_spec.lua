@@ -111,7 +111,8 @@ model "dark" { openai "unheard-of" }
     says("a", 1200, "about 1,200 tokens in, at most $0.013")
     says("a", 200000, "too long for openai/gpt-4o, which reads 128,000")
     says("free", 10, "at most $0")
-    says("long", 1000000, "$1 for these; the longest answer of long is not known")
+    says("long", 1000000, "$1.01 are set aside, 4,096 tokens out; the longest answer of long "
+      .. "is not known")
     says("dark", 10, "no price is known for openai/unheard-of")
   end)
 
