@@ -55,11 +55,16 @@ local ERROR = "Error: "
 
 -- Results are texts there: that one failed is said in it, and its pictures follow as a user's.
 local function result(message, pictures)
-  local text, parts = chat.text(message.content), chat.table_or_empty(message.content)
-  local n = #pictures
-  for _, part in ipairs(parts) do
-    if part.type ~= "text" then pictures[#pictures + 1] = plain(part) end
+  local texts, n = {}, #pictures
+  for _, part in ipairs(chat.table_or_empty(message.content)) do
+    if part.type == "text" then
+      texts[#texts + 1] = part.text
+    else
+      pictures[#pictures + 1] = plain(part)
+    end
   end
+  local text = type(message.content) == "string" and message.content
+    or table.concat(texts, "\n\n")
   if #pictures > n then
     table.insert(pictures, n + 1, json.object({ "type", "text" }, {
       type = "text", text = ("From the result of %s:"):format(message.tool_call_id),
@@ -165,6 +170,7 @@ function face.document(call, dep)
   end
   out.messages, out.tools = messages(body.messages, keeps), tools(body.tools)
   out.top_k, out.user = top_k(call, keeps), user(body.user)
+  if not out.tools then out.tool_choice, out.parallel_tool_calls = nil, nil end
   out.reasoning_effort = effort(call, dep)
   out.max_tokens = nil
   out[adapter.max_tokens_name or "max_tokens"] = body.max_tokens

@@ -68,6 +68,14 @@ static void test_request_fields(struct world *world)
     CHECK(request_header(request, "X-Tw") == NULL && request_header(request, "X-Twoo") == NULL);
     CHECK(request_header_count(request, "X-One") == 2);
     CHECK(request_header_count(request, "Nope") == 0);
+    unsigned seen = 0;
+    struct request_field field;
+    for (unsigned i = 0; request_field(request, i, &field); i++) {
+        if (field.name_len == 5 && strncasecmp(field.name, "x-one", 5) == 0) seen++;
+        CHECK(field.value[field.value_len] == '\0' || field.value_len > 0);
+    }
+    CHECK(seen == 2);
+    CHECK(!request_field(request, 1000, &field));
     CHECK(strcmp(request_peer(request), "127.0.0.1") == 0);
     CHECK(!request_is_admin(request) && !request_is_gone(request));
     CHECK(request_started_ms(request) <= world_now());

@@ -273,6 +273,40 @@ describe("the door of Messages, whatever comes,", function()
     end
   end)
 
+  it("passes on what no provider should send, or calls it a fault", function()
+    local passing = require "lib.messages_pass"
+    local names = {
+      "message_start", "content_block_start", "content_block_delta", "message_delta", "ping",
+      "message_stop", "error", "odd",
+    }
+    for seed = 1, ANSWERS do
+      local random, events = random_of(seed), {}
+      for i = 1, random(6) do
+        local name = names[random(#names)]
+        local more = ',"message":%s,"delta":%s,"usage":%s}'
+        local data = random(5) == 1 and value(random, 2)
+          or ('{"type":"%s"' .. more):format(name, value(random, 2), value(random, 2),
+            value(random, 2))
+        events[i] = ("event: %s\ndata: %s\n\n"):format(name, data)
+      end
+      local bytes = table.concat(events)
+      local reply, client =
+        stub.reply(visitor(true), stub.deployment("anthropic", "m"), anthropic)
+      local ok, err = pcall(passing.stream, stub.upstream(bytes), reply)
+      if ok then
+        reply:close()
+        local sent = client:bytes()
+        assert.equal(sent, bytes:sub(1, #sent))
+      else
+        assert.is_truthy(type(err) == "table" and fault.is_kind(err.kind), tostring(err))
+      end
+      local whole = assert(json.index(body(random)))
+      local answer = stub.reply(visitor(false), stub.deployment("anthropic", "m"), anthropic)
+      ok, err = pcall(passing.decode, whole, answer)
+      assert.is_truthy(ok or type(err) == "table" and fault.is_kind(err.kind), tostring(err))
+    end
+  end)
+
   it("loses no piece of calls that come at once", function()
     local reply, client =
       stub.reply(visitor(true), stub.deployment("openai", "m"), anthropic)
