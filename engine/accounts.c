@@ -169,6 +169,11 @@ struct account *accounts_find(struct accounts *accounts, const char *name, size_
     return enter(accounts, name, len, false);
 }
 
+uint64_t accounts_hash(const struct account *account)
+{
+    return account->hash;
+}
+
 struct account *accounts_next(struct accounts *accounts, const struct account *account)
 {
     return account ? (struct account *)account->older : atomic_load(&accounts->newest);

@@ -194,6 +194,9 @@ void accounts_plan_room(struct accounts_plan *plan, struct accounts_rate *rpm,
 struct account *accounts_find(struct accounts *accounts, const char *name, size_t len);
 /* All there are, the newest first, in no lock's way: start with NULL. */
 struct account *accounts_next(struct accounts *accounts, const struct account *account);
+/* Secret, and the same as long as it lives: shares of a table too long to be looked at at once.
+ */
+uint64_t accounts_hash(const struct account *account);
 /* Without limits. */
 void accounts_view(struct accounts *accounts, struct account *account,
                    struct accounts_view *view);

@@ -125,18 +125,20 @@ int lua_accounts_spent(lua_State *L)
     return 1;
 }
 
-/* list = each([prefix]) */
+/* list = each([prefix [, part, parts]]) */
 int lua_accounts_each(lua_State *L)
 {
     size_t len;
     const char *prefix = luaL_optlstring(L, 1, "", &len);
+    unsigned part = (unsigned)luaL_optint(L, 2, 0), parts = (unsigned)luaL_optint(L, 3, 1);
     struct accounts *accounts = lua_context_of(L)->accounts;
     struct account *account = NULL;
     struct accounts_view view;
     int count = 0;
 
     lua_newtable(L);
-    while (accounts && (account = accounts_next(accounts, account))) {
+    while (accounts && parts > 0 && (account = accounts_next(accounts, account))) {
+        if (accounts_hash(account) % parts != part) continue;
         accounts_view(accounts, account, &view);
         if (view.len < len || memcmp(view.name, prefix, len) != 0) continue;
         lua_createtable(L, 0, ACCOUNTS_WINDOWS + 1);

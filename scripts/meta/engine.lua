@@ -245,8 +245,10 @@ function accounts.spent(name) end
 
 ---The same of all accounts whose names begin so; each has its name too.
 ---@param prefix? string
+---@param part? integer  only one of so many shares, each account always in the same
+---@param parts? integer
 ---@return table[]
-function accounts.each(prefix) end
+function accounts.each(prefix, part, parts) end
 
 ---@class Plan
 local Plan = {}

@@ -115,16 +115,19 @@ end
 -- The accounts -------------------------------------------------------------------------------
 
 -- A hundred thousand keys do not fit into a worker at once: they are looked at by the first
--- letter of their names or ids.
-local function prefixes()
-  local out = { "org", "team:", "tag:", "user:" }
-  for byte = 33, 126 do out[#out + 1] = "key:" .. string.char(byte) end
+-- letter of their names or ids. End users' names are chosen by clients, so by shares.
+local USER_SHARES = 64
+
+local function shares()
+  local out = { { "org" }, { "team:" }, { "tag:" } }
+  for byte = 33, 126 do out[#out + 1] = { "key:" .. string.char(byte) } end
+  for part = 0, USER_SHARES - 1 do out[#out + 1] = { "user:", part, USER_SHARES } end
   return out
 end
 
-local function accounts_at(want, prefix)
+local function accounts_at(want, share)
   local out = json.array {}
-  for _, account in ipairs(want.accounts.each(prefix)) do
+  for _, account in ipairs(want.accounts.each(unpack(share))) do
     for _, window in ipairs(windows.names) do
       local of = account[window]
       out[#out + 1] = of and {
@@ -158,9 +161,9 @@ local function add_difference(report, of, expected)
     sum_of(("%s, %s"):format(of.account, when), of.nano, expected)
 end
 
-local function add_accounts(report, job, prefix)
-  if #job.want.accounts.each(prefix) == 0 then return nil end
-  local function look() return accounts_at(job.want, prefix) end
+local function add_accounts(report, job, share)
+  if #job.want.accounts.each(unpack(share)) == 0 then return nil end
+  local function look() return accounts_at(job.want, share) end
   local seen, problem = beside(job, look, all_right)
   if not seen then return problem end
   report.settled = report.settled and seen.quiet
@@ -177,8 +180,8 @@ function audit.run(want)
   local job = { want = want, tries = TRIES }
   local problem = add_places(report, job)
   if problem then return nil, problem end
-  for _, prefix in ipairs(want.accounts and prefixes() or {}) do
-    problem = add_accounts(report, job, prefix)
+  for _, share in ipairs(want.accounts and shares() or {}) do
+    problem = add_accounts(report, job, share)
     if problem then return nil, problem end
   end
   return json.object(REPORT, report)
