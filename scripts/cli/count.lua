@@ -47,7 +47,9 @@ end
 local function objection(parsed)
   if parsed.encoding and parsed.model then return "--encoding or --model, not both" end
   if parsed.encoding and not models.is_encoding(parsed.encoding) then
-    return ("no encoding %s%s"):format(parsed.encoding, nearest.hint(parsed.encoding, NAMES))
+    local hint = nearest.hint(parsed.encoding, NAMES)
+    return ("no encoding %s%s"):format(parsed.encoding,
+      hint ~= "" and hint or "; there are " .. table.concat(NAMES, ", "))
   end
 end
 

@@ -102,6 +102,19 @@ local function show(host, parsed, record)
   return true
 end
 
+-- Times of one form sort as text.
+local function state_of(record)
+  if record.disabled then return "disabled" end
+  local ends = record.expires ~= json.null and record.expires
+  return ends and ends <= os.date "!%Y-%m-%dT%H:%M:%SZ" and "expired" or "-"
+end
+
+-- Either is easily a slip, and shows only when the key is used.
+local function warn(host, record)
+  local state = state_of(record)
+  if state ~= "-" then host.complain(("%s is %s"):format(record.name, state)) end
+end
+
 -- The key alone on standard output, so that KEY=$(moongate keys create …) works.
 local function show_secret(host, parsed, record, note)
   if parsed.json then
@@ -109,6 +122,7 @@ local function show_secret(host, parsed, record, note)
   else
     host.print(record.key)
     host.complain(("%s %s (id %s); it is not shown again"):format(note, record.name, record.id))
+    warn(host, record)
   end
   return true
 end
@@ -138,13 +152,6 @@ local function all_pages(ask, query)
     query.after = page.next ~= json.null and page.next or nil
   until not query.after
   return out
-end
-
--- Times of one form sort as text.
-local function state_of(record)
-  if record.disabled then return "disabled" end
-  local ends = record.expires ~= json.null and record.expires
-  return ends and ends <= os.date "!%Y-%m-%dT%H:%M:%SZ" and "expired" or "-"
 end
 
 local function row(record)

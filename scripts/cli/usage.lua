@@ -54,7 +54,7 @@ local function show(host, answer)
   if #lines > 1 then lines[#lines + 1] = cells(answer.total) end
   if #lines == 0 then
     local since = answer.since ~= json.null and " since " .. answer.since or ""
-    host.print("Nothing was asked" .. since .. ".")
+    host.print("No provider was asked" .. since .. ".")
   else
     local head = { answer.by, "requests", "failed", "input", "cached", "output", "spend" }
     host.print(table_text.of(head, lines))

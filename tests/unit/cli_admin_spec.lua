@@ -108,6 +108,9 @@ describe("the command line's admin verbs", function()
       assert.equal(0, ask("keys", "list"))
       assert.truthy(printed[1]:find("00:00:00Z   expired\n", 1, true), printed[1])
       assert.truthy(printed[1]:find("-  disabled\n", 1, true), printed[1])
+      answers = { { 201, record { expires = "2020-01-01T00:00:00Z", key = "mg-x-y" } } }
+      assert.equal(0, ask("keys", "create", "app", "--expires", "2019-12-31"))
+      assert.same({ "mg-x-y", "app is expired" }, { printed[2], complaints[2] })
     end)
   end)
 
