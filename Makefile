@@ -127,6 +127,7 @@ tokens-table: all check-tools
 bench: all check-tools
 	@sh tests/tools/deps.sh bench
 	@luajit tests/bench/bench.lua
+	@luajit tests/bench/doors.lua
 	@sh tests/tokens/run.sh speed
 
 ### golden     rewrites the golden files; the review is the diff

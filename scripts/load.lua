@@ -16,7 +16,7 @@ local PLACE, CODE = { string = true, ["function"] = true }, { ["function"] = tru
 local MEMBERS = {
   { "base_url", PLACE }, { "path", PLACE }, { "headers", CODE }, { "encode", CODE },
   { "decode", CODE }, { "stream", CODE }, { "classify", CODE }, { "sign", CODE },
-  { "answer", CODE },
+  { "answer", CODE }, { "natives", { table = true } }, { "keeps", { table = true } },
 }
 local NEEDED = { encode = true, decode = true, stream = true } -- unless it answers by itself
 

@@ -95,7 +95,7 @@ local function own_headers(call, dep, face)
   local headers = headers_of(call, dep)
   if not face.add_headers then return headers end
   headers = copy(headers)
-  face.add_headers(call, dep, headers)
+  pure(dep, call.cfg, face.add_headers, call, dep, headers)
   return headers
 end
 

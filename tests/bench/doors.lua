@@ -1,0 +1,78 @@
+-- What a translation costs: an agent's request of 100 kB (24 tools, 30 turns) from each door to
+-- each family of providers, and one event on its way back. Processor time; the best of five.
+-- Targets: 1 ms and 15 µs.
+
+package.path = "./scripts/?.lua;./?.lua;./tests/?.lua;" .. package.path
+package.cpath = "./build/tests/?.so;" .. package.cpath
+require "engine"
+package.loaded["engine.shared"] = {
+  hold = function() return { settle = function() end } end,
+}
+
+local json = require "engine.json"
+local stub = require "tools.stub"
+
+local FAMILIES = {
+  { "openai", "gpt-5.4" }, { "mistral", "m" }, { "gemini", "gemini-3-pro" },
+  { "anthropic", "claude-opus-4-6" },
+}
+local TOOLS, TURNS = 24, 30
+
+local DOORS = {}
+
+--- An agent's body of Messages.
+function DOORS.anthropic()
+  local tools, turns = {}, { '{"role":"user","content":"hi"}' }
+  for i = 1, TOOLS do
+    tools[i] = ('{"name":"tool%d","description":"%s","input_schema":{"type":"object",'
+      .. '"properties":{"a":{"type":"string","description":"%s"}},"required":["a"]}}')
+      :format(i, ("word "):rep(220), ("word "):rep(80))
+  end
+  for i = 2, TURNS do
+    turns[i] = i % 2 == 0
+      and ('{"role":"assistant","content":[{"type":"text","text":"%s"},{"type":"tool_use",'
+        .. '"id":"t%d","name":"tool1","input":{"a":"%s"}}]}')
+        :format(("say "):rep(150), i, ("x "):rep(300))
+      or ('{"role":"user","content":[{"type":"tool_result","tool_use_id":"t%d","content":'
+        .. '"%s"}]}'):format(i - 1, ("result "):rep(250))
+  end
+  return '{"model":"m","max_tokens":9,"stream":true,"system":[{"type":"text","text":"'
+    .. ("system "):rep(1500) .. '"}],"tools":[' .. table.concat(tools, ",") .. '],"messages":['
+    .. table.concat(turns, ",") .. "]}"
+end
+
+-- Microseconds of one call of `fn`.
+local function cost(n, fn)
+  local best = math.huge
+  for _ = 1, 5 do
+    local from = os.clock()
+    for _ = 1, n do fn() end
+    best = math.min(best, (os.clock() - from) / n * 1e6)
+  end
+  return best
+end
+
+local CHUNK = '{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":['
+  .. '{"index":0,"delta":{"content":" word"},"finish_reason":null}],"usage":null}'
+
+-- An event of OpenAI's in the door's words.
+local function event_cost(door, text)
+  local dep = stub.deployment("openai", "m")
+  local reply, client = stub.reply(stub.visitor(door, text), dep, door)
+  return cost(10000, function()
+    reply:chunk(json.decode(CHUNK), "")
+    client.sent = {}
+  end)
+end
+
+print "| door | what | processor time |"
+print "| --- | --- | --- |"
+for name, body in pairs(DOORS) do
+  local door, text = require("dialects." .. name), body()
+  for _, family in ipairs(FAMILIES) do
+    local dep = stub.deployment(unpack(family))
+    local request = cost(100, function() stub.asked(stub.visitor(door, text), dep) end)
+    print(("| %s | %d bytes to %s | %.0f µs |"):format(name, #text, family[1], request))
+  end
+  print(("| %s | an event | %.1f µs |"):format(name, event_cost(door, text)))
+end
