@@ -142,29 +142,31 @@ static int misused(const char *what, const char *word)
     return EXIT_USAGE;
 }
 
-/* Of "--name VALUE" and "--name=VALUE" the value, *i at its word; NULL where it is neither. */
-static const char *value_of(const char *name, char **argv, int argc, int *i)
+/* Takes "--name VALUE" or "--name=VALUE" at argv[*i], and leaves *i at its last word. */
+static bool take(const char *name, char **argv, int *i, const char **value)
 {
+    const char *word = argv[*i];
     size_t len = strlen(name);
 
-    if (strncmp(argv[*i], name, len) != 0) return NULL;
-    if (argv[*i][len] == '=') return argv[*i] + len + 1;
-    return argv[*i][len] == '\0' && *i + 1 < argc ? argv[++*i] : NULL;
+    if (strncmp(word, name, len) != 0) return false;
+    if (word[len] == '=') {
+        *value = word + len + 1;
+        return true;
+    }
+    if (word[len] != '\0' || !argv[*i + 1]) return false; /* the list ends with NULL */
+    *value = argv[++*i];
+    return true;
 }
 
 int cli_reload(int argc, char **argv)
 {
-    const char *address = NULL, *data = NULL, *value;
+    const char *address = NULL, *data = NULL;
     bool wait = false;
 
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--wait") == 0) {
             wait = true;
-        } else if ((value = value_of("--admin", argv, argc, &i))) {
-            address = value;
-        } else if ((value = value_of("--data", argv, argc, &i))) {
-            data = value;
-        } else {
+        } else if (!take("--admin", argv, &i, &address) && !take("--data", argv, &i, &data)) {
             return misused("unknown or unfinished", argv[i]);
         }
     }
