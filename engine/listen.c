@@ -61,6 +61,17 @@ static int bind_to(int fd, const struct sockaddr *name, socklen_t len)
     return -1;
 }
 
+/* Does somebody serve there? A file that a killed process left behind answers nobody. */
+static bool answers(const struct sockaddr_un *name)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    bool served = fd >= 0 && (connect(fd, (const struct sockaddr *)name, sizeof(*name)) == 0 ||
+                              errno == EAGAIN); /* its queue is full */
+
+    if (fd >= 0) close(fd);
+    return served;
+}
+
 static int open_unix(const char *path)
 {
     struct sockaddr_un name = {.sun_family = AF_UNIX};
@@ -71,6 +82,10 @@ static int open_unix(const char *path)
         return -1;
     }
     memcpy(name.sun_path, path, strlen(path) + 1);
+    if (answers(&name)) {
+        errno = EADDRINUSE;
+        return -1;
+    }
     if (lstat(path, &about) == 0 && S_ISSOCK(about.st_mode)) unlink(path);
 
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -101,8 +116,12 @@ int listen_open(const char *address, char **error)
     }
     struct addrinfo *found = look_up(address);
     if (!found) {
+        char host[256], port[16];
+        bool whole = cut_address(address, host, port);
         errno = EADDRNOTAVAIL;
-        return complain(error, address, "an address is host:port or unix:/path");
+        return complain(error, address,
+                        whole ? "there is no such host"
+                              : "an address is host:port or unix:/path");
     }
     int fd = open_tcp(found);
     int saved = errno;

@@ -206,6 +206,11 @@ describe("the command line and the ledger", function()
       local status, out, err = gw:run(words)
       assert.equal(1, status, out)
       assert.is_truthy(err:find("admin token is needed", 1, true), err)
+      local third
+      third, out, err = process.run { helper.binary, "serve", "--data", gw.dir .. "/third",
+        "--listen", "127.0.0.1:0", "--admin", address } -- which must not take it away
+      assert.equal(4, third, out .. err)
+      assert.is_truthy(err:find("--admin names another address", 1, true), err)
       local env = { MOONGATE_ADMIN_TOKEN = "admin-token-0123456789" }
       assert.equal(0, (gw:run(words, { env = env })))
       assert.equal(0, (gw:run({ "reload", "--wait", "--admin", address }, { env = env })))

@@ -160,6 +160,12 @@ virtual_key "me" { token = env.SEARCH_KEY, rpm = 5, budget = "$5/day" }]]
     assert.is_truthy(out:find("--listen names another address", 1, true), out)
   end)
 
+  it("tells a host that is not there from an address that is none", function()
+    local status, out = run("serve", "--listen", "nowhere.invalid:1", "--admin", "off")
+    assert.equal(4, status, out)
+    assert.is_truthy(out:find("nowhere.invalid:1: there is no such host", 1, true), out)
+  end)
+
   it("explains offline, from a file", function()
     write [[
 local mock = provider "mock" {}
