@@ -37,15 +37,19 @@ local function prefix(dep)
   return "/openai/deployments/" .. escape(dep.deployment or dep.model)
 end
 
-local function path(dep)
-  local version = dep.provider.api_version
-  local query = version and version ~= "v1" and "?api-version=" .. escape(version) or ""
-  return prefix(dep) .. "/chat/completions" .. query
+local function path(verb)
+  return function(dep)
+    local version = dep.provider.api_version
+    local query = version and version ~= "v1" and "?api-version=" .. escape(version) or ""
+    return prefix(dep) .. verb .. query
+  end
 end
 
 return require("providers.openai_compatible"):with {
   base_url = base_url,
-  path = path,
+  path = path "/chat/completions",
+  embeddings = path "/embeddings",
+  completions = path "/completions",
   headers = function(dep) return { ["api-key"] = dep.provider.api_key } end,
   keeps = {}, -- what it does not know, it refuses
   max_tokens_name = "max_completion_tokens",

@@ -3,6 +3,7 @@
 
 return require("providers.openai_compatible"):with {
   base_url = "https://api.cerebras.ai/v1",
+  embeddings = false,
   fields   = {},
   keeps    = { reasoning_content = true },
   quirks   = { -- 400, QwenLM/qwen-code#11045: what is not in cerebras-cloud-sdk-python's types

@@ -4,6 +4,7 @@
 
 return require("providers.openai_compatible"):with {
   base_url = "https://api.deepseek.com",
+  embeddings = false, completions = false,
   fields   = {},
   keeps    = { reasoning_content = true },
   quirks   = {

@@ -3,6 +3,7 @@
 local chat = require "lib.chat"
 local chat_errors = require "lib.chat_errors"
 local choices = require "lib.gemini_choices"
+local embeddings = require "lib.gemini_embeddings"
 local contents = require "lib.gemini_contents"
 local fault = require "lib.fault"
 local json = require "engine.json"
@@ -241,5 +242,6 @@ return chat.adapter {
   decode   = decode,
   stream   = stream,
   classify = classify,
+  natives  = { embeddings = embeddings },
   fields   = {},
 }

@@ -4,6 +4,7 @@
 
 return require("providers.openai_compatible"):with {
   base_url = "https://models.github.ai/inference",
+  completions = false,
   ended    = "2026-07-30",
   fields   = {},
   keeps    = {},

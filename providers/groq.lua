@@ -3,6 +3,7 @@
 
 return require("providers.openai_compatible"):with {
   base_url = "https://api.groq.com/openai/v1",
+  embeddings = false, completions = false,
   keeps    = { reasoning_content = true },
   fields   = {},
   quirks   = {

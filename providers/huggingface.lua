@@ -3,5 +3,6 @@
 
 return require("providers.openai_compatible"):with {
   base_url = "https://router.huggingface.co/v1",
+  embeddings = false, completions = false,
   fields   = {},
 }

@@ -15,12 +15,15 @@
 
 local chat = require "lib.chat"
 local chat_errors = require "lib.chat_errors"
+local crypto = require "engine.crypto"
+local embeddings = require "lib.embeddings"
 local fault = require "lib.fault"
 local json = require "engine.json"
 local schema = require "lib.schema"
 local time = require "engine.time"
 
 local PIECES = 8
+local DIMENSIONS, MOST_DIMENSIONS = 8, 4096
 local THOUGHT = "The user wants me to repeat this."
 local DEFAULT_TEXT = "Hello from moongate."
 
@@ -177,4 +180,34 @@ local function answer(call, dep, reply)
   }
 end
 
-return chat.adapter { answer = answer, fields = {} }
+-- Embeddings -----------------------------------------------------------------------
+
+-- Always the same vector for a text, of length one.
+local function vector(value, size)
+  local text, list, sum = type(value) == "string" and value or json.text(value), {}, 0
+  for i = 1, size do
+    local x = tonumber(crypto.sha256(text .. "\0" .. i):sub(1, 6), 16) / 0x800000 - 1
+    list[i], sum = x, sum + x * x
+  end
+  for i = 1, size do list[i] = list[i] / math.sqrt(sum) end
+  return json.array(list)
+end
+
+local function embed(call, dep, reply)
+  local doc = call.doc
+  local input, size = doc:get("input"), doc:get("dimensions")
+  if type(input) == "string" or type(input[1]) == "number" then input = { input } end
+  if type(size) ~= "number" or size < 1 or size > MOST_DIMENSIONS then size = DIMENSIONS end
+  fail_or_wait(options(dep.model, ""))
+  local vectors, n = {}, 0
+  for i, text in ipairs(input) do
+    local list = vector(text, size)
+    vectors[i] = call.wants_base64 and embeddings.base64(list) or list
+    n = n + (type(text) == "table" and #text or count(tostring(text)))
+  end
+  embeddings.say(reply, dep.model, vectors, n)
+end
+
+return chat.adapter {
+  answer = answer, fields = {}, natives = { embeddings = { answer = embed } },
+}

@@ -8,6 +8,8 @@ return chat.adapter {
   encode  = chat.encode, -- the call already has this shape: name the model and send it
   decode  = chat.decode, -- so has the answer
   stream  = chat.stream, -- and so has every chunk; unknown fields pass through untouched
+  embeddings  = "/embeddings",
+  completions = "/completions",
   keeps   = { reasoning_content = true, top_k = true },
   fields  = {
     name     = { type = "string", required = true }, -- many servers speak it: which is this?

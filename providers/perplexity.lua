@@ -4,6 +4,7 @@
 
 return require("providers.openai_compatible"):with {
   base_url = "https://api.perplexity.ai",
+  completions = false,
   ended    = "2026-09-27",
   fields   = {},
   quirks   = {

@@ -3,6 +3,7 @@
 
 return require("providers.openai_compatible"):with {
   base_url = "https://api.x.ai/v1",
+  embeddings = false,
   fields   = {},
   keeps    = {},
   quirks   = { cost = { at = "usage.cost_in_usd_ticks", nano = 0.1 } },

@@ -28,6 +28,9 @@ local function check_model(value)
   if value:find("\0", 1, true) then refuse("invalid_value", "model", "must not hold a NUL.") end
 end
 
+--- For the dialects beside this one, too.
+openai.check_model = check_model
+
 local function check_messages(doc)
   local kind = doc:type("messages")
   if kind == nil or kind == "null" then

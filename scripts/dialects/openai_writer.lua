@@ -92,6 +92,8 @@ local function usage(total)
   })
 end
 
+writer.usage = usage
+
 --- What ends a stream that went well: the usage where it was asked for, and the mark.
 function writer.tail(reply)
   if reply.passing or not reply.call.include_usage then return TAIL end

@@ -20,7 +20,7 @@ local NONE = {} -- never written to
 ---@field id string          uuid7; x-moongate-request-id
 ---@field method string
 ---@field path string
----@field dialect string     "openai", "anthropic"
+---@field dialect string     "openai", "anthropic", "embeddings", "completions"
 ---@field cfg table
 ---@field key table          the virtual key
 ---@field doc table          the body, indexed
@@ -33,6 +33,7 @@ local NONE = {} -- never written to
 ---@field reserved_nano integer?  nano-dollars; nil where no price is known
 ---@field output_limit integer|false  output tokens of each choice, as asked
 ---@field choices integer
+---@field wants_base64 boolean  embeddings as bytes, not as numbers
 ---@field stream boolean
 ---@field started number     monotonic seconds
 ---@field deadline number    monotonic seconds; covers attempts, waits and fallbacks
@@ -185,7 +186,7 @@ function call.new(request, dialect, cfg)
   self.plan, self.admitted, self.reserved_tokens, self.reserved_nano = false, false, 0, false
   self.output_limit, self.choices, self.clamped, self.limit_headers = false, 1, false, false
   self.covered, self.input_most, self.counted, self.stays = false, false, false, false
-  self.waits_until, self.door = false, false
+  self.waits_until, self.door, self.wants_base64 = false, false, false
   return setmetatable(self, Call)
 end
 

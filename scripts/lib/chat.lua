@@ -1,6 +1,8 @@
 -- The OpenAI chat shapes, and adapters that speak them.
 
 local chat_errors = require "lib.chat_errors"
+local completions = require "lib.completions"
+local embeddings = require "lib.embeddings"
 local fault = require "lib.fault"
 local finish = require "lib.finish"
 local json = require "engine.json"
@@ -53,20 +55,6 @@ end
 
 -- Request ----------------------------------------------------------------------
 
--- A stream's usage has to be asked for, or nobody learns what it cost.
-local function ask_for_usage(doc, edits)
-  local kind = doc:type("stream_options")
-  if kind == "object" then
-    if doc:get("stream_options").include_usage ~= true then
-      edits["stream_options.include_usage"] = true
-    end
-  elseif kind == nil then
-    edits["stream_options.include_usage"] = true
-  else
-    edits.stream_options = { include_usage = true }
-  end
-end
-
 -- The deployment's max_tokens is a ceiling: it lowers what was asked, and stands where nothing
 -- was asked.
 local function cap_tokens(doc, dep, edits)
@@ -89,7 +77,7 @@ function chat.encode(call, dep)
   local model = dep.deployment or dep.model
   local own = dep.provider and dep.provider.adapter and dep.provider.adapter.quirks
   if doc:get("model") ~= model then edits.model = model end
-  if call.stream and quirks.may_ask(own) then ask_for_usage(doc, edits) end
+  if call.stream and quirks.may_ask(own) then quirks.ask_for_usage(doc, edits) end
   if dep.max_tokens then cap_tokens(doc, dep, edits) end
   if own then quirks.edit(call, edits, own) end
   return next(edits) and doc:splice(edits) or doc
@@ -209,6 +197,30 @@ local DEFAULTS = {
   encode = chat.encode, decode = chat.decode, stream = chat.stream,
 }
 
+-- What servers of OpenAI's dialect have beside chats: an adapter says at which path.
+local BESIDE = { embeddings = embeddings, completions = completions }
+
+local function face_at(path, passing, cost)
+  local face = setmetatable({ path = path }, { __index = passing })
+  if cost then
+    face.decode = quirks.decode(passing.decode, cost)
+    face.stream = passing.stream and quirks.stream(passing.stream, cost)
+  end
+  return face
+end
+
+local function add_natives(adapter)
+  local natives, cost = {}, adapter.quirks and adapter.quirks.cost
+  for name, face in pairs(adapter.natives or {}) do natives[name] = face end
+  for name, passing in pairs(BESIDE) do
+    local path = adapter[name]
+    if path then natives[name] = face_at(path, passing, cost) end
+    if path == false then natives[name] = nil end
+  end
+  adapter.natives = natives
+  return adapter
+end
+
 --- An adapter: what `t` says, and the OpenAI chat dialect for the rest.
 function chat.adapter(t)
   local adapter = {}
@@ -216,7 +228,7 @@ function chat.adapter(t)
   for name, value in pairs(t) do adapter[name] = value end
   if t.encode and t.encode ~= chat.encode then adapter.encode = reading_messages(t.encode) end
   if adapter.decode == chat.decode and not adapter.answer then adapter.dialect = "openai" end
-  return setmetatable(adapter, Adapter)
+  return setmetatable(add_natives(adapter), Adapter)
 end
 
 local function escaped(c) return ("%%%02X"):format(c:byte()) end
@@ -249,7 +261,7 @@ function Adapter:with(changes)
     copy.decode = quirks.decode(copy.decode, cost)
     copy.stream = quirks.stream(copy.stream, cost)
   end
-  return setmetatable(copy, Adapter)
+  return setmetatable(add_natives(copy), Adapter)
 end
 
 return chat

@@ -145,6 +145,20 @@ function quirks.may_ask(own)
   return not (own and own.stream_options)
 end
 
+--- A stream's usage has to be asked for, or nobody learns what it cost.
+function quirks.ask_for_usage(doc, edits)
+  local kind = doc:type("stream_options")
+  if kind == "object" then
+    if doc:get("stream_options").include_usage ~= true then
+      edits["stream_options.include_usage"] = true
+    end
+  elseif kind == nil then
+    edits["stream_options.include_usage"] = true
+  else
+    edits.stream_options = { include_usage = true }
+  end
+end
+
 --- Add to the edits of a request what the server's quirks ask for.
 function quirks.edit(call, edits, own)
   local doc = quirks.document(call)

@@ -335,7 +335,7 @@ function Reply:completion(t)
   note(self, t, {})
   self:start { id = text_of(t.id), model = text_of(t.model) }
   if type(choice) ~= "table" then return end
-  say(self, choice.message)
+  say(self, choice.message or { content = choice.text }) -- some completion's, read as a chat's
   self:finish(ended(self, text_of(choice.finish_reason) or "stop"))
 end
 

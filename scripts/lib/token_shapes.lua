@@ -152,4 +152,12 @@ function shapes.outline(frame, family)
   }
 end
 
+--- The same of bodies that hold texts, and no messages: embeddings, legacy completions.
+function shapes.plain(family)
+  return tokens.outline {
+    order = { "body" }, weights = family.weights, otherwise = family.ratio,
+    places = { body = { members = { input = TEXT, prompt = TEXT, suffix = TEXT } } },
+  }
+end
+
 return shapes

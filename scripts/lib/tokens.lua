@@ -41,6 +41,13 @@ local function outline(self, family, frame, kind)
   return found
 end
 
+--- The outline of what has no frame: texts as they are.
+function Profiles:plain(family)
+  local kind = family.kind .. ":plain"
+  self.outlines[kind] = self.outlines[kind] or shapes.plain(family)
+  return self.outlines[kind]
+end
+
 --- What counting for a model needs, by the model's or an encoding's name.
 function Profiles:of(name)
   local found = self.named[name]
@@ -172,8 +179,34 @@ function estimate.count_messages(body, model, most)
   return estimate.count_doc(doc, estimate.profiles():of(model), most)
 end
 
+-- Tokens that a client counted out itself: the numbers that stand in no text.
+local function given_as_numbers(value)
+  local rest = value:find('"', 1, true) and value:gsub("\\.", ""):gsub('"[^"]*"', "") or value
+  return select(2, rest:gsub("%d[%d.eE+-]*", ""))
+end
+
+local BEYOND_BYTES -- below
+
+-- Where one member is all that is read (`door.plain`): texts, or tokens as numbers. Nothing is
+-- learned of it for chats, nor of chats for it.
+local function count_plain(call, name, model, now)
+  local doc, profiles = call.doc, call.cfg.runtime.profiles
+  local profile = profiles:of(model)
+  local texts, exact = tokens.body(doc, profiles:plain(profile.family), profile.family.table,
+    nil, now)
+  local n = math.floor(texts + 0.5) + given_as_numbers(doc:raw(name) or "")
+  if tokens.mentions(doc, unpack(BEYOND_BYTES)) then -- some take images here, too
+    exact, n = false, n + estimate.count_doc(doc, profile, nil, now)
+  end
+  local about = about_of(profile, n, exact)
+  about.profile, about.plain, about.lesson = profile, 0, 0
+  return n, about
+end
+
 --- Input tokens of a call for a deployment's model. n, about
 function estimate.count_call(call, model, now)
+  local plain = call.door and call.door.plain
+  if plain then return count_plain(call, plain, model, now) end
   return estimate.count_doc(call.doc, call.cfg.runtime.profiles:of(model), nil, now)
 end
 
@@ -181,7 +214,7 @@ end
 
 -- What a body may hold that takes tokens without having their bytes: images and files, what the
 -- provider kept, and names written so that a look at the bytes does not see them.
-local BEYOND_BYTES = {
+BEYOND_BYTES = {
   '"image"', '"image_url"', '"input_image"', '"file"', '"file_id"', '"file_data"',
   '"input_file"', '"fileData"', '"inlineData"', '"inline_data"', '"document"', '"audio"',
   '"input_audio"', '"video"', '"video_url"', '"previous_response_id"', '"conversation"',
@@ -198,6 +231,7 @@ local BEFORE_SCHEMA = 400 -- and before a schema that the answer must have
 function estimate.bound(call)
   local doc = call.doc
   if tokens.mentions(doc, unpack(BEYOND_BYTES)) then return nil end
+  if call.door and call.door.plain then return #doc + AROUND end
   if type(doc:get "prompt") == "table" then return nil end
   local tools = doc:raw "tools" or doc:raw "functions" -- shown with more words than they came
   local most = #doc + AROUND + (tools and BEFORE_TOOLS + #tools or 0)

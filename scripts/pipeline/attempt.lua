@@ -237,12 +237,12 @@ local function check(call, reply)
 end
 
 local function try(call, dep, reply, record)
-  local adapter = dep.provider.adapter
   fit(call, dep)
-  if adapter.answer then
+  local answer = face_of(call, dep).answer
+  if answer then
     intend(call, dep)
     record.sent = true
-    waiting(dep, call.cfg, adapter.answer, call, dep, reply)
+    waiting(dep, call.cfg, answer, call, dep, reply)
     return check(call, reply)
   end
   local request = request_of(call, dep)

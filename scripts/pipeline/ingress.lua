@@ -2,6 +2,8 @@
 
 local anthropic = require "dialects.anthropic"
 local calls = require "lib.call"
+local completions = require "dialects.completions"
+local embeddings = require "dialects.embeddings"
 local fault = require "lib.fault"
 local media = require "pipeline.media"
 local models = require "pipeline.models"
@@ -17,6 +19,8 @@ local COUNT = {
   method = "POST", allow = "POST", dialect = anthropic, read = anthropic.read_count,
   count = true,
 }
+local COMPLETIONS = { method = "POST", allow = "POST", dialect = completions }
+local EMBEDDINGS = { method = "POST", allow = "POST", dialect = embeddings }
 local MODELS = { method = "GET", allow = "GET, HEAD", answer = models.list }
 local MODEL = { method = "GET", allow = "GET, HEAD", answer = models.one }
 local USAGE = { method = "GET", allow = "GET, HEAD", answer = own_usage.answer }
@@ -28,6 +32,8 @@ local HEALTH = {
 -- Raw paths, compared whole: what is not written here is a 404, however it is spelled.
 local ENDPOINTS = {
   ["/v1/chat/completions"] = CHAT, ["/chat/completions"] = CHAT,
+  ["/v1/completions"] = COMPLETIONS, ["/completions"] = COMPLETIONS,
+  ["/v1/embeddings"] = EMBEDDINGS, ["/embeddings"] = EMBEDDINGS,
   ["/v1/messages"] = MESSAGES, ["/messages"] = MESSAGES,
   ["/anthropic/v1/messages"] = MESSAGES,
   ["/v1/messages/count_tokens"] = COUNT, ["/messages/count_tokens"] = COUNT,

@@ -69,6 +69,28 @@ await attempt("a streamed tool call", async () => {
   check("a streamed tool call has arguments", typeof JSON.parse(call.function.arguments) === "object");
 });
 
+await attempt("embeddings", async () => {
+  const input = ["moon", "gate"];
+  const bytes = await client.embeddings.create({ model: "mock", input });
+  const plain = await client.embeddings.create({ model: "mock", input, encoding_format: "float" });
+  check("embeddings are one a text", bytes.data.length === 2 && bytes.data[1].index === 1);
+  check("embeddings are numbers", typeof bytes.data[0].embedding[0] === "number");
+  check("embeddings say the same as bytes and as numbers", bytes.data.every((one, i) =>
+    one.embedding.every((x, j) => Math.abs(x - plain.data[i].embedding[j]) < 1e-6)));
+  check("embeddings have usage", bytes.usage.total_tokens > 0);
+});
+
+await attempt("a completion", async () => {
+  const data = await client.completions.create({ model: "mock", prompt: "hello moon" });
+  check("a completion has text", data.choices[0].text.includes("hello"));
+  check("a completion has usage", data.usage.total_tokens > 0);
+  let text = "";
+  const stream =
+    await client.completions.create({ model: "mock", prompt: "hello moon", stream: true });
+  for await (const chunk of stream) text += chunk.choices[0]?.text ?? "";
+  check("a streamed completion says the same", text === data.choices[0].text);
+});
+
 await attempt("an error", async () => {
   let seen = null;
   try {

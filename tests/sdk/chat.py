@@ -65,6 +65,24 @@ def streamed_tool_call():
     check("a streamed tool call has arguments", isinstance(json.loads(call.function.arguments), dict))
 
 
+def embeddings():
+    data = client.embeddings.create(model="mock", input=["moon", "gate"])
+    plain = client.embeddings.create(model="mock", input="gate", encoding_format="float")
+    near = zip(data.data[1].embedding, plain.data[0].embedding)
+    check("embeddings are one a text", len(data.data) == 2)
+    check("embeddings say the same as bytes and as numbers", all(abs(a - b) < 1e-6 for a, b in near))
+    check("embeddings have usage", data.usage.total_tokens > 0)
+
+
+def completion():
+    data = client.completions.create(model="mock", prompt="hello moon")
+    check("a completion has text", "hello" in data.choices[0].text)
+    check("a completion has usage", data.usage.total_tokens > 0)
+    text = "".join(chunk.choices[0].text for chunk in client.completions.create(
+        model="mock", prompt="hello moon", stream=True) if chunk.choices)
+    check("a streamed completion says the same", text == data.choices[0].text)
+
+
 def error():
     try:
         client.chat.completions.create(model="no-such-model", messages=MESSAGES)
@@ -77,7 +95,7 @@ def models():
     check("the list of models has mock", "mock" in [model.id for model in client.models.list()])
 
 
-for part in (chat, stream, tool_call, streamed_tool_call, error, models):
+for part in (chat, stream, tool_call, streamed_tool_call, embeddings, completion, error, models):
     try:
         part()
     except Exception as seen:  # one broken part must not hide the others

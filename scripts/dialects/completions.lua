@@ -1,0 +1,137 @@
+-- OpenAI's legacy completions as clients send them: what is checked before anybody is called,
+-- and the chat of one message that they become where a provider has none.
+
+local fault = require "lib.fault"
+local fit = require "lib.fit"
+local json = require "engine.json"
+local openai = require "dialects.openai"
+local writer = require "dialects.completions_writer"
+
+local completions = {
+  name = "completions", writer = writer,
+  plain = "prompt", -- the member whose text, and nothing else, is what the model reads
+}
+
+local CHOICES_MOST, TOKENS_MOST = 128, 2 ^ 31
+
+local function refuse(kind, name, message)
+  fault.raise(kind, ("`%s` %s"):format(name, message), { param = name })
+end
+
+local function absent(value)
+  return value == nil or value == json.null
+end
+
+local function check_count(value, name, least, most)
+  if absent(value) then return nil end
+  if type(value) ~= "number" or value < least or value > most or value % 1 ~= 0 then
+    refuse("invalid_value", name, ("must be a whole number from %d to %d."):format(least, most))
+  end
+  return value
+end
+
+local function check_stream(value)
+  if absent(value) or type(value) == "boolean" then return end
+  refuse("invalid_type", "stream", "must be true or false.")
+end
+
+-- How many prompts there are: a list of tokens is one.
+local function prompts(doc)
+  local kind = doc:type("prompt")
+  if kind == nil or kind == "null" then
+    refuse("missing_required_parameter", "prompt", "is required: a text, or a list of them.")
+  end
+  if kind == "string" then return 1 end
+  if kind ~= "array" then
+    refuse("invalid_type", "prompt", "must be a text, a list of texts, or lists of tokens.")
+  end
+  local list = doc:get("prompt")
+  if #list == 0 then refuse("invalid_value", "prompt", "must not be empty.") end
+  return type(list[1]) == "number" and 1 or #list
+end
+
+--- Read what the gateway needs of a body into the call; raises what a client must mend.
+function completions.read(call)
+  local doc = call.doc
+  local model, stream, usage, most, n, best = doc:at("model", "stream",
+    "stream_options.include_usage", "max_tokens", "n", "best_of")
+  openai.check_model(model)
+  local name = doc:alike("model", "prompt", "max_tokens", "n", "best_of", "stream",
+    "stream_options")
+  if name then refuse("invalid_value", name, "must be written in small letters.") end
+  check_stream(stream)
+  n, best = check_count(n, "n", 1, CHOICES_MOST), check_count(best, "best_of", 1, CHOICES_MOST)
+  call.output_limit = check_count(most, "max_tokens", 0, TOKENS_MOST) or false
+  call.choices = prompts(doc) * math.max(n or 1, best or 1)
+  call.model, call.stream = model, stream == true
+  call.include_usage = stream == true and usage == true
+end
+
+-- As a chat ----------------------------------------------------------------------------------
+
+-- Members that mean the same in a chat.
+local SAME = {
+  frequency_penalty = true, logit_bias = true, max_tokens = true, metadata = true,
+  min_p = true, model = true, presence_penalty = true, repetition_penalty = true, seed = true,
+  service_tier = true, stop = true, store = true, stream = true, stream_options = true,
+  temperature = true, top_k = true, top_p = true, user = true,
+}
+-- What asks for nothing beyond what a chat does.
+local NEUTRAL = { best_of = 1, echo = false, n = 1, suffix = "" }
+local HINTS = { best_of = true }
+
+local function text_of(prompt)
+  if type(prompt) == "string" then return prompt end
+  return type(prompt) == "table" and #prompt == 1 and type(prompt[1]) == "string" and prompt[1]
+end
+
+local function sort_out(name, value, body, notes)
+  if SAME[name] then
+    body[name] = value
+  elseif HINTS[name] then
+    notes.hints[#notes.hints + 1] = name
+  elseif name ~= "prompt" then
+    notes.unfit[#notes.unfit + 1] = name
+  end
+end
+
+--- The body as a chat's, and what to note of it.
+function completions.decode(doc)
+  local asked, body = doc:decode(), {}
+  local notes = { words = {}, hints = {}, unfit = {}, text = text_of(asked.prompt) }
+  for name, value in pairs(asked) do
+    if value ~= json.null and NEUTRAL[name] ~= value then
+      sort_out(name, value, body, notes)
+    end
+  end
+  table.sort(notes.unfit)
+  body.messages = json.array {
+    json.object({ "role", "content" }, { role = "user", content = notes.text or "" }),
+  }
+  return body, notes
+end
+
+--- The chat as a document for one deployment of OpenAI's dialect.
+function completions.document(call, dep)
+  local out = {}
+  for name, value in pairs(call.body) do out[name] = value end
+  out.max_tokens = nil
+  out[dep.provider.adapter.max_tokens_name or "max_tokens"] = call.body.max_tokens
+  return assert(json.index(json.encode(json.object({ "model", "messages" }, out))))
+end
+
+--- What a deployment that only chats cannot be told: dropped and named, or refused.
+function completions.fit(call, dep)
+  local notes = call.notes
+  if not notes.text then
+    fault.raise("bad_request", ("%s only chats: it takes one prompt, as a text."):format(
+      dep.name or dep.model),
+      { param = "prompt", code = "unsupported_parameter", again = "other" })
+  end
+  for _, name in ipairs(notes.hints) do call:drop(name) end
+  for _, name in ipairs(notes.unfit) do
+    fit.refuse(call, dep, name, ("only chats: it does not take `%s`."):format(name))
+  end
+end
+
+return completions

@@ -1,0 +1,91 @@
+-- Embeddings passed on as they came, to servers that speak OpenAI's: the body's bytes but for
+-- the model's name, the answer's bytes. A client that asked for base64 gets it where a server
+-- knows numbers only.
+
+local chat_errors = require "lib.chat_errors"
+local crypto = require "engine.crypto"
+local fault = require "lib.fault"
+local floats = require "lib.floats"
+local json = require "engine.json"
+local quirks = require "lib.quirks"
+local usage = require "lib.usage"
+
+local embeddings = { dialect = "embeddings" }
+
+--- The call as it came, but for the model's name and what the server refuses.
+function embeddings.encode(call, dep)
+  local doc, edits = call.doc, {}
+  local model, own = dep.deployment or dep.model, dep.provider.adapter.quirks
+  if doc:get("model") ~= model then edits.model = model end
+  if own then quirks.edit(call, edits, own) end
+  return next(edits) and doc:splice(edits) or doc
+end
+
+--- A list of numbers as clients want it that ask for base64.
+function embeddings.base64(list)
+  for _, x in ipairs(list) do
+    if type(x) ~= "number" then
+      fault.raise("invalid_response", "The provider's embedding is no list of numbers.")
+    end
+  end
+  return crypto.base64(floats.pack(list))
+end
+
+-- The answer with each list of numbers in base64.
+local function in_base64(doc)
+  local data = json.decode(doc:raw("data"), { ordered = true })
+  for _, one in ipairs(data) do
+    if type(one) == "table" and type(one.embedding) == "table" then
+      one.embedding = embeddings.base64(one.embedding)
+    end
+  end
+  return doc:splice { data = data }
+end
+
+-- Some say how many tokens there were in all, and nothing else.
+local function counted(doc)
+  local counts = usage.from_doc(doc) or {}
+  if not counts.input_tokens then
+    local total = doc:at("usage.total_tokens")
+    counts.input_tokens = type(total) == "number" and total or nil
+  end
+  counts.output_tokens = counts.output_tokens or 0
+  return counts
+end
+
+local function text_of(value)
+  return type(value) == "string" and value ~= "" and value or nil
+end
+
+--- A whole answer: the only kind there is.
+function embeddings.decode(doc, reply)
+  if doc:type("data") ~= "array" then
+    local problem = doc:type("error")
+    if problem and problem ~= "null" then chat_errors.raise(doc:decode()) end
+    fault.raise("invalid_response", "The provider's answer holds no embeddings.")
+  end
+  reply:usage(counted(doc))
+  local id, model = doc:at("id", "model")
+  local wanted = reply.call.wants_base64
+  if wanted and type(doc:at("data.0.embedding")) == "table" then doc = in_base64(doc) end
+  reply:ready_as(doc, { id = text_of(id), model = text_of(model) })
+end
+
+local ONE, ALL = { "object", "index", "embedding" }, { "object", "data", "model", "usage" }
+
+--- Answer with vectors that were made elsewhere: what each is written as, and the input's
+--- tokens where somebody counted them.
+function embeddings.say(reply, model, vectors, n)
+  local data = json.array {}
+  for i, vector in ipairs(vectors) do
+    data[i] = json.object(ONE, { object = "embedding", index = i - 1, embedding = vector })
+  end
+  reply:usage { input_tokens = n, output_tokens = 0 }
+  n = n or reply.call.input_tokens
+  reply:ready_as(json.encode(json.object(ALL, {
+    object = "list", data = data, model = model,
+    usage = json.object({ "prompt_tokens" }, { prompt_tokens = n, total_tokens = n }),
+  })), { model = model })
+end
+
+return embeddings

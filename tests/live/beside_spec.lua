@@ -1,0 +1,332 @@
+-- Embeddings and legacy completions in the real gateway: what is sent, what is answered, what
+-- is written down, and that no budget is bypassed by either.
+
+local helper = require "helper"
+local json = helper.json
+
+local KEY = "mg-test-beside-0123456789abcdef"
+
+describe("beside chats", function()
+  local up, gw
+
+  local function routes()
+    return ([[
+defaults { retries = 0, cooldown = { allowed_fails = 1000, within = "1s", time = "1s" } }
+local mock = provider "mock" {}
+local open = provider "openai_compatible" { name = "open", base_url = "%s/v1" }
+local groq = provider "groq" { api_key = "k", base_url = "%s/v1" }
+local gemini = provider "gemini" { api_key = "k", base_url = "%s" }
+local claude = provider "anthropic" { api_key = "k", base_url = "%s" }
+local vectors = open { "vectors", price = { input = 1000, output = 1000 } }
+local words = open { "words", price = { input = 10, output = 20 } }
+local chats = groq { "chats", price = { input = 1, output = 1 } }
+model "mock" { mock { "mock", price = { input = 0, output = 0 } } }
+model "bulk" { open { "bulk", price = { input = 0.01, output = 0 } } }
+model "vectors" { vectors }
+model "words" { words }
+model "chats" { chats }
+model "either" { chats, vectors, retries = 1 }
+model "gemini" { gemini "gemini-embedding-001" }
+model "claude" { claude "claude-sonnet-4-5" }
+virtual_key "k" { token = env.KEY, budget = "$1/day" }
+]]):format(up:url "open", up:url "groq", up:url "gemini", up:url "claude")
+  end
+
+  setup(function() up = helper.upstream() end)
+  teardown(function() up:stop() end)
+
+  before_each(function()
+    up:reset()
+    gw = helper.gateway { env = { KEY = KEY }, routes = routes() }
+  end)
+
+  after_each(function()
+    gw:assert_silent()
+    gw:stop()
+  end)
+
+  local function post(path, body)
+    local response = gw:request {
+      method = "POST", path = path, body = body,
+      headers = { authorization = "Bearer " .. KEY, ["content-type"] = "application/json" },
+    }
+    local ok, value = pcall(json.decode, response.body)
+    response.json = ok and value or nil
+    return response
+  end
+
+  local function embed(body) return post("/v1/embeddings", body) end
+  local function complete(body) return post("/v1/completions", body) end
+
+  local function last(kind)
+    local found
+    for _, line in ipairs(gw:journal()) do
+      if line.type == kind then found = line end
+    end
+    return found
+  end
+
+  local VECTORS = '{"object":"list", "data":[{"object":"embedding","index":0,'
+    .. '"embedding":[0.1,-0.250,1e-3]}],"model":"v-1","usage":{"prompt_tokens":4,'
+    .. '"total_tokens":4}}'
+
+  describe("embeddings", function()
+    it("go by as they came, but for the model's name", function()
+      up:reply("open", { body = VECTORS })
+      local response = embed '{"input" : "hi","dimensions":3, "model":"vectors","x":1.0}'
+      assert.equal(200, response.status, response.body)
+      assert.equal(VECTORS, response.body)
+      local asked = up:requests("open")[1]
+      assert.equal("/open/v1/embeddings", asked.path)
+      assert.equal('{"input" : "hi","dimensions":3, "model":"vectors","x":1.0}', asked.body)
+      local row = last "usage"
+      assert.same({ "embeddings", 4, 0, 4000000, "ok" }, {
+        row.dialect, row.tokens.input, row.tokens.output, row.cost_nano, row.outcome,
+      })
+      assert.is_false(row.estimated)
+      assert.equal("0.004", response.headers["x-moongate-cost"])
+    end)
+
+    it("become base64 where the client asked and the server knows numbers only", function()
+      up:reply("open", { body = VECTORS })
+      local response = embed '{"input":"hi","model":"vectors","encoding_format":"base64"}'
+      assert.equal("zczMPQAAgL5vEoM6", response.json.data[1].embedding)
+      assert.equal("v-1", response.json.model)
+    end)
+
+    it("are translated for Gemini: one text", function()
+      up:reply("gemini", {
+        body = '{"embedding":{"values":[0.5,-0.0625000]},'
+          .. '"usageMetadata":{"promptTokenCount":3}}',
+      })
+      local response = embed '{"input":"hi","model":"gemini","dimensions":2,"user":"u"}'
+      assert.equal(200, response.status, response.body)
+      assert.is_truthy(response.body:find('"embedding":[0.5,-0.0625000]', 1, true))
+      assert.same({ prompt_tokens = 3, total_tokens = 3 }, response.json.usage)
+      assert.equal("user", response.headers["x-moongate-dropped"])
+      local asked = up:requests("gemini")[1]
+      assert.equal("/gemini/models/gemini-embedding-001:embedContent", asked.path)
+      assert.same({
+        model = "models/gemini-embedding-001", outputDimensionality = 2,
+        content = { parts = { { text = "hi" } } },
+      }, json.decode(asked.body))
+      assert.equal(450, last("usage").cost_nano)
+    end)
+
+    it("are translated for Gemini: many texts, in base64, counted here", function()
+      up:reply("gemini", { body = '{"embeddings":[{"values":[0.5]},{"values":[-2]}]}' })
+      local response =
+        embed '{"input":["hi","you"],"model":"gemini","encoding_format":"base64"}'
+      assert.same({ "AAAAPw==", "AAAAwA==" }, {
+        response.json.data[1].embedding, response.json.data[2].embedding,
+      })
+      assert.equal(1, response.json.data[2].index)
+      local asked = up:requests("gemini")[1]
+      assert.equal("/gemini/models/gemini-embedding-001:batchEmbedContents", asked.path)
+      assert.equal(2, #json.decode(asked.body).requests)
+      local row = last "usage"
+      assert.is_true(row.estimated)
+      assert.is_true(row.tokens.input > 0)
+      assert.equal(0, row.tokens.output)
+    end)
+
+    it("are refused where a provider makes none, or takes no tokens", function()
+      for _, model in ipairs { "chats", "claude" } do
+        local response = embed(('{"input":"hi","model":"%s"}'):format(model))
+        assert.same({ 400, "unsupported_endpoint", "model" },
+          { response.status, response.json.error.code, response.json.error.param })
+      end
+      local response = embed '{"input":[1,2,3],"model":"gemini"}'
+      assert.same({ 400, "input" }, { response.status, response.json.error.param })
+      assert.equal(0, (up:stats()))
+    end)
+
+    it("go to the one of a group that makes them", function()
+      up:reply("open", { body = VECTORS })
+      local response = embed '{"input":"hi","model":"either"}'
+      assert.equal(200, response.status, response.body)
+      assert.equal("open/vectors", response.headers["x-moongate-deployment"])
+    end)
+
+    it("A-53: take tokens, thousands of texts and an empty one", function()
+      up:reply("open", { body = VECTORS })
+      local list = ('"a",'):rep(2047) .. '"a"'
+      for _, input in ipairs { "[1,2,3]", "[[1,2],[3]]", '""', "[" .. list .. "]" } do
+        assert.equal(200, embed('{"model":"bulk","input":' .. input .. "}").status)
+      end
+      local many = embed('{"model":"bulk","input":[' .. ('"a",'):rep(99999) .. '"a"]}')
+      assert.is_true(many.status == 200 or many.status == 400, many.status)
+    end)
+
+    it("say which member is wrong", function()
+      for body, param in pairs {
+        ['{"input":"hi"}'] = "model", ['{"model":"vectors"}'] = "input",
+        ['{"model":"vectors","input":7}'] = "input",
+        ['{"model":"vectors","input":[]}'] = "input",
+        ['{"model":"vectors","input":"x","encoding_format":"f64"}'] = "encoding_format",
+      } do
+        local response = embed(body)
+        assert.same({ 400, param }, { response.status, response.json.error.param })
+      end
+    end)
+
+    it("pass a provider's own words on", function()
+      local body = '{"error":{"message":"too long","type":"invalid_request_error"}}'
+      up:reply("open", { status = 400, body = body })
+      local response = embed '{"input":"hi","model":"vectors"}'
+      assert.same({ 400, body }, { response.status, response.body })
+      up:reset()
+      up:reply("open", { body = '{"error":{"message":"oh"}}' })
+      assert.is_true(embed('{"input":"hi","model":"vectors"}').status >= 400)
+      up:reset()
+      up:reply("open", { body = "{}" })
+      assert.equal(502, embed('{"input":"hi","model":"vectors"}').status)
+    end)
+
+    it("T20: take nothing past a budget, as text or as tokens", function()
+      up:reply("open", { body = VECTORS })
+      local tokens = ("7,"):rep(1000) .. "7" -- a dollar and a little more
+      for _, input in ipairs { '"' .. ("word "):rep(1200) .. '"', "[" .. tokens .. "]",
+        "[[" .. tokens .. "]]" } do
+        local response = embed('{"model":"vectors","user":"\\u0041","input":' .. input .. "}")
+        assert.same({ 429, "budget_exceeded" }, { response.status, response.json.error.code })
+      end
+      assert.equal(0, (up:stats()))
+      assert.equal(200, embed('{"model":"vectors","input":"hi"}').status)
+    end)
+
+    it("come from the mock, always the same for a text", function()
+      local first = embed '{"model":"mock","input":["moon","gate"]}'
+      local again = embed '{"model":"mock","input":["gate"],"dimensions":8}'
+      assert.same(first.json.data[2].embedding, again.json.data[1].embedding)
+      assert.equal(8, #again.json.data[1].embedding)
+      assert.is_true(first.json.usage.total_tokens > 0)
+      local bytes = embed '{"model":"mock","input":"gate","encoding_format":"base64"}'
+      assert.equal(44, #bytes.json.data[1].embedding)
+    end)
+  end)
+
+  describe("completions", function()
+    local WHOLE = '{"id":"cmpl-1", "object":"text_completion","created":1,"model":"w-1",'
+      .. '"choices":[{"text":" there","index":0,"logprobs":null,"finish_reason":"length"}],'
+      .. '"usage":{"prompt_tokens":2,"completion_tokens":1,"total_tokens":3}}'
+
+    local function piece(text, reason)
+      return ('data: {"id":"cmpl-1","object":"text_completion","choices":[{"text":"%s",'
+        .. '"index":0,"finish_reason":%s}],"model":"w-1"}\n\n'):format(text, reason or "null")
+    end
+    local COUNTS = 'data: {"id":"cmpl-1","choices":[],"usage":{"prompt_tokens":2,'
+      .. '"completion_tokens":3,"total_tokens":5}}\n\n'
+    local DONE = "data: [DONE]\n\n"
+
+    it("go by as they came", function()
+      up:reply("open", { body = WHOLE })
+      local body = '{"prompt":["a","b"],  "model":"words","echo":true,"n":2,"max_tokens":1}'
+      local response = complete(body)
+      assert.equal(WHOLE, response.body)
+      local asked = up:requests("open")[1]
+      assert.same({ "/open/v1/completions", body }, { asked.path, asked.body })
+      local row = last "usage"
+      assert.same({ "completions", 2, 1, 2 * 10 * 1000 + 20 * 1000, "length" }, {
+        row.dialect, row.tokens.input, row.tokens.output, row.cost_nano * 1, row.finish,
+      })
+    end)
+
+    it("are streamed as they came, and counted without the client's asking", function()
+      local said = piece "a" .. piece " b" .. piece(" c", '"stop"')
+      for _, sizes in ipairs { "whole", "drip" } do
+        up:reset()
+        up:reply("open", {
+          headers = { ["content-type"] = "text/event-stream" }, body = said .. COUNTS .. DONE,
+          stream = sizes,
+        })
+        local response = complete '{"model":"words","prompt":"x","stream":true}'
+        assert.equal(said .. DONE, response.body)
+        assert.is_truthy(up:requests("open")[1].body:find('"include_usage":true', 1, true))
+        local row = last "usage"
+        assert.same({ 2, 3, "stop" }, { row.tokens.input, row.tokens.output, row.finish })
+      end
+      local asked = complete
+        '{"model":"words","prompt":"x","stream":true,"stream_options":{"include_usage":true}}'
+      assert.equal(said .. COUNTS .. DONE, asked.body)
+    end)
+
+    it("become a chat where a provider only chats", function()
+      up:reply("groq", { body = helper.completion "hi there" })
+      local response =
+        complete '{"model":"chats","prompt":"Say hi","max_tokens":9,"best_of":2,"echo":false}'
+      assert.equal(200, response.status, response.body)
+      assert.equal("text_completion", response.json.object)
+      assert.same({ "hi there", "stop" },
+        { response.json.choices[1].text, response.json.choices[1].finish_reason })
+      assert.equal(15, response.json.usage.total_tokens)
+      assert.equal("best_of", response.headers["x-moongate-dropped"])
+      local asked = up:requests("groq")[1]
+      assert.equal("/groq/v1/chat/completions", asked.path)
+      assert.same({
+        model = "chats", max_tokens = 9, messages = { { role = "user", content = "Say hi" } },
+      }, json.decode(asked.body))
+    end)
+
+    it("become a streamed chat likewise", function()
+      up:reply("groq", {
+        headers = { ["content-type"] = "text/event-stream" },
+        body = helper.stream("hi", "there"), stream = "drip",
+      })
+      local response = complete '{"model":"chats","prompt":"Say hi","stream":true}'
+      local text = ""
+      for _, data in ipairs(helper.http.events(response.body)) do
+        if data ~= "[DONE]" then
+          local event = json.decode(data)
+          assert.equal("text_completion", event.object)
+          text = text .. event.choices[1].text
+        end
+      end
+      assert.is_truthy(text:find("hi", 1, true))
+      assert.is_truthy(response.body:find("%[DONE%]\n\n$"))
+    end)
+
+    it("are refused where a chat cannot be them", function()
+      for more, param in pairs {
+        ['"prompt":["a","b"]'] = "prompt", ['"prompt":[1,2]'] = "prompt",
+        ['"prompt":"a","suffix":"b"'] = "suffix", ['"prompt":"a","n":2'] = "n",
+        ['"prompt":"a","logprobs":3'] = "logprobs", ['"prompt":"a","echo":true'] = "echo",
+      } do
+        local response = complete('{"model":"chats",' .. more .. "}")
+        assert.same({ 400, param }, { response.status, response.json.error.param })
+      end
+      assert.equal(0, (up:stats()))
+    end)
+
+    it("T20: count every prompt, and every choice, against a budget", function()
+      up:reply("open", { body = WHOLE })
+      local asked = '{"model":"words","max_tokens":20000,"prompt":%s}'
+      assert.equal(200, complete(asked:format '"a"').status)
+      for _, more in ipairs {
+        '["a","b","c"]', '"a","n":3', '"a","best_of":3', "[[1],[2],[3]]",
+      } do
+        local response = complete(asked:format(more))
+        assert.same({ 429, "budget_exceeded" }, { response.status, response.json.error.code })
+      end
+    end)
+
+    it("say which member is wrong, and fail as chats do", function()
+      for body, param in pairs {
+        ['{"prompt":"a"}'] = "model", ['{"model":"words"}'] = "prompt",
+        ['{"model":"words","prompt":{}}'] = "prompt",
+        ['{"model":"words","prompt":"a","n":0}'] = "n",
+        ['{"model":"words","prompt":"a","stream":1}'] = "stream",
+      } do
+        local response = complete(body)
+        assert.same({ 400, param }, { response.status, response.json.error.param })
+      end
+      up:reply("open", {
+        headers = { ["content-type"] = "text/event-stream" }, body = piece "a",
+        stream = "whole",
+      })
+      local cut = complete '{"model":"words","prompt":"x","stream":true}'
+      assert.is_truthy(cut.body:find('"upstream_truncated"', 1, true))
+      assert.is_nil(cut.body:find("[DONE]", 1, true))
+    end)
+  end)
+end)
