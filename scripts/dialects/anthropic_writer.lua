@@ -171,7 +171,17 @@ function writer.text(reply, text)
   return put(state_of(reply), { write = say_text, value = text })
 end
 
-writer.refusal = writer.text
+--- A refusal is a text there, and a reason of its own.
+function writer.refusal(reply, text)
+  state_of(reply).refused = true
+  return writer.text(reply, text)
+end
+
+-- OpenAI's own refusals end with "stop".
+local function reason_of(reply, refused)
+  local reason = reply.finish_reason
+  return finish.written(refused and (reason or "stop") == "stop" and "content_filter" or reason)
+end
 
 function writer.reasoning(reply, text)
   return put(state_of(reply), { write = think, value = text })
@@ -208,8 +218,9 @@ end
 function writer.tail(reply)
   if reply.passing then return "" end
   local before = reply.opened and "" or writer.open(reply)
-  local reason = finish.written(reply.finish_reason)
-  return before .. rest(state_of(reply))
+  local state = state_of(reply)
+  local reason = reason_of(reply, state.refused)
+  return before .. rest(state)
     .. event("message_delta", (',"delta":{"stop_reason":"%s","stop_sequence":null},"usage":%s')
       :format(reason, encode(counts.write(reply.usage_total))))
     .. event("message_stop", "")
@@ -255,7 +266,7 @@ end
 
 --- A whole answer.
 function writer.whole(reply)
-  return message(reply, blocks_of(reply), finish.written(reply.finish_reason))
+  return message(reply, blocks_of(reply), reason_of(reply, reply.refusals ~= nil))
 end
 
 -- Errors -------------------------------------------------------------------------

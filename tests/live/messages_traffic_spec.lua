@@ -103,8 +103,10 @@ model "%s/*" { provider "%s" { api_key = "k", base_url = "%s"%s } "*" }
       local ok, arguments = pcall(helper.json.decode, call.arguments)
       calls[i] = { call.name, ok and arguments or call.arguments }
     end
+    local refusal, finish = meaning.refusal or "", meaning.finish
+    if refusal ~= "" and finish == "stop" then finish = "content_filter" end
     return {
-      text = meaning.text .. (meaning.refusal or ""), calls = calls, finish = meaning.finish,
+      text = meaning.text .. refusal, calls = calls, finish = finish,
       prompt = meaning.prompt, completion = meaning.completion, cached = meaning.cached,
     }
   end

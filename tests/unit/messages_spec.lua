@@ -267,6 +267,24 @@ describe("the door of Messages", function()
     assert.equal("tools.0", answer.sent_headers["x-moongate-dropped"])
   end)
 
+  it("calls a refusal one", function()
+    local said = world.completion ""
+    said.body = said.body:gsub('"content":""', '"content":null,"refusal":"I will not."')
+    w.answers.o = { said }
+    local answer = ask()
+    assert.equal("refusal", answer.json.stop_reason)
+    assert.equal("I will not.", answer.json.content[1].text)
+    w.answers.o = { {
+      events = {
+        world.chunk '{"role":"assistant","content":"","refusal":null}',
+        world.chunk '{"refusal":"I will"}', world.chunk '{"refusal":" not."}',
+        world.chunk("{}", "stop"), "data: [DONE]\n\n",
+      }, headers = { ["content-type"] = "text/event-stream" },
+    } }
+    local stream = ask { stream = true }
+    assert.is_truthy(stream.answer:find('"stop_reason":"refusal"', 1, true))
+  end)
+
   it("speaks of errors in its own words", function()
     local cases = {
       { world.failure(429, "rate_limit_exceeded"), 429, "rate_limit_error" },
