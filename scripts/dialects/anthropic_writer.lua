@@ -77,7 +77,12 @@ end
 -- Tools --------------------------------------------------------------------------
 
 local function id_of_call(call)
-  return call.id or "toolu_" .. call.index
+  return call.id or call.own_id
+end
+
+-- Whose provider gave a call no id gets one that no other turn has.
+local function name_call(reply, call)
+  if not call.id then call.own_id = ("toolu_%s_%d"):format(reply.call.id, call.index) end
 end
 
 local function signature_of(call)
@@ -195,7 +200,10 @@ end
 --- A piece of a tool call; the first one names it.
 function writer.tool_call(reply, call, arguments, new)
   local state, out = state_of(reply), ""
-  if new then out = put(state, { write = start_tool, value = call }) end
+  if new then
+    name_call(reply, call)
+    out = put(state, { write = start_tool, value = call })
+  end
   if arguments == "" then return out end
   return out .. put(state, { write = add_input, value = arguments, call = call })
 end
@@ -256,6 +264,7 @@ local function blocks_of(reply)
   out[#out + 1] = text_block(reply.texts)
   out[#out + 1] = text_block(reply.refusals)
   for _, call in ipairs(reply.tool_calls or {}) do
+    name_call(reply, call)
     out[#out + 1] = carrier(call)
     out[#out + 1] = json.object(TOOL, {
       type = "tool_use", id = id_of_call(call), name = call.name or "", input = input_of(call),

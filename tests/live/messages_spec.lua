@@ -89,6 +89,25 @@ describe("the door of Messages", function()
     assert.equal("anthropic", line.dialect)
   end)
 
+  it("gives what was asked for, a stream or none, whatever comes", function()
+    local events = event("message_start",
+        ',"message":{"id":"a","model":"c","usage":{"input_tokens":3}}')
+      .. event("content_block_start", ',"index":0,"content_block":{"type":"text","text":""}')
+      .. event("content_block_delta", ',"index":0,"delta":{"type":"text_delta","text":"t"}')
+      .. event("message_delta",
+        ',"delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":1}')
+    up:reply("a", { status = 200, headers = { ["content-type"] = "text/event-stream" },
+      body = events }, 1)
+    local answer = ask "claude"
+    assert.equal("t", answer.json.content[1].text)
+    up:reply("a", { status = 200, headers = { ["content-type"] = "application/json" },
+      body = '{"type":"message","content":[{"type":"text","text":"t"}],"stop_reason":'
+        .. '"end_turn","usage":{"input_tokens":3,"output_tokens":1}}' }, 1)
+    answer = ask("claude", '"stream":true,')
+    assert.is_truthy(answer.body:find('"text_delta","text":"t"', 1, true))
+    assert.is_truthy(answer.body:find "event: message_stop\n")
+  end)
+
   it("counts two dozen times in a go, and asks nobody", function()
     local first
     for _ = 1, 25 do

@@ -388,6 +388,18 @@ describe("the door of Messages", function()
     local answer = ask { model = "claude", stream = true }
     assert.is_truthy(answer.answer:find('"text_delta","text":"t"', 1, true))
     assert.is_truthy(answer.answer:find("event: message_stop\n", 1, true))
+
+    w.answers.a = { {
+      headers = { ["content-type"] = "text/event-stream" },
+      body = 'event: message_start\ndata: {"type":"message_start","message":{"id":"a","model":'
+        .. '"c","usage":{"input_tokens":3}}}\n\nevent: content_block_start\ndata: {"type":'
+        .. '"content_block_start","index":0,"content_block":{"type":"text","text":"t"}}\n\n'
+        .. 'event: message_delta\ndata: {"type":"message_delta","delta":{"stop_reason":'
+        .. '"end_turn"},"usage":{"output_tokens":1}}\n\n',
+    } }
+    answer = ask { model = "claude" }
+    assert.equal("t", answer.json.content[1].text)
+    assert.equal(3, answer.json.usage.input_tokens)
   end)
 
   it("gives back no thoughts that were the gateway's own", function()
