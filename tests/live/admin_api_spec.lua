@@ -300,6 +300,13 @@ describe("the admin API", function()
     assert.equal(before, all())
   end)
 
+  it("makes many keys in a second for scripts that name none", function()
+    for _ = 1, 3 do
+      local made = operator("POST", "/key/generate", {})
+      assert.equal(200, made.status, made.body)
+    end
+  end)
+
   it("makes a change hold for the next request", function()
     local made = key { models = { "mock" } }
     assert.equal(200, chat(made.key).status)

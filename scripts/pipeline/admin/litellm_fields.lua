@@ -1,6 +1,7 @@
 -- LiteLLM's fields ↔ ours: max_budget and budget_duration ↔ "$500/month", metadata and tags ↔
 -- tags, tpm_limit ↔ tpm.
 
+local crypto = require "engine.crypto"
 local json = require "engine.json"
 local limits = require "pipeline.admin.limits"
 local money = require "lib.money"
@@ -160,6 +161,11 @@ local function read_budget(want, record, set, clear)
   put(set, clear, "budgets", list)
 end
 
+-- Scripts make many in a second without naming any, and names are unique.
+local function unnamed()
+  return ("key %s %s"):format(limits.instant(time.now()), crypto.random_hex(4))
+end
+
 --- A checked body → what is set of ours, and the names of what is to be none; `record` is what
 --- there is so far. nil, nil, problem
 function fields.read(want, record)
@@ -174,7 +180,7 @@ function fields.read(want, record)
     clear[#clear + 1] = "expires_at"
   end
   set.tags = tags(body, record)
-  if not record.id then set.name = set.name or "key " .. limits.instant(time.now()) end
+  if not record.id then set.name = set.name or unnamed() end
   return set, clear
 end
 
