@@ -12,6 +12,7 @@
 #include "loop.h"
 #include "lua_context.h"
 #include "lua_engine.h"
+#include "lua_memory.h"
 #include "lua_task.h"
 #include "lua_vm.h"
 
@@ -152,46 +153,46 @@ struct vm *lua_ledger_load(struct lua_context *context, struct bundle *files, ch
     return vm;
 }
 
+/* One question, and what the scripts made of it. */
+struct question {
+    struct ledger_job *job;
+    char *text; /* owned: a copy, for another thread */
+    size_t len;
+    bool fine;
+};
+
 /* fine, text = main(verb, text) */
 static int answer(lua_State *L)
 {
-    const struct ledger_job *job = lua_touserdata(L, 1);
+    struct question *question = lua_touserdata(L, 1);
     size_t len;
-    const char *text = ledger_job_text(job, &len);
+    const char *text = ledger_job_text(question->job, &len);
 
     lua_rawgeti(L, LUA_REGISTRYINDEX, vm_of(L)->serve_ref);
-    lua_pushstring(L, ledger_job_verb(job));
+    lua_pushstring(L, ledger_job_verb(question->job));
     lua_pushlstring(L, text, len);
     lua_call(L, 2, 2);
-    return 2;
+    question->fine = lua_toboolean(L, -2);
+    text = lua_tolstring(L, -1, &question->len);
+    question->text = text ? malloc(question->len + 1) : NULL;
+    if (question->text) memcpy(question->text, text, question->len + 1);
+    return 0;
 }
 
-/* A copy, for another thread. */
-static char *copy(lua_State *L, int index, size_t *len)
-{
-    const char *text = lua_tolstring(L, index, len);
-    char *out = text ? malloc(*len + 1) : NULL;
-
-    if (out) memcpy(out, text, *len + 1);
-    return out;
-}
-
+/* Nothing here may be asked of a state that is full, but under pcall: it would end the process.
+ * What a large answer leaves behind is not left to the next question. */
 void lua_ledger_answer(struct vm *vm, struct ledger_job *job)
 {
-    lua_State *L = vm->L;
-    size_t len = 0;
+    struct question question = {.job = job};
 
-    lua_pushcfunction(L, answer);
-    lua_pushlightuserdata(L, job);
-    if (lua_pcall(L, 1, 2, 0) == 0) {
-        char *text = copy(L, -1, &len);
-        ledger_job_answer(job, lua_toboolean(L, -2), text, len);
-        lua_pop(L, 2);
+    if (lua_cpcall(vm->L, answer, &question) == 0) {
+        ledger_job_answer(job, question.fine, question.text, question.len);
     } else {
-        const char *message = lua_tostring(L, -1);
+        const char *message = lua_tostring(vm->L, -1);
         lua_ledger_refuse(job, message ? message : "the ledger's scripts failed");
-        lua_pop(L, 1);
+        lua_pop(vm->L, 1);
     }
+    if (vm->starved || vm->used > vm->ceiling / 2) vm_collect(vm);
 }
 
 void lua_ledger_refuse(struct ledger_job *job, const char *message)

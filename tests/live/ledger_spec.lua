@@ -31,6 +31,10 @@ function verbs.has(args)
 end
 function verbs.broken() local x = nil; return x.y end
 function verbs.wrong() sql.run("SELEC 1") end
+function verbs.hungry(args) -- to the last byte: what comes next finds no room for a closure
+  local all = {}
+  for i = 1, args.n do all[i] = ("x"):rep(args.size) .. i end
+end
 function verbs.slow() local n = 0; for i = 1, 3e9 do n = n + i % 7 end return { n = n } end
 return verbs
 ]]
@@ -93,6 +97,16 @@ describe("the ledger", function()
     assert.equal("unknown_verb", ask("audit.nonsense").err.code)
     assert.equal("unknown_verb", ask("nonsense.echo").err.code)
     assert.is_truthy(gw:log_text():find("attempt to index local", 1, true))
+  end)
+
+  it("outlives questions that take all of its memory", function()
+    local child = gw:child()
+    for _, size in ipairs { 100000, 1000, 40, 8 } do
+      local err = ask("audit.hungry", { n = 1e8, size = size }).err
+      assert.is_true(err.status >= 500)
+      assert.same({ size = size }, ask("audit.echo", { size = size }).result)
+    end
+    assert.equal(child, gw:child())
   end)
 
   it("keeps files that only the owner may read", function()
