@@ -21,14 +21,17 @@ function embeddings.encode(call, dep)
   return next(edits) and doc:splice(edits) or doc
 end
 
+-- Some write more digits than a number here carries: those come as they were written.
+local function number_of(x)
+  local n = type(x) == "number" and x or json.is_raw(x) and tonumber(json.text(x))
+  return n or fault.raise("invalid_response", "The provider's embedding holds no numbers.")
+end
+
 --- A list of numbers as clients want it that ask for base64.
 function embeddings.base64(list)
-  for _, x in ipairs(list) do
-    if type(x) ~= "number" then
-      fault.raise("invalid_response", "The provider's embedding is no list of numbers.")
-    end
-  end
-  return crypto.base64(floats.pack(list))
+  local numbers = {}
+  for i = 1, #list do numbers[i] = number_of(list[i]) end
+  return crypto.base64(floats.pack(numbers))
 end
 
 -- The answer with each list of numbers in base64.

@@ -92,6 +92,14 @@ virtual_key "k" { token = env.KEY, budget = "$1/day" }
       local response = embed '{"input":"hi","model":"vectors","encoding_format":"base64"}'
       assert.equal("zczMPQAAgL5vEoM6", response.json.data[1].embedding)
       assert.equal("v-1", response.json.model)
+      up:reset()
+      for digits, want in pairs { ["0.250000000000000000000001"] = 200, ['"a"'] = 502 } do
+        up:reply("open", { body = '{"data":[{"index":0,"embedding":[' .. digits .. "]}]}" }, 1)
+        local again = embed '{"input":"hi","model":"vectors","encoding_format":"base64"}'
+        assert.equal(want, again.status, again.body)
+        assert.equal(want == 200 and "AACAPg==" or nil,
+          again.json.data and again.json.data[1].embedding)
+      end
     end)
 
     it("are translated for Gemini: one text", function()
