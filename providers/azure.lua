@@ -7,6 +7,7 @@
 -- azure { "gpt-4o", deployment = "our-gpt-4o" }.
 
 local fault = require "lib.fault"
+local passing = require "lib.responses_pass"
 
 -- api-versions that mean the v1 endpoint; all but the first are named in the query.
 local V1 = { v1 = true, preview = true, latest = true }
@@ -45,6 +46,14 @@ local function path(verb)
   end
 end
 
+-- Responses are at the v1 endpoint.
+local responses = passing:with {
+  path = path "/responses",
+  speaks = function(dep)
+    return is_v1(dep.provider) and not (dep.provider.base_url or ""):find("/models/*$")
+  end,
+}
+
 return require("providers.openai_compatible"):with {
   base_url = base_url,
   path = path "/chat/completions",
@@ -53,6 +62,7 @@ return require("providers.openai_compatible"):with {
   headers = function(dep) return { ["api-key"] = dep.provider.api_key } end,
   keeps = {}, -- what it does not know, it refuses
   max_tokens_name = "max_completion_tokens",
+  natives = { responses = responses },
   fields = { resource = { type = "string" }, api_version = { type = "string" } },
   deployment_fields = { deployment = { type = "string" } },
 }

@@ -1,6 +1,7 @@
 -- OpenAI: https://platform.openai.com/docs/api-reference/chat
 
 local chat = require "lib.chat"
+local passing = require "lib.responses_pass"
 
 local function headers(dep)
   local out = chat.bearer(dep)
@@ -14,5 +15,6 @@ return require("providers.openai_compatible"):with {
   headers         = headers,
   keeps           = {}, -- what it does not know, it refuses
   max_tokens_name = "max_completion_tokens", -- reasoning models refuse the older name
+  natives         = { responses = passing },
   fields          = { organization = { type = "string" }, project = { type = "string" } },
 }

@@ -8,7 +8,7 @@ local openai = require "dialects.openai"
 local writer = require "dialects.completions_writer"
 
 local completions = {
-  name = "completions", writer = writer,
+  name = "completions", writer = writer, limit = "max_tokens",
   plain = "prompt", -- the member whose text, and nothing else, is what the model reads
 }
 

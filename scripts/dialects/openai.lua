@@ -33,6 +33,10 @@ openai.check_model = check_model
 
 local function check_messages(doc)
   local kind = doc:type("messages")
+  if kind == nil and doc:type("input") then
+    refuse("missing_required_parameter", "messages", "is required: this body, with `input`, is "
+      .. "one of Responses. POST it to /v1/responses.")
+  end
   if kind == nil or kind == "null" then
     refuse("missing_required_parameter", "messages", "is required: a list of messages.")
   end

@@ -1,6 +1,7 @@
 -- What one call costs: its usage, and what only the request tells of how it was served.
 
 local money = require "lib.money"
+local natives = require "lib.natives"
 
 local bill = {}
 
@@ -9,13 +10,14 @@ local WISHES = { flex = true, priority = true }
 -- Was the request passed on as it came, with all its members?
 local function is_passed(call, dep)
   local adapter = dep and dep.provider.adapter
-  return call.doc and adapter and adapter.dialect == (call.dialect or "openai")
+  if not call.doc or not adapter then return nil end
+  local face = natives.of(call.dialect, dep) or adapter
+  return face.dialect == (call.dialect or "openai")
 end
 
 -- Anthropic's quick way, at several times the price, is asked for in its own dialect alone.
 local function is_fast(call, dep)
-  local natives = dep and dep.provider.adapter and dep.provider.adapter.natives
-  return natives and natives[call.dialect] and call.doc and call.doc:get("speed") == "fast"
+  return natives.of(call.dialect, dep) and call.doc and call.doc:get("speed") == "fast"
 end
 
 -- The tier of service that the client asked for.

@@ -20,7 +20,7 @@ local NONE = {} -- never written to
 ---@field id string          uuid7; x-moongate-request-id
 ---@field method string
 ---@field path string
----@field dialect string     "openai", "anthropic", "embeddings", "completions"
+---@field dialect string     "openai", "anthropic", "responses", "embeddings", "completions"
 ---@field cfg table
 ---@field key table          the virtual key
 ---@field doc table          the body, indexed
@@ -45,6 +45,9 @@ local NONE = {} -- never written to
 ---@field notes table|false  what a translation could not tell (lib/messages_request.lua)
 ---@field input_tokens integer  counted when first read
 ---@field end_user string|false
+---@field goes_on string|false  the member that names what a provider keeps (pipeline/pins.lua)
+---@field pinned string|false  the provider that has it
+---@field keeps boolean     the answer is kept by its provider
 ---@field over boolean      it is being recorded: nothing waits any more
 ---@field input_about table|false  what is known of that number, once it was read (lib/tokens)
 ---@field user string?
@@ -187,6 +190,7 @@ function call.new(request, dialect, cfg)
   self.output_limit, self.choices, self.clamped, self.limit_headers = false, 1, false, false
   self.covered, self.input_most, self.counted, self.stays = false, false, false, false
   self.waits_until, self.door, self.wants_base64 = false, false, false
+  self.goes_on, self.pinned, self.keeps = false, false, false
   return setmetatable(self, Call)
 end
 

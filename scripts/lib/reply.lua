@@ -397,6 +397,7 @@ end
 --- Take what the engine passed on by itself into account.
 function Reply:relayed(passed)
   if not passed or not passed.events then return end
+  self.relayed_events = passed.events
   local text = (passed.bytes or 0) - passed.events * (self.frame or 0)
   self.seen = self.seen + math.max(text, passed.events * TOKEN_BYTES)
 end
@@ -450,7 +451,7 @@ end
 
 -- A stream that broke: an event says so, and no mark of success follows it.
 local function break_off(self, err)
-  self.request:send(self.writer.stream_error(err, self.call))
+  self.request:send(self.writer.stream_error(err, self.call, self))
   self.request:finish(false)
 end
 

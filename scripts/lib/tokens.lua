@@ -256,7 +256,7 @@ end
 -- Answers -------------------------------------------------------------------------------------
 
 local function limit_of(call)
-  for _, name in ipairs { "max_completion_tokens", "max_tokens" } do
+  for _, name in ipairs { "max_completion_tokens", "max_tokens", "max_output_tokens" } do
     local value = call.doc:get(name)
     if type(value) == "number" then return value end
   end

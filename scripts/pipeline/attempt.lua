@@ -5,6 +5,7 @@ local fault = require "lib.fault"
 local guard = require "engine.guard"
 local http = require "engine.http"
 local json = require "engine.json"
+local natives = require "lib.natives"
 local observe = require "pipeline.observe"
 local provider_error = require "lib.provider_error"
 local rows = require "pipeline.rows"
@@ -40,11 +41,9 @@ local function waiting(dep, cfg, fn, ...)
 end
 
 -- How a provider speaks to this client: as it speaks to all, or natively, where both speak one
--- dialect (`natives`, by the dialect's name).
+-- dialect.
 local function face_of(call, dep)
-  local adapter = dep.provider.adapter
-  local natives = adapter.natives
-  return natives and natives[call.dialect] or adapter
+  return natives.of(call.dialect, dep) or dep.provider.adapter
 end
 
 -- A client of another dialect is told what of its call no answer depends on, and refused what

@@ -6,6 +6,7 @@ local cooldown = require "policy.cooldown"
 local fault = require "lib.fault"
 local limits = require "pipeline.limits"
 local observe = require "pipeline.observe"
+local pins = require "pipeline.pins"
 local room = require "pipeline.room"
 local stats = require "policy.stats"
 local task = require "engine.task"
@@ -32,7 +33,8 @@ local function pick(trail, call)
   while true do
     local dep = balance.pick(trail, call)
     if not dep then return nil end
-    local admitted, seconds = limits.affords(call, dep, trail.group), nil
+    local admitted, seconds = pins.allow(call, dep), nil
+    if admitted then admitted = limits.affords(call, dep, trail.group) end
     if admitted then admitted, seconds = room.admit(dep, call) end
     if admitted then
       if not trail.probation then return dep, false end
@@ -94,11 +96,13 @@ function dispatch.run(call, reply, cfg)
   local trail = verdict.trail(call.group)
   local last
   call.trail, call.deadline = trail, deadline(call)
+  pins.find(call)
   stay(call)
   for turn = 1, MAX_ATTEMPTS do
     local ok, err = try(trail, call, reply)
     if ok then
       trail:leave()
+      pins.remember(call, reply.id)
       return call.dep
     end
     last = worse(last, err)

@@ -10,10 +10,12 @@ local models = require "pipeline.models"
 local openai = require "dialects.openai"
 local own_usage = require "pipeline.own_usage"
 local replies = require "lib.reply"
+local responses = require "dialects.responses"
 
 local ingress = {}
 
 local CHAT = { method = "POST", allow = "POST", dialect = openai }
+local RESPONSES = { method = "POST", allow = "POST", dialect = responses }
 local MESSAGES = { method = "POST", allow = "POST", dialect = anthropic }
 local COUNT = {
   method = "POST", allow = "POST", dialect = anthropic, read = anthropic.read_count,
@@ -34,6 +36,7 @@ local ENDPOINTS = {
   ["/v1/chat/completions"] = CHAT, ["/chat/completions"] = CHAT,
   ["/v1/completions"] = COMPLETIONS, ["/completions"] = COMPLETIONS,
   ["/v1/embeddings"] = EMBEDDINGS, ["/embeddings"] = EMBEDDINGS,
+  ["/v1/responses"] = RESPONSES, ["/responses"] = RESPONSES,
   ["/v1/messages"] = MESSAGES, ["/messages"] = MESSAGES,
   ["/anthropic/v1/messages"] = MESSAGES,
   ["/v1/messages/count_tokens"] = COUNT, ["/messages/count_tokens"] = COUNT,
@@ -83,11 +86,14 @@ function ingress.endpoint(call)
   end
   if not endpoint then
     fault.raise("unknown_url", "There is nothing at this address. Chat completions are at "
-      .. "/v1/chat/completions, messages at /v1/messages, models at /v1/models, a key's own "
-      .. "usage at /v1/usage.")
+      .. "/v1/chat/completions, responses at /v1/responses, messages at /v1/messages, models "
+      .. "at /v1/models, a key's own usage at /v1/usage.")
   end
   if endpoint.quiet then call.quiet = true end
   if method == "HEAD" and endpoint.method == "GET" then method = "GET" end
+  if endpoint == RESPONSES and method == "GET" and call.request:header("upgrade") then
+    fault.raise("unknown_url", "Responses are not served over WebSockets: POST them.")
+  end
   if method ~= endpoint.method then
     fault.raise("method_not_allowed", "This address takes " .. endpoint.allow .. " only.",
       { allow = endpoint.allow })

@@ -138,7 +138,7 @@ end
 --- The bytes that a deployment is sent for it.
 function stub.asked(call, dep)
   local adapter = dep.provider.adapter
-  local face = adapter.natives and adapter.natives[call.dialect] or adapter
+  local face = require("lib.natives").of(call.dialect, dep) or adapter
   call.dep = dep
   call:drop_nothing()
   if face == adapter and call.door.fit then call.door.fit(call, dep) end

@@ -13,6 +13,11 @@ local FAMILIES = {
   { "openai", "gpt-5.4" }, { "deepseek", "deepseek-chat" }, { "gemini", "gemini-3-pro" },
   { "anthropic", "claude-opus-4-6" },
 }
+-- A question in the words of each door, streamed or not.
+local QUESTIONS = {
+  anthropic = '{"model":"m","max_tokens":9,"stream":%s,"messages":[1]}',
+  responses = '{"model":"m","max_output_tokens":9,"stream":%s,"input":"hi"}',
+}
 local ANSWERS = { "openai", "gemini", "mistral", "groq", "deepseek", "openrouter" }
 
 local function read(path)
@@ -59,8 +64,7 @@ end
 -- What the client hears of a provider's answer.
 local function heard(door, provider, dir)
   local sse, whole = read(dir .. "response.sse"), read(dir .. "response.json")
-  local text = ('{"model":"m","max_tokens":9,"stream":%s,"messages":[1]}'):format(
-    sse and "true" or "false")
+  local text = QUESTIONS[door.name]:format(sse and "true" or "false")
   local call = stub.visitor(door, text)
   local reply, client = stub.reply(call, stub.deployment(provider, "m"), door)
   local adapter = require("providers." .. provider)
@@ -71,7 +75,7 @@ local function heard(door, provider, dir)
     adapter.decode(upstream:json { raw = { input = true, args = true } }, reply)
   end)
   reply:close(not ok and require("lib.fault").of(err) or nil)
-  return client:bytes()
+  return (client:bytes():gsub('("%l+_at"):%d+', "%1:0"))
 end
 
 for _, name in ipairs(entries(ROOT)) do

@@ -1,0 +1,121 @@
+-- OpenAI's Responses passed on as they came, where client and provider both speak them: the
+-- body's bytes but for the model's name, the answer's bytes, its events.
+
+local chat = require "lib.chat"
+local chat_errors = require "lib.chat_errors"
+local counts = require "lib.responses_usage"
+local fault = require "lib.fault"
+local own = require "lib.responses_own"
+
+local passing = { dialect = "responses", path = "/responses" }
+passing.__index = passing
+
+--- The same with some members changed: another path, `speaks`.
+function passing.with(_, changes)
+  return setmetatable(changes, passing)
+end
+
+-- Request ------------------------------------------------------------------------
+
+--- The call as it came, but for the model's name, the deployment's ceiling, and thoughts that
+--- the gateway wrote itself.
+function passing.encode(call, dep)
+  local doc, edits = call.doc, {}
+  local model, most = dep.deployment or dep.model, doc:get("max_output_tokens")
+  if doc:get("model") ~= model then edits.model = model end
+  if dep.max_tokens and (type(most) ~= "number" or most > dep.max_tokens) then
+    edits.max_output_tokens = dep.max_tokens
+  end
+  edits.input = own.without(doc)
+  return next(edits) and doc:splice(edits) or doc
+end
+
+-- Answers ------------------------------------------------------------------------
+
+local function text_of(value)
+  return type(value) == "string" and value ~= "" and value or nil
+end
+
+local function check_end(response)
+  if chat.given(response.error) then chat_errors.raise { error = response.error } end
+  if response.status == "failed" or response.status == "cancelled" then
+    fault.raise("server_error", "The provider broke off (" .. response.status .. ").")
+  end
+end
+
+local function note(response, reply)
+  local counted = counts.read(response)
+  if counted then reply:usage(counted) end
+end
+
+--- A whole answer.
+function passing.decode(doc, reply)
+  local response = doc:decode { raw = { tools = true, instructions = true, metadata = true } }
+  if type(response.output) ~= "table" then
+    if chat.given(response.error) then chat_errors.raise(response) end
+    fault.raise("invalid_response", "The provider's answer is no response.")
+  end
+  note(response, reply)
+  check_end(response)
+  reply:ready_as(doc, {
+    id = text_of(response.id), model = text_of(response.model),
+    finish = counts.finish(response) or "stop",
+  })
+end
+
+-- Streams ------------------------------------------------------------------------
+
+-- Events that a script must see; the engine passes all others on.
+local MARKS = {
+  '"response.created"', '"response.completed"', '"response.incomplete"', '"response.failed"',
+  '"response.cancelled"', '"usage":', '"error"', "[DONE]",
+}
+
+local EVENTS = {}
+
+EVENTS["response.created"] = function(response, reply)
+  reply:known { id = text_of(response.id), model = text_of(response.model) }
+end
+
+local function ended(response, reply)
+  note(response, reply)
+  check_end(response)
+  reply:known { finish = counts.finish(response) or "stop" }
+  reply.done = true
+end
+
+EVENTS["response.completed"] = ended
+EVENTS["response.incomplete"] = ended
+EVENTS["response.cancelled"] = ended
+
+EVENTS["response.failed"] = function(response, reply)
+  note(response, reply)
+  check_end(response)
+  fault.raise("server_error", "The provider broke off.")
+end
+
+-- What nobody needs who has not heard the rest: it waits for the first real piece.
+local HELD = {
+  ["response.created"] = true, ["response.in_progress"] = true, ["response.queued"] = true,
+  ["response.output_item.added"] = true, ["response.content_part.added"] = true,
+  ["response.reasoning_summary_part.added"] = true, keepalive = true,
+}
+
+local function event(name, data, bytes, reply)
+  local kind = text_of(data.type) or name
+  if kind == "error" then
+    chat_errors.raise(type(data.error) == "table" and data or { error = data })
+  end
+  if EVENTS[kind] then EVENTS[kind](chat.table_or_empty(data.response), reply) end
+  if type(data.sequence_number) == "number" then reply.sequence = data.sequence_number end
+  reply:pass(bytes, not HELD[kind], #(text_of(data.delta) or ""))
+end
+
+--- A stream, event by event; what follows the last one is read and ignored.
+function passing.stream(upstream, reply)
+  for name, data, bytes in reply:passed_events(upstream, MARKS) do
+    if not reply.done and chat.is_readable(data) then event(name, data, bytes, reply) end
+  end
+end
+
+return passing

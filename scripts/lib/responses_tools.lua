@@ -1,0 +1,94 @@
+-- Responses' tools as a chat's: functions lie flat there, or in namespaces, whose names are put
+-- before theirs and taken off again in the answer.
+
+local chat = require "lib.chat"
+local content = require "lib.messages_content"
+local crypto = require "engine.crypto"
+local json = require "engine.json"
+
+local tools = {}
+
+local BETWEEN = "__"
+local NAME_MOST = 64 -- as servers of the chat dialect have it
+
+--- The name of a namespace's function, for those who know no namespaces.
+function tools.flat(namespace, name)
+  local flat = namespace .. BETWEEN .. name
+  if #flat <= NAME_MOST then return flat end
+  return flat:sub(1, NAME_MOST - 9) .. "_" .. crypto.sha256(flat):sub(1, 8)
+end
+
+local function given(value)
+  if value == json.null then return nil end
+  return value
+end
+
+local function func(tool, name)
+  return json.object({ "type", "function" }, {
+    type = "function",
+    ["function"] = json.object({ "name", "description", "parameters", "strict" }, {
+      name = name, description = given(tool.description),
+      parameters = given(tool.parameters), strict = tool.strict == true or nil,
+    }),
+  })
+end
+
+local add
+
+local function namespace(tool, at, where, out)
+  if type(tool.name) ~= "string" then content.broken(at .. ".name", "It has a name.") end
+  if not json.is_array(tool.tools) then content.broken(at .. ".tools", "It is a list.") end
+  for i, inner in ipairs(tool.tools) do
+    add(inner, ("%s.tools[%d]"):format(at, i - 1), where, out, tool.name)
+  end
+end
+
+function add(tool, at, where, out, inside)
+  content.check_object(tool, at, "A tool")
+  if tool.type == "namespace" and not inside then return namespace(tool, at, where, out) end
+  if tool.type ~= "function" then
+    local kind = type(tool.type) == "string" and tool.type:sub(1, 64) or "unknown"
+    return content.unfit(where, at, ("does not take tools of type `%s`."):format(kind))
+  end
+  if type(tool.name) ~= "string" then content.broken(at .. ".name", "A tool has a name.") end
+  local name = tool.name
+  if inside then
+    name = tools.flat(inside, name)
+    where.spaces[name] = { namespace = inside, name = tool.name }
+  end
+  out[#out + 1] = func(tool, name)
+end
+
+--- The list of tools, or nil where there is none.
+function tools.list(list, where)
+  if not chat.given(list) then return nil end
+  if not json.is_array(list) then content.broken("tools", "`tools` is a list.") end
+  local out = json.array {}
+  for i, tool in ipairs(list) do add(tool, ("tools[%d]"):format(i - 1), where, out) end
+  return #out > 0 and out or nil
+end
+
+local MODES = { auto = true, none = true, required = true }
+
+--- What is to be called.
+function tools.choice(choice, where)
+  if not chat.given(choice) then return nil end
+  if type(choice) == "string" then
+    if not MODES[choice] then
+      content.broken("tool_choice", "It is auto, none, required or an object.")
+    end
+    return choice
+  end
+  content.check_object(choice, "tool_choice", "`tool_choice`")
+  if choice.type ~= "function" or type(choice.name) ~= "string" then
+    content.unfit(where, "tool_choice", "takes a choice of one function only.")
+    return nil
+  end
+  local name = choice.name
+  if type(choice.namespace) == "string" then name = tools.flat(choice.namespace, name) end
+  return json.object({ "type", "function" }, {
+    type = "function", ["function"] = { name = name },
+  })
+end
+
+return tools
