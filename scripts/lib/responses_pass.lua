@@ -111,10 +111,15 @@ local function event(name, data, bytes, reply)
   reply:pass(bytes, not HELD[kind], #(text_of(data.delta) or ""))
 end
 
---- A stream, event by event; what follows the last one is read and ignored.
+--- A stream, event by event. Some end it with a chat's mark; what else follows the last event
+--- is read and ignored.
 function passing.stream(upstream, reply)
   for name, data, bytes in reply:passed_events(upstream, MARKS) do
-    if not reply.done and chat.is_readable(data) then event(name, data, bytes, reply) end
+    if data == "[DONE]" then
+      reply:pass(bytes, true, 0)
+    elseif not reply.done and chat.is_readable(data) then
+      event(name, data, bytes, reply)
+    end
   end
 end
 

@@ -183,6 +183,48 @@ function recorded.anthropic(text, stream)
   return out
 end
 
+local function responses_item(out, item)
+  if item.type == "function_call" then
+    out.calls[#out.calls + 1] = { name = item.name, arguments = item.arguments }
+  end
+  for _, part in ipairs(item.type == "message" and item.content or {}) do
+    out.text = out.text .. (null(part.text) or "")
+    out.refusal = (out.refusal or "") .. (null(part.refusal) or "")
+  end
+end
+
+local function responses_finish(out, body)
+  local details = null(body.incomplete_details)
+  if body.status == "incomplete" then
+    return details.reason == "content_filter" and "content_filter" or "length"
+  end
+  return #out.calls > 0 and "tool_calls" or "stop"
+end
+
+--- What an answer of Responses says: of a stream, what its last event does, and the joined
+--- deltas of text as `streamed`.
+function recorded.responses(text, stream)
+  local out, body = { text = "", calls = {} }, nil
+  if stream then
+    out.streamed = ""
+    for _, data in ipairs(http.events(text)) do
+      local event = cjson.decode(data)
+      if event.type == "response.output_text.delta" then
+        out.streamed = out.streamed .. event.delta
+      end
+      body = event.response
+    end
+  else
+    body = cjson.decode(text)
+  end
+  for _, item in ipairs(body.output) do responses_item(out, item) end
+  out.finish = responses_finish(out, body)
+  local usage = body.usage
+  out.prompt, out.completion = usage.input_tokens, usage.output_tokens
+  out.cached = usage.input_tokens_details.cached_tokens
+  return out
+end
+
 local GEMINI_FINISH = {
   STOP = "stop", MAX_TOKENS = "length", MALFORMED_FUNCTION_CALL = "stop",
   [1] = "stop", [2] = "length", -- where enums were asked for as numbers
