@@ -182,7 +182,7 @@ local function lower(call, dep)
   local asked = call.output_limit
   local _, most = prices.limits(dep)
   local too_much = most and type(asked) == "number" and asked > most
-  call.body.max_tokens = too_much and most or asked
+  call.body.max_tokens = too_much and most or asked or nil
 end
 
 --- Drop, and name, what `dep` need not be told; refuse what it cannot be.

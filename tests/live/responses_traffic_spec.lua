@@ -1,5 +1,5 @@
--- Recorded traffic through the door of Responses: OpenAI's own passes byte for byte, request and
--- answer; what others answered reaches the client equal in text, tools, finish and usage.
+-- Recorded traffic through the door of Responses: OpenAI's own passes byte for byte, request
+-- and answer; what others answered reaches the client equal in text, tools, finish and usage.
 
 local helper = require "helper"
 local lfs = require "lfs"

@@ -27,6 +27,9 @@ model "by-openai" {
 model "by-anthropic" {
   provider "anthropic" { name = "self-anthropic", api_key = "any", base_url = "http://127.0.0.1:$port/v1" } "mock",
 }
+model "by-responses" {
+  provider "openai" { name = "self-responses", api_key = "any", base_url = "http://127.0.0.1:$port/v1" } "mock",
+}
 model "by-gemini" {
   provider "gemini" { name = "a-gemini", api_key = "any", base_url = "http://127.0.0.1:$gemini" } "gemini-3-pro",
 }
@@ -84,6 +87,7 @@ if node_ready; then
   other=$!
   tally node node "$work/chat.mjs" "http://127.0.0.1:$port/v1"
   tally node-messages node "$work/messages.mjs" "http://127.0.0.1:$port" $families
+  tally node-responses node "$work/responses.mjs" "http://127.0.0.1:$port/v1" $families by-responses
 else
   echo "node: no client could be installed; skipped"
 fi
@@ -91,6 +95,7 @@ fi
 if python_ready; then
   tally python "$work/venv/bin/python" "$here/chat.py" "http://127.0.0.1:$port/v1"
   tally python-messages "$work/venv/bin/python" "$here/messages.py" "http://127.0.0.1:$port" $families
+  tally python-responses "$work/venv/bin/python" "$here/responses.py" "http://127.0.0.1:$port/v1" $families by-responses
 else
   echo "python: no client could be installed; skipped"
 fi
