@@ -86,8 +86,9 @@ function ingress.endpoint(call)
   end
   if not endpoint then
     fault.raise("unknown_url", "There is nothing at this address. Chat completions are at "
-      .. "/v1/chat/completions, responses at /v1/responses, messages at /v1/messages, models "
-      .. "at /v1/models, a key's own usage at /v1/usage.")
+      .. "/v1/chat/completions, responses at /v1/responses, messages at /v1/messages, "
+      .. "embeddings at /v1/embeddings, completions at /v1/completions, models at "
+      .. "/v1/models, a key's own usage at /v1/usage.")
   end
   if endpoint.quiet then call.quiet = true end
   if method == "HEAD" and endpoint.method == "GET" then method = "GET" end

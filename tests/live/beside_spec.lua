@@ -29,7 +29,11 @@ model "either" { chats, vectors, retries = 1 }
 model "gemini" { gemini "gemini-embedding-001" }
 model "claude" { claude "claude-sonnet-4-5" }
 virtual_key "k" { token = env.KEY, budget = "$1/day" }
-]]):format(up:url "open", up:url "groq", up:url "gemini", up:url "claude")
+virtual_key "c" { token = env.LOW, budget = "$0.01/day", on_low_budget = "clamp" }
+local openai = provider "openai" { api_key = "k", base_url = "%s/v1" }
+model "small" { openai "text-embedding-3-small" }
+]]):format(up:url "open", up:url "groq", up:url "gemini", up:url "claude",
+      up:url "open")
   end
 
   setup(function() up = helper.upstream() end)
@@ -37,7 +41,8 @@ virtual_key "k" { token = env.KEY, budget = "$1/day" }
 
   before_each(function()
     up:reset()
-    gw = helper.gateway { env = { KEY = KEY }, routes = routes() }
+    local env = { KEY = KEY, LOW = KEY .. "low" }
+    gw = helper.gateway { env = env, routes = routes() }
   end)
 
   after_each(function()
@@ -45,10 +50,11 @@ virtual_key "k" { token = env.KEY, budget = "$1/day" }
     gw:stop()
   end)
 
-  local function post(path, body)
+  local function post(path, body, key)
+    local authorization = "Bearer " .. (key or KEY)
     local response = gw:request {
       method = "POST", path = path, body = body,
-      headers = { authorization = "Bearer " .. KEY, ["content-type"] = "application/json" },
+      headers = { authorization = authorization, ["content-type"] = "application/json" },
     }
     local ok, value = pcall(json.decode, response.body)
     response.json = ok and value or nil
@@ -85,6 +91,12 @@ virtual_key "k" { token = env.KEY, budget = "$1/day" }
       })
       assert.is_false(row.estimated)
       assert.equal("0.004", response.headers["x-moongate-cost"])
+    end)
+
+    it("B-29: cost what the list says, for input alone", function()
+      up:reply("open", { body = VECTORS })
+      assert.equal(200, embed('{"input":"hi","model":"small"}').status)
+      assert.equal(4 * 20, last("usage").cost_nano)
     end)
 
     it("become base64 where the client asked and the server knows numbers only", function()
@@ -201,6 +213,9 @@ virtual_key "k" { token = env.KEY, budget = "$1/day" }
       end
       assert.equal(0, (up:stats()))
       assert.equal(200, embed('{"model":"vectors","input":"hi"}').status)
+      local low = post("/v1/embeddings", '{"model":"vectors","input":"' .. ("word "):rep(20)
+        .. '"}', KEY .. "low") -- nothing to shorten
+      assert.same({ 429, "budget_exceeded" }, { low.status, low.json.error.code })
     end)
 
     it("come from the mock, always the same for a text", function()
@@ -316,6 +331,15 @@ virtual_key "k" { token = env.KEY, budget = "$1/day" }
         local response = complete(asked:format(more))
         assert.same({ 429, "budget_exceeded" }, { response.status, response.json.error.code })
       end
+    end)
+
+    it("are shortened where money runs low and the key says so", function()
+      up:reply("open", { body = WHOLE })
+      local response = post("/v1/completions", '{"model":"words","prompt":"a"}', KEY .. "low")
+      assert.equal(200, response.status, response.body)
+      local most = tonumber(response.headers["x-moongate-clamped"])
+      assert.is_true(most > 0 and most < 500)
+      assert.equal(most, json.decode(up:requests("open")[1].body).max_tokens)
     end)
 
     it("say which member is wrong, and fail as chats do", function()
