@@ -161,5 +161,6 @@ return chat.adapter {
   stream   = stream,
   classify = classify,
   natives  = { anthropic = passing },
+  keeps    = { cache_control = true, thinking_blocks = true },
   fields   = { version = { type = "string" }, beta = { type = "string" } },
 }

@@ -5,89 +5,20 @@ local chat_errors = require "lib.chat_errors"
 local choices = require "lib.gemini_choices"
 local embeddings = require "lib.gemini_embeddings"
 local contents = require "lib.gemini_contents"
+local counts = require "lib.gemini_usage"
 local fault = require "lib.fault"
+local finishes = require "lib.gemini_finish"
 local json = require "engine.json"
+local passing = require "lib.generate_pass"
 local request = require "lib.gemini_request"
 
 local RAW_ARGS = { raw = { args = true } }
 
 -- Answers ------------------------------------------------------------------------
 
--- Thoughts are counted apart from what is said, save where the total shows that they are not.
-local function output_tokens(seen, input)
-  local said, thought = seen.candidatesTokenCount, seen.thoughtsTokenCount or 0
-  if not said then return thought > 0 and thought or nil end
-  return seen.totalTokenCount == input + said and said or said + thought
-end
-
-local DETAILS = {
-  promptTokensDetails = true, toolUsePromptTokensDetails = true, cacheTokensDetails = true,
-  candidatesTokensDetails = true,
-}
-
--- Counts said so far, and what kinds of tokens they were; did this piece say any?
-local function note(seen, said)
-  local any = false
-  for name, value in pairs(chat.table_or_empty(said)) do
-    if type(value) == "number" then seen[name], any = value, true end
-    if DETAILS[name] then seen[name] = chat.table_or_empty(value) end
-  end
-  return any
-end
-
--- How many tokens of a kind a list of details has; nil where it has none.
-local function of_kind(list, kind)
-  local sum
-  for detail in chat.objects(list) do
-    if detail.modality == kind and type(detail.tokenCount) == "number" then
-      sum = (sum or 0) + detail.tokenCount
-    end
-  end
-  return sum
-end
-
--- Of the prompt, but for what came from the cache, which is billed as such.
-local function fresh(seen, kind)
-  local asked, used = of_kind(seen.promptTokensDetails, kind),
-    of_kind(seen.toolUsePromptTokensDetails, kind)
-  if not asked and not used then return nil end
-  return math.max(0, (asked or 0) + (used or 0) - (of_kind(seen.cacheTokensDetails, kind) or 0))
-end
-
-local SERVICE = { ON_DEMAND_PRIORITY = "priority", ON_DEMAND_FLEX = "flex" }
-
--- How it was served, in the words of the API or of Vertex.
-local function service(said)
-  local tier = chat.table_or_empty(said).serviceTier
-  if type(tier) == "string" then return tier:lower() end
-  return SERVICE[chat.table_or_empty(said).trafficType]
-end
-
--- What the model asked Google for.
-local function searches(candidate, state)
-  local found = chat.table_or_empty(chat.table_or_empty(candidate).groundingMetadata)
-  local queries = chat.table_or_empty(found.webSearchQueries)
-  state.searches = math.max(state.searches or 0, #queries)
-  return state.searches > 0 and { web_search = state.searches } or nil
-end
-
--- Their JSON leaves zeros out: at the end, a count that is missing is one.
 local function usage(body, reply, state)
-  local seen = state.usage
-  if not note(seen, body.usageMetadata) then return end
-  local zero = (state.reason or state.refused) and 0 or nil
-  local input = (seen.promptTokenCount or 0) + (seen.toolUsePromptTokenCount or 0)
-  reply:usage {
-    input_tokens = (seen.promptTokenCount or zero) and input,
-    output_tokens = output_tokens(seen, input) or zero,
-    cache_read_tokens = seen.cachedContentTokenCount or 0,
-    reasoning_tokens = seen.thoughtsTokenCount,
-    audio_input_tokens = fresh(seen, "AUDIO"), image_input_tokens = fresh(seen, "IMAGE"),
-    audio_output_tokens = of_kind(seen.candidatesTokensDetails, "AUDIO"),
-    image_output_tokens = of_kind(seen.candidatesTokensDetails, "IMAGE"),
-    service_tier = service(body.usageMetadata),
-    units = searches(chat.table_or_empty(body.candidates)[1], state),
-  }
+  local said = counts.read(state.usage, body, state.reason or state.refused)
+  if said then reply:usage(said) end
 end
 
 local function tool_call(part, reply, state)
@@ -157,7 +88,7 @@ end
 -- The reason is said last: some send words after it.
 local function finish(reply, state)
   if state.shaped then return choices.tail(reply) end
-  if state.reason then reply:finish(choices.reason(state.reason, state.tools > 0)) end
+  if state.reason then reply:finish(finishes.read(state.reason, state.tools > 0)) end
 end
 
 local function decode(body, reply)
@@ -242,6 +173,6 @@ return chat.adapter {
   decode   = decode,
   stream   = stream,
   classify = classify,
-  natives  = { embeddings = embeddings },
+  natives  = { embeddings = embeddings, gemini = passing },
   fields   = {},
 }

@@ -278,6 +278,11 @@ function writer.whole(reply)
   return message(reply, blocks_of(reply), reason_of(reply, reply.refusals ~= nil))
 end
 
+--- How many tokens a body has.
+function writer.counted(n)
+  return encode { input_tokens = n }
+end
+
 -- Errors -------------------------------------------------------------------------
 
 local TYPES = {

@@ -20,11 +20,20 @@ local function is_fast(call, dep)
   return natives.of(call.dialect, dep) and call.doc and call.doc:get("speed") == "fast"
 end
 
+-- The wish for a tier of service, where it reaches the provider; Google's has two names.
+local function wish(call, dep)
+  if not is_passed(call, dep) then return nil end
+  local tier = call.doc:get("service_tier")
+  if call.dialect ~= "gemini" then return tier end
+  tier = call.doc:get("serviceTier") or tier
+  return type(tier) == "string" and tier:lower() or nil
+end
+
 -- The tier of service that the client asked for.
 local function asked(call, dep)
   if is_fast(call, dep) then return "fast" end
-  local tier = is_passed(call, dep) and call.doc:get("service_tier")
-  return WISHES[tier] and tier or "default"
+  local tier = wish(call, dep)
+  return tier and WISHES[tier] and tier or "default"
 end
 
 local function search_size(call)

@@ -20,7 +20,7 @@ local NONE = {} -- never written to
 ---@field id string          uuid7; x-moongate-request-id
 ---@field method string
 ---@field path string
----@field dialect string     "openai", "anthropic", "responses", "embeddings", "completions"
+---@field dialect string     "openai", "anthropic", "responses", "gemini", "embeddings" …
 ---@field cfg table
 ---@field key table          the virtual key
 ---@field doc table          the body, indexed
@@ -39,6 +39,8 @@ local NONE = {} -- never written to
 ---@field deadline number    monotonic seconds; covers attempts, waits and fallbacks
 ---@field attempts table[]
 ---@field dropped string[]
+---@field verb string|false  what a Gemini path wants of its model
+---@field as_array boolean   a Gemini stream that is one JSON array
 ---@field door table|false   the dialect that is spoken (dialects/*)
 ---@field body table         lazily decoded: a chat's, whatever was spoken
 ---@field chat table         the same as a document, for the deployment that is asked
@@ -191,6 +193,7 @@ function call.new(request, dialect, cfg)
   self.covered, self.input_most, self.counted, self.stays = false, false, false, false
   self.waits_until, self.door, self.wants_base64 = false, false, false
   self.goes_on, self.pinned, self.keeps = false, false, false
+  self.verb, self.as_array = false, false
   return setmetatable(self, Call)
 end
 

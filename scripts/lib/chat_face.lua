@@ -136,11 +136,19 @@ local function takes_effort(model)
   return false
 end
 
+-- Not every model can be told to think no more than this.
+local function least_effort(name, wanted)
+  if name:find("^gpt%-5%.%d") then return wanted == "minimal" and "low" or wanted end
+  return name:find("^gpt%-5") and "minimal" or "low"
+end
+
 local function effort(call, dep)
   local wanted = call.body.reasoning_effort
   if not wanted then return nil end
   if not takes_effort(dep.model) then return call:drop("reasoning_effort") end
-  return (wanted == "max" or wanted == "xhigh") and "high" or wanted
+  if wanted == "max" or wanted == "xhigh" then return "high" end
+  if wanted ~= "none" and wanted ~= "minimal" then return wanted end
+  return least_effort(dep.model:match("[^/]+$"):lower(), wanted)
 end
 
 local function user(name)
@@ -156,7 +164,8 @@ end
 
 local BODY = {
   "model", "messages", "max_tokens", "max_completion_tokens", "stream", "tools", "tool_choice",
-  "parallel_tool_calls", "stop", "temperature", "top_p", "top_k", "reasoning_effort",
+  "parallel_tool_calls", "stop", "temperature", "top_p", "top_k", "seed", "presence_penalty",
+  "frequency_penalty", "reasoning_effort",
   "response_format", "user",
 }
 local MADE = { messages = true, tools = true, top_k = true, user = true }
@@ -179,7 +188,7 @@ end
 
 -- A limit is required there, so clients name a high one; models refuse more than they write.
 local function lower(call, dep)
-  local asked = call.output_limit
+  local asked = call.output_limit or nil
   local _, most = prices.limits(dep)
   local too_much = most and type(asked) == "number" and asked > most
   call.body.max_tokens = too_much and most or asked or nil

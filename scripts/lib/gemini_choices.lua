@@ -3,22 +3,10 @@
 
 local chat = require "lib.chat"
 local contents = require "lib.gemini_contents"
+local finish = require "lib.gemini_finish"
 local json = require "engine.json"
 
 local choices = {}
-
-local REASONS = {
-  STOP = "stop", MAX_TOKENS = "length", FINISH_REASON_UNSPECIFIED = "stop",
-  MALFORMED_FUNCTION_CALL = "stop", UNEXPECTED_TOOL_CALL = "stop",
-  TOO_MANY_TOOL_CALLS = "stop", MALFORMED_RESPONSE = "stop", CONTINUATION = "stop",
-  [0] = "stop", [1] = "stop", [2] = "length", -- where enums are asked for as numbers
-}
-
---- finish_reason for a finishReason; calls of tools end with STOP there.
-function choices.reason(reason, has_tools)
-  local word = REASONS[reason] or "content_filter"
-  return word == "stop" and has_tools and "tool_calls" or word
-end
 
 local function has_logprobs(candidate)
   return type(candidate.logprobsResult) == "table"
@@ -99,7 +87,7 @@ local function choice(candidate, position, said_as, answer_id)
   return json.object({ "index", said_as, "logprobs", "finish_reason" }, {
     index = tonumber(candidate.index) or position, [said_as] = said,
     logprobs = logprobs(candidate),
-    finish_reason = chat.given(reason) and choices.reason(reason, said.tool_calls ~= nil)
+    finish_reason = chat.given(reason) and finish.read(reason, said.tool_calls ~= nil)
       or json.null,
   })
 end

@@ -82,7 +82,9 @@ local function base_headers(self, content_type, cost)
 end
 
 function Reply:commit()
-  local headers = base_headers(self, "text/event-stream")
+  local content_type = self.writer.content_type
+  local headers = base_headers(self, content_type and content_type(self.call)
+    or "text/event-stream")
   headers["cache-control"] = "no-cache"
   headers["x-accel-buffering"] = "no"
   self.committed = true

@@ -218,4 +218,44 @@ function schema.openapi(value)
   return clean(schema.read(value), schema.read(value), 0)
 end
 
+-- And back ---------------------------------------------------------------------------------
+
+local plain -- of any schema; calls itself for what is inside
+
+local function plain_inside(s, depth)
+  for name, value in pairs(type(s.properties) == "table" and s.properties or {}) do
+    s.properties[name] = plain(value, depth)
+  end
+  if type(s.items) == "table" then s.items = plain(s.items, depth) end
+  for i, choice in ipairs(type(s.anyOf) == "table" and s.anyOf or {}) do
+    s.anyOf[i] = plain(choice, depth)
+  end
+end
+
+local NUMBERS = {
+  "maxItems", "maxLength", "maxProperties", "minItems", "minLength", "minProperties",
+}
+
+function plain(s, depth)
+  if not is_schema(s) or depth > MAX_DEPTH then return s end
+  if type(s.type) == "string" then s.type = s.type:lower() end
+  if s.nullable == true and type(s.type) == "string" then
+    s.type = json.array { s.type, "null" }
+  end
+  if s.type == "type_unspecified" or s.format == "enum" then s.format = nil end
+  if s.type == "type_unspecified" then s.type = nil end
+  s.nullable, s.propertyOrdering, s.property_ordering = nil, nil, nil
+  s.anyOf, s.any_of = s.anyOf or s.any_of, nil
+  for _, name in ipairs(NUMBERS) do -- 64 bits there, and so written as texts
+    if type(s[name]) == "string" then s[name] = tonumber(s[name]) end
+  end
+  plain_inside(s, depth + 1)
+  return s
+end
+
+--- JSON Schema for one in that subset: small letters, null as a type.
+function schema.plain(value)
+  return plain(schema.read(value), 0)
+end
+
 return schema

@@ -224,6 +224,18 @@ local AROUND = 128     -- what a template puts around messages, beyond what JSON
 local BEFORE_TOOLS = 800 -- a text that some put before tools
 local BEFORE_SCHEMA = 400 -- and before a schema that the answer must have
 
+-- Where a body may say which shape its answer must have.
+local SHAPES = {
+  "response_format", "output_format", "output_config", "generationConfig", "generation_config",
+}
+
+local function may_have_schema(doc)
+  for _, name in ipairs(SHAPES) do
+    if doc:type(name) then return true end
+  end
+  return false
+end
+
 --- No fewer input tokens than a call has, from the size of its body alone: a token has a byte
 --- at least, and what JSON puts around a message is longer than what a template does. Nil where
 --- bytes say nothing: images, files, what the provider kept. A provider's own tools (searches
@@ -235,8 +247,7 @@ function estimate.bound(call)
   if type(doc:get "prompt") == "table" then return nil end
   local tools = doc:raw "tools" or doc:raw "functions" -- shown with more words than they came
   local most = #doc + AROUND + (tools and BEFORE_TOOLS + #tools or 0)
-  local schema = doc:type "response_format" or doc:type "output_format"
-    or doc:type "output_config"
+  local schema = may_have_schema(doc)
   return schema and most + BEFORE_SCHEMA or most
 end
 
@@ -265,7 +276,7 @@ end
 --- Output tokens that a call may come to: its own limit, or a guess.
 function estimate.output(call, dep)
   local choices = call.doc:get("n")
-  return (limit_of(call) or dep.max_tokens or ANSWER)
+  return (call.output_limit or limit_of(call) or dep.max_tokens or ANSWER)
     * (type(choices) == "number" and choices or 1)
 end
 

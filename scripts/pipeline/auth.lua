@@ -64,10 +64,11 @@ local function misplaced(request)
     or request:header("cookie")
 end
 
-local function refuse_missing(request)
+local function refuse_missing(request, dialect)
   local hint = misplaced(request) and "An API key is not read from the URL or from cookies: "
     or "No API key came with the request: "
-  fault.raise("missing_api_key", hint .. "send it as 'Authorization: Bearer KEY'.")
+  fault.raise("missing_api_key", hint .. "send it as '"
+    .. (dialect == "gemini" and "x-goog-api-key: KEY" or "Authorization: Bearer KEY") .. "'.")
 end
 
 -- Remember who a token belongs to, so that it is taken apart and hashed once. `value` is the
@@ -145,7 +146,7 @@ function auth.check(call, cfg, endpoint)
   if endpoint.public or auth.is_open(cfg) then return NOBODY end
   local known = current(cfg)
   local token, value = credential(call.request, known.bearers)
-  if token == nil then refuse_missing(call.request) end
+  if token == nil then refuse_missing(call.request, call.dialect) end
   local key, why = identify(token, cfg, known, value)
   if not key then
     if why == WRONG then failures.wait(call.request.peer) end

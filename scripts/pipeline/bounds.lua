@@ -32,7 +32,7 @@ end
 
 -- Does it ask for more than the plain service?
 local function wishes(doc)
-  return doc:type("service_tier") or doc:type("speed")
+  return doc:type("service_tier") or doc:type("speed") or doc:type("serviceTier")
 end
 
 local function cost_of(known, call, dep, input, output)

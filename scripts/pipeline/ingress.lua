@@ -5,6 +5,7 @@ local calls = require "lib.call"
 local completions = require "dialects.completions"
 local embeddings = require "dialects.embeddings"
 local fault = require "lib.fault"
+local gemini = require "dialects.gemini"
 local media = require "pipeline.media"
 local models = require "pipeline.models"
 local openai = require "dialects.openai"
@@ -23,6 +24,10 @@ local COUNT = {
 }
 local COMPLETIONS = { method = "POST", allow = "POST", dialect = completions }
 local EMBEDDINGS = { method = "POST", allow = "POST", dialect = embeddings }
+local GENERATE = { method = "POST", allow = "POST", dialect = gemini }
+local COUNT_CONTENTS = {
+  method = "POST", allow = "POST", dialect = gemini, read = gemini.read_count, count = true,
+}
 local MODELS = { method = "GET", allow = "GET, HEAD", answer = models.list }
 local MODEL = { method = "GET", allow = "GET, HEAD", answer = models.one }
 local USAGE = { method = "GET", allow = "GET, HEAD", answer = own_usage.answer }
@@ -53,6 +58,27 @@ local PRESENT = {
 }
 local PROBES = { ["/"] = PRESENT, ["/api/hello"] = PRESENT }
 
+-- What Gemini's clients want of a model stands behind its name in the path.
+local VERBS = {
+  generateContent = GENERATE, streamGenerateContent = GENERATE, countTokens = COUNT_CONTENTS,
+}
+local GOOGLES = {
+  method = "GET", allow = "GET, HEAD", dialect = gemini, answer = models.googles,
+}
+local GOOGLE = {
+  method = "GET", allow = "GET, HEAD", dialect = gemini, answer = models.google,
+}
+
+-- endpoint, model, verb of a path of Gemini's; nil for others.
+local function googles(path, method)
+  local version, rest = path:match("^/(v1[beta]*)/models/?(.*)$")
+  if not version or version ~= "v1" and version ~= "v1beta" then return nil end
+  local model, verb = rest:match("^(.+):(%a+)$")
+  if VERBS[verb] then return VERBS[verb], model, verb end
+  if version == "v1" or method == "POST" then return nil end
+  return rest == "" and GOOGLES or GOOGLE, rest
+end
+
 local function endpoint_of(path, method)
   return ENDPOINTS[path] or method == "HEAD" and PROBES[path] or nil
 end
@@ -63,8 +89,12 @@ end
 
 -- In whose words a request is answered: its path says it, and where many ask alike, its head.
 local function dialect_of(request)
-  local endpoint = ENDPOINTS[request.path]
+  local path = request.path
+  local endpoint = ENDPOINTS[path]
   if endpoint and endpoint.dialect then return endpoint.dialect end
+  if not endpoint and (googles(path, request.method) or path:find("^/v1beta/")) then
+    return gemini
+  end
   return request:header("anthropic-version") and anthropic or openai
 end
 
@@ -80,15 +110,17 @@ end
 function ingress.endpoint(call)
   local path, method = call.path, call.method
   local endpoint = endpoint_of(path, method)
+  if not endpoint then endpoint, call.model_id, call.verb = googles(path, method) end
   if not endpoint then
-    call.model_id = one_model(path)
+    call.model_id, call.verb = one_model(path), false
     endpoint = call.model_id and MODEL
   end
   if not endpoint then
     fault.raise("unknown_url", "There is nothing at this address. Chat completions are at "
-      .. "/v1/chat/completions, responses at /v1/responses, messages at /v1/messages, "
-      .. "embeddings at /v1/embeddings, completions at /v1/completions, models at "
-      .. "/v1/models, a key's own usage at /v1/usage.")
+      .. "/v1/chat/completions, responses at /v1/responses, messages at /v1/messages, Gemini's "
+      .. "words at /v1beta/models/NAME:generateContent, embeddings at /v1/embeddings, "
+      .. "completions at /v1/completions, models at /v1/models, a key's own usage at "
+      .. "/v1/usage.")
   end
   if endpoint.quiet then call.quiet = true end
   if method == "HEAD" and endpoint.method == "GET" then method = "GET" end

@@ -38,6 +38,24 @@ local function allowed(call, cfg)
   return out
 end
 
+-- In Gemini's words ----------------------------------------------------------------
+
+local GOOGLES = { "name", "baseModelId", "version", "displayName" }
+
+local function googles(name)
+  return json.object(GOOGLES, {
+    name = "models/" .. name, baseModelId = name, version = "001", displayName = name,
+    supportedGenerationMethods = json.array { "generateContent", "countTokens" },
+  })
+end
+
+--- All of them, for Gemini's clients.
+function models.googles(call, reply, cfg)
+  local out = json.array {}
+  for i, name in ipairs(allowed(call, cfg)) do out[i] = googles(name) end
+  reply:answer(200, json.encode { models = out })
+end
+
 local function decoded(text)
   return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
@@ -86,12 +104,21 @@ function models.list(call, reply, cfg)
   })))
 end
 
---- One of them, or a 404.
-function models.one(call, reply, cfg)
+local function asked(call, cfg)
   local name = decoded(call.model_id)
   local group = routing.resolve(cfg, name)
   if not group or not grants.allow(cfg, call.key, group) then routing.not_found(name) end
-  reply:answer(200, json.encode(entry(cfg, name)))
+  return name
+end
+
+--- One of them, or a 404.
+function models.one(call, reply, cfg)
+  reply:answer(200, json.encode(entry(cfg, asked(call, cfg))))
+end
+
+--- The same for Gemini's clients.
+function models.google(call, reply, cfg)
+  reply:answer(200, json.encode(googles(asked(call, cfg))))
 end
 
 return models

@@ -36,7 +36,9 @@ end
 
 -- The name under which a deployment reads a limit: the client's own, where it set one.
 local function limit_name(call, dep)
-  if call.door and call.door.limit then return call.door.limit end
+  local door = call.door
+  if door and door.limit_path then return door.limit_path(call.doc) end
+  if door and door.limit then return door.limit end
   if not call.output_limit then return dep.provider.adapter.max_tokens_name or "max_tokens" end
   return type(call.doc:get("max_completion_tokens")) == "number" and "max_completion_tokens"
     or "max_tokens"

@@ -131,6 +131,12 @@ function stub.visitor(door, text)
   local call = require("lib.call").new(
     { started = 0, method = "POST", path = "/", header = function() end }, door.name, {})
   call.id, call.door, call.doc = "0190", door, assert(json.index(text))
+  if door.name == "gemini" then -- what stands in the path
+    local model = call.doc:get("model")
+    call.model_id = type(model) == "string" and model or "m"
+    call.verb = call.doc:get("stream") == true and "streamGenerateContent" or "generateContent"
+    call.request.query = "alt=sse"
+  end
   door.read(call)
   return call
 end

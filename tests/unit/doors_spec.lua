@@ -17,6 +17,7 @@ local FAMILIES = {
 local QUESTIONS = {
   anthropic = '{"model":"m","max_tokens":9,"stream":%s,"messages":[1]}',
   responses = '{"model":"m","max_output_tokens":9,"stream":%s,"input":"hi"}',
+  gemini = '{"contents":[1],"stream":%s}',
 }
 local ANSWERS = { "openai", "gemini", "mistral", "groq", "deepseek", "openrouter" }
 
