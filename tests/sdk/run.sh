@@ -1,5 +1,5 @@
 #!/bin/sh
-# The official clients of OpenAI and Anthropic against the built binary. Each is installed from its registry, at the
+# The official clients of OpenAI, Anthropic and Google against the built binary. Each is installed from its registry, at the
 # versions pinned here, into build/; where that cannot be, it is skipped, and this says so.
 set -u
 
@@ -88,6 +88,7 @@ if node_ready; then
   tally node node "$work/chat.mjs" "http://127.0.0.1:$port/v1"
   tally node-messages node "$work/messages.mjs" "http://127.0.0.1:$port" $families
   tally node-responses node "$work/responses.mjs" "http://127.0.0.1:$port/v1" $families by-responses
+  tally node-genai node "$work/genai.mjs" "http://127.0.0.1:$port" $families
 else
   echo "node: no client could be installed; skipped"
 fi
