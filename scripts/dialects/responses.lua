@@ -95,6 +95,15 @@ function responses.read(call)
   call.keeps = store ~= false
 end
 
+--- The same of a body whose tokens are counted only.
+function responses.read_count(call)
+  local doc = call.doc
+  local model = doc:get("model")
+  check_model(model)
+  check_input(doc, false)
+  call.model = model
+end
+
 --- The body as a chat's, and what to note of it (lib/responses_request.lua).
 responses.decode = request.decode
 --- The chat as a document for one deployment of OpenAI's dialect.

@@ -225,6 +225,11 @@ function writer.whole(reply)
   return items.response(reply, status, items.all(reply))
 end
 
+--- How many input tokens a request has.
+function writer.counted(n)
+  return ('{"object":"response.input_tokens","input_tokens":%d}'):format(n)
+end
+
 -- Errors -------------------------------------------------------------------------
 
 local function failed(reply, err)

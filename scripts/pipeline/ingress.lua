@@ -28,6 +28,10 @@ local GENERATE = { method = "POST", allow = "POST", dialect = gemini }
 local COUNT_CONTENTS = {
   method = "POST", allow = "POST", dialect = gemini, read = gemini.read_count, count = true,
 }
+local COUNT_INPUT = {
+  method = "POST", allow = "POST", dialect = responses, read = responses.read_count,
+  count = true,
+}
 local MODELS = { method = "GET", allow = "GET, HEAD", answer = models.list }
 local MODEL = { method = "GET", allow = "GET, HEAD", answer = models.one }
 local USAGE = { method = "GET", allow = "GET, HEAD", answer = own_usage.answer }
@@ -42,6 +46,7 @@ local ENDPOINTS = {
   ["/v1/completions"] = COMPLETIONS, ["/completions"] = COMPLETIONS,
   ["/v1/embeddings"] = EMBEDDINGS, ["/embeddings"] = EMBEDDINGS,
   ["/v1/responses"] = RESPONSES, ["/responses"] = RESPONSES,
+  ["/v1/responses/input_tokens"] = COUNT_INPUT, ["/responses/input_tokens"] = COUNT_INPUT,
   ["/v1/messages"] = MESSAGES, ["/messages"] = MESSAGES,
   ["/anthropic/v1/messages"] = MESSAGES,
   ["/v1/messages/count_tokens"] = COUNT, ["/messages/count_tokens"] = COUNT,

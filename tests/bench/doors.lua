@@ -41,6 +41,27 @@ function DOORS.anthropic()
     .. table.concat(turns, ",") .. "]}"
 end
 
+--- The same of Responses.
+function DOORS.responses()
+  local tools, items = {}, { '{"role":"user","content":"hi"}' }
+  for i = 1, TOOLS do
+    tools[i] = ('{"type":"function","name":"tool%d","description":"%s","parameters":{"type":'
+      .. '"object","properties":{"a":{"type":"string","description":"%s"}},"required":["a"]}}')
+      :format(i, ("word "):rep(220), ("word "):rep(80))
+  end
+  for i = 2, TURNS do
+    items[i] = i % 2 == 0
+      and ('{"type":"message","role":"assistant","content":[{"type":"output_text","text":"%s"}]'
+        .. '},{"type":"function_call","call_id":"t%d","name":"tool1","arguments":"{\\"a\\":'
+        .. '\\"%s\\"}"}'):format(("say "):rep(150), i, ("x "):rep(300))
+      or ('{"type":"function_call_output","call_id":"t%d","output":"%s"}')
+        :format(i - 1, ("result "):rep(250))
+  end
+  return '{"model":"m","max_output_tokens":9,"stream":true,"instructions":"'
+    .. ("system "):rep(1500) .. '","tools":[' .. table.concat(tools, ",") .. '],"input":['
+    .. table.concat(items, ",") .. "]}"
+end
+
 -- Microseconds of one call of `fn`.
 local function cost(n, fn)
   local best = math.huge

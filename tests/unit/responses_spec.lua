@@ -109,6 +109,36 @@ describe("the door of Responses", function()
     })
   end)
 
+  it("passes events as they come, and reads the usage on the way", function()
+    local list = {
+      event("response.created", ',"response":{"id":"resp_1","usage":null}'),
+      event("response.output_text.delta", ',"delta":"a"'),
+      event("response.future", ',"x":1'),
+      event("response.completed", ',"response":' .. SAID),
+    }
+    w.answers.o = { sse(unpack(list)) }
+    local answer = ask '{"model":"native","input":"x","stream":true}'
+    assert.equal(table.concat(list), answer.answer)
+    local row = w:usage()
+    assert.same({ 5, 7, "stop" }, { row.tokens.input, row.tokens.output, row.finish })
+    assert.is_false(row.estimated)
+  end)
+
+  it("speaks Responses to Azure at its v1 endpoint only", function()
+    w = world.new [[
+model "new" { provider "azure" { base_url = "http://a", api_key = "k" } "gpt-4o" }
+model "old" { provider "azure" { name = "old", base_url = "http://b", api_key = "k",
+  api_version = "2024-10-21" } "gpt-4o" }
+virtual_key "me" { token = "secret-key" }
+]]
+    w.answers.a, w.answers.b = { { body = SAID } }, { world.completion "hello" }
+    ask '{"model":"new","input":"x"}'
+    ask '{"model":"old","input":"x"}'
+    assert.equal("http://a/openai/v1/responses", w.calls[1].request.url)
+    assert.equal("http://b/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21",
+      w.calls[2].request.url)
+  end)
+
   it("answers in its own shape from a provider of another", function()
     w.answers.c = { world.completion "hello" }
     local answer = ask '{"model":"chat","input":"hi","instructions":"be brief"}'
@@ -178,6 +208,26 @@ describe("the door of Responses", function()
       assert.equal(param, answer.json.error.param:lower(), body)
     end
     assert.equal(0, #w.calls)
+  end)
+
+  it("counts tokens without asking anybody", function()
+    local answer = w:serve { body = '{"model":"chat","input":"hello there"}',
+      path = "/v1/responses/input_tokens" }
+    assert.equal(200, answer.status)
+    assert.equal("response.input_tokens", answer.json.object)
+    assert.is_true(answer.json.input_tokens > 0)
+    assert.equal(0, #w.calls)
+  end)
+
+  it("shortens an answer by its own name for the limit", function()
+    w = world.new(ROUTES:gsub('token = "secret%-key"', 'token = "secret-key", '
+      .. 'on_low_budget = "clamp", budget = "$0.01/day"'))
+    w.answers.o = { { body = SAID } }
+    local answer = ask '{"model":"native","input":"x","max_output_tokens":16000}'
+    assert.equal(200, answer.status, answer.answer)
+    local most = w.calls[1].request.body:get "max_output_tokens"
+    assert.is_true(most > 0 and most < 16000, tostring(most))
+    assert.is_nil(w.calls[1].request.body:get "max_tokens")
   end)
 
   it("tells a body of Responses at the chats' address where it belongs", function()
