@@ -3,6 +3,7 @@
 local chat = require "lib.chat"
 local chat_errors = require "lib.chat_errors"
 local choices = require "lib.gemini_choices"
+local embed_content = require "lib.embed_content"
 local embeddings = require "lib.gemini_embeddings"
 local contents = require "lib.gemini_contents"
 local counts = require "lib.gemini_usage"
@@ -173,6 +174,8 @@ return chat.adapter {
   decode   = decode,
   stream   = stream,
   classify = classify,
-  natives  = { embeddings = embeddings, gemini = passing },
+  natives  = {
+    embeddings = embeddings, embed_content = embed_content.passing, gemini = passing,
+  },
   fields   = {},
 }

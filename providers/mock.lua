@@ -16,6 +16,7 @@
 local chat = require "lib.chat"
 local chat_errors = require "lib.chat_errors"
 local crypto = require "engine.crypto"
+local embed_content = require "lib.embed_content"
 local embeddings = require "lib.embeddings"
 local fault = require "lib.fault"
 local json = require "engine.json"
@@ -208,6 +209,17 @@ local function embed(call, dep, reply)
   embeddings.say(reply, dep.model, vectors, n)
 end
 
+-- The same in Gemini's words.
+local function embed_as_gemini(call, dep, reply)
+  local asked = embed_content.encode(call, dep)
+  local input, list, n = asked.input, {}, 0
+  for i, text in ipairs(type(input) == "string" and { input } or input) do
+    list[i], n = { values = vector(text, DIMENSIONS) }, n + count(text)
+  end
+  embed_content.say(reply, list, n)
+end
+
 return chat.adapter {
-  answer = answer, fields = {}, natives = { embeddings = { answer = embed } },
+  answer = answer, fields = {},
+  natives = { embeddings = { answer = embed }, embed_content = { answer = embed_as_gemini } },
 }

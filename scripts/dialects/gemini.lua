@@ -37,6 +37,9 @@ local function model_of(call)
   return name
 end
 
+--- For what else stands in such a path.
+gemini.model_of = model_of
+
 -- The body -------------------------------------------------------------------------
 
 local function check_contents(doc)

@@ -2,6 +2,7 @@
 
 local chat_errors = require "lib.chat_errors"
 local completions = require "lib.completions"
+local embed_content = require "lib.embed_content"
 local embeddings = require "lib.embeddings"
 local fault = require "lib.fault"
 local finish = require "lib.finish"
@@ -198,7 +199,10 @@ local DEFAULTS = {
 }
 
 -- What servers of OpenAI's dialect have beside chats: an adapter says at which path.
-local BESIDE = { embeddings = embeddings, completions = completions }
+local BESIDE = {
+  embeddings = { embeddings = embeddings, embed_content = embed_content },
+  completions = { completions = completions },
+}
 
 local function face_at(path, passing, cost)
   local face = setmetatable({ path = path }, { __index = passing })
@@ -212,10 +216,11 @@ end
 local function add_natives(adapter)
   local natives, cost = {}, adapter.quirks and adapter.quirks.cost
   for name, face in pairs(adapter.natives or {}) do natives[name] = face end
-  for name, passing in pairs(BESIDE) do
-    local path = adapter[name]
-    if path then natives[name] = face_at(path, passing, cost) end
-    if path == false then natives[name] = nil end
+  for member, faces in pairs(BESIDE) do
+    local path = adapter[member]
+    for name, passing in pairs(path ~= nil and faces or {}) do
+      natives[name] = path and face_at(path, passing, cost) or nil
+    end
   end
   adapter.natives = natives
   return adapter

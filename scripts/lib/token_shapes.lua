@@ -110,6 +110,7 @@ local function body(frame)
     input = { text = true, into = "message", alone = one },
     system = said, instructions = said, prompt = { text = true, ruled = true },
     systemInstruction = { into = "message" }, system_instruction = { into = "message" },
+    content = { into = "message" }, requests = { into = "body" }, -- of embedContent
     generateContentRequest = { into = "body" },
     tools = { into = "tool", add = frame.tools, ruled = true },
     functions = { into = "declared", add = frame.tools, ruled = true },
@@ -155,8 +156,15 @@ end
 --- The same of bodies that hold texts, and no messages: embeddings, legacy completions.
 function shapes.plain(family)
   return tokens.outline {
-    order = { "body" }, weights = family.weights, otherwise = family.ratio,
-    places = { body = { members = { input = TEXT, prompt = TEXT, suffix = TEXT } } },
+    order = { "body", "content", "part" }, weights = family.weights, otherwise = family.ratio,
+    places = {
+      body = { members = {
+        input = TEXT, prompt = TEXT, suffix = TEXT, title = TEXT,
+        content = { into = "content" }, requests = { into = "body" },
+      } },
+      content = { members = { parts = { into = "part" } } },
+      part = { members = { text = TEXT } },
+    },
   }
 end
 

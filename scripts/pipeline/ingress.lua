@@ -3,6 +3,7 @@
 local anthropic = require "dialects.anthropic"
 local calls = require "lib.call"
 local completions = require "dialects.completions"
+local embed_content = require "dialects.embed_content"
 local embeddings = require "dialects.embeddings"
 local fault = require "lib.fault"
 local gemini = require "dialects.gemini"
@@ -25,6 +26,7 @@ local COUNT = {
 local COMPLETIONS = { method = "POST", allow = "POST", dialect = completions }
 local EMBEDDINGS = { method = "POST", allow = "POST", dialect = embeddings }
 local GENERATE = { method = "POST", allow = "POST", dialect = gemini }
+local EMBED = { method = "POST", allow = "POST", dialect = embed_content }
 local COUNT_CONTENTS = {
   method = "POST", allow = "POST", dialect = gemini, read = gemini.read_count, count = true,
 }
@@ -66,6 +68,7 @@ local PROBES = { ["/"] = PRESENT, ["/api/hello"] = PRESENT }
 -- What Gemini's clients want of a model stands behind its name in the path.
 local VERBS = {
   generateContent = GENERATE, streamGenerateContent = GENERATE, countTokens = COUNT_CONTENTS,
+  embedContent = EMBED, batchEmbedContents = EMBED,
 }
 local GOOGLES = {
   method = "GET", allow = "GET, HEAD", dialect = gemini, answer = models.googles,
@@ -97,9 +100,9 @@ local function dialect_of(request)
   local path = request.path
   local endpoint = ENDPOINTS[path]
   if endpoint and endpoint.dialect then return endpoint.dialect end
-  if not endpoint and (googles(path, request.method) or path:find("^/v1beta/")) then
-    return gemini
-  end
+  local google = not endpoint and googles(path, request.method)
+  if google then return google.dialect end
+  if not endpoint and path:find("^/v1beta/") then return gemini end
   return request:header("anthropic-version") and anthropic or openai
 end
 

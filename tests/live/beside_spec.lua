@@ -229,6 +229,73 @@ model "small" { openai "text-embedding-3-small" }
     end)
   end)
 
+  describe("Gemini's embeddings", function()
+    local function ask(model, verb, body)
+      return post("/v1beta/models/" .. model .. ":" .. verb, body)
+    end
+    local ONE = '{"content":{"parts":[{"text":"hi"}]},"taskType":"RETRIEVAL_QUERY"}'
+    local MANY = '{"requests":[{"model":"models/x","content":{"parts":[{"text":"hi"}]}},'
+      .. '{"model":"models/x","content":{"parts":[{"text":"a"},{"text":"b"}]}}]}'
+
+    it("go by as they came, to Gemini", function()
+      local answer = '{"embedding":{"values":[0.50]}, "usageMetadata":{"promptTokenCount":3}}'
+      up:reply("gemini", { body = answer })
+      local response = ask("gemini", "embedContent", ONE)
+      assert.same({ 200, answer }, { response.status, response.body })
+      local asked = up:requests("gemini")[1]
+      assert.same({ "/gemini/models/gemini-embedding-001:embedContent", ONE },
+        { asked.path, asked.body })
+      local row = last "usage"
+      assert.same({ "embed_content", 3, 0, 450 },
+        { row.dialect, row.tokens.input, row.tokens.output, row.cost_nano })
+    end)
+
+    it("name the deployment's model in each of many", function()
+      local answer = '{"embeddings":[{"values":[1]},{"values":[2]}]}'
+      up:reply("gemini", { body = answer })
+      assert.equal(answer, ask("gemini", "batchEmbedContents", MANY).body)
+      local asked = up:requests("gemini")[1]
+      assert.equal((MANY:gsub("models/x", "models/gemini-embedding-001")), asked.body)
+      assert.is_true(last("usage").estimated)
+    end)
+
+    it("are translated for servers of OpenAI's shape", function()
+      up:reply("open", { body = VECTORS })
+      local response = ask("vectors", "embedContent", ONE)
+      assert.equal(200, response.status, response.body)
+      assert.is_truthy(response.body:find('"values":[0.1,-0.250,1e-3]', 1, true))
+      assert.equal("taskType", response.headers["x-moongate-dropped"])
+      assert.same({ model = "vectors", input = "hi", encoding_format = "float" },
+        json.decode(up:requests("open")[1].body))
+      ask("vectors", "batchEmbedContents", MANY)
+      assert.same({ "hi", "ab" }, json.decode(up:requests("open")[2].body).input)
+      assert.equal(4, last("usage").tokens.input)
+    end)
+
+    it("are refused in Gemini's words, and come from the mock", function()
+      local response = ask("chats", "embedContent", ONE)
+      assert.same({ 400, "INVALID_ARGUMENT" }, { response.status, response.json.error.status })
+      assert.equal(400, ask("mock", "embedContent", '{"content":[]}').status)
+      assert.equal(400, ask("mock", "batchEmbedContents", '{"requests":[]}').status)
+      assert.equal(400, ask("bulk", "embedContent",
+        '{"content":{"parts":[{"inline_data":{"data":"aGk="}}]}}').status)
+      assert.equal(2, #ask("mock", "batchEmbedContents", MANY).json.embeddings)
+      assert.equal(8, #ask("mock", "embedContent", ONE).json.embedding.values)
+    end)
+
+    it("T20: take nothing past a budget", function()
+      local text = ("word "):rep(1200)
+      local one = '{"content":{"parts":[{"text":"' .. text .. '"}]}}'
+      for verb, body in pairs {
+        embedContent = one, batchEmbedContents = '{"requests":[' .. one .. "]}",
+      } do
+        local response = ask("vectors", verb, body)
+        assert.equal(429, response.status, response.body)
+      end
+      assert.equal(0, (up:stats()))
+    end)
+  end)
+
   describe("completions", function()
     local WHOLE = '{"id":"cmpl-1", "object":"text_completion","created":1,"model":"w-1",'
       .. '"choices":[{"text":" there","index":0,"logprobs":null,"finish_reason":"length"}],'

@@ -136,6 +136,9 @@ function stub.visitor(door, text)
     call.model_id = type(model) == "string" and model or "m"
     call.verb = call.doc:get("stream") == true and "streamGenerateContent" or "generateContent"
     call.request.query = "alt=sse"
+  elseif door.name == "embed_content" then
+    local many = call.doc:type("requests")
+    call.model_id, call.verb = "m", many and "batchEmbedContents" or "embedContent"
   end
   door.read(call)
   return call

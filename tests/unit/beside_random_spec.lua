@@ -6,13 +6,17 @@ require "engine"
 local json = require "engine.json"
 local stub = require "tools.stub"
 
-local DOORS = { require "dialects.embeddings", require "dialects.completions" }
+local DOORS = {
+  require "dialects.embeddings", require "dialects.completions",
+  require "dialects.embed_content",
+}
 local ADAPTERS = {
   "openai", "azure", "mistral", "groq", "databricks", "gemini", "anthropic", "openrouter",
 }
 local NAMES = {
   "input", "prompt", "dimensions", "encoding_format", "max_tokens", "n", "best_of", "stream",
   "stream_options", "suffix", "echo", "logprobs", "stop", "user", "temperature", "zzz", "seed",
+  "content", "requests", "parts", "text", "outputDimensionality", "taskType",
 }
 local ANSWER = {
   "data", "usage", "error", "embedding", "embeddings", "usageMetadata", "choices", "model",
@@ -79,6 +83,7 @@ describe("at the doors of embeddings and completions", function()
     local asked = {
       embeddings = '{"model":"m","input":["a"],"encoding_format":"%s"}',
       completions = '{"model":"m","prompt":"a","user":"%s"}',
+      embed_content = '{"content":{"parts":[{"text":"%s"}]}}',
     }
     for _ = 1, 4000 do
       local door, format = pick(DOORS), pick { "float", "base64" }
