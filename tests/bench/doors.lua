@@ -62,6 +62,26 @@ function DOORS.responses()
     .. table.concat(items, ",") .. "]}"
 end
 
+--- The same of Gemini.
+function DOORS.gemini()
+  local tools, turns = {}, { '{"role":"user","parts":[{"text":"hi"}]}' }
+  for i = 1, TOOLS do
+    tools[i] = ('{"name":"tool%d","description":"%s","parametersJsonSchema":{"type":"object",'
+      .. '"properties":{"a":{"type":"string","description":"%s"}},"required":["a"]}}')
+      :format(i, ("word "):rep(220), ("word "):rep(80))
+  end
+  for i = 2, TURNS do
+    turns[i] = i % 2 == 0
+      and ('{"role":"model","parts":[{"text":"%s"},{"functionCall":{"name":"tool1","args":'
+        .. '{"a":"%s"}}}]}'):format(("say "):rep(150), ("x "):rep(300))
+      or ('{"role":"user","parts":[{"functionResponse":{"name":"tool1","response":{"output":'
+        .. '"%s"}}}]}'):format(("result "):rep(250))
+  end
+  return '{"stream":true,"systemInstruction":{"parts":[{"text":"' .. ("system "):rep(1500)
+    .. '"}]},"tools":[{"functionDeclarations":[' .. table.concat(tools, ",")
+    .. ']}],"contents":[' .. table.concat(turns, ",") .. "]}"
+end
+
 -- Microseconds of one call of `fn`.
 local function cost(n, fn)
   local best = math.huge

@@ -15,6 +15,9 @@ virtual_key "written" { token = "written-key" }
 ]]
 
 local MESSAGES = (CHAT:gsub("^{", '{"max_tokens":9,'))
+local RESPONSES, INPUT = '{"model":"small","input":"hi"}', '{"model":"small","input":["hi"]}'
+local PROMPT = '{"model":"small","prompt":"hi"}'
+local CONTENTS = '{"contents":[{"parts":[{"text":"hi"}]}]}'
 -- What stands for a code in a dialect whose errors have none.
 local STATUS = {
   missing_api_key = 401, invalid_api_key = 401, key_disabled = 403, key_expired = 403,
@@ -30,6 +33,20 @@ local PUBLIC = {
   ["/v1/messages/count_tokens"]           = { "POST", MESSAGES, 200, codeless = true },
   ["/messages/count_tokens"]              = { "POST", MESSAGES, 200, codeless = true },
   ["/anthropic/v1/messages/count_tokens"] = { "POST", MESSAGES, 200, codeless = true },
+  ["/v1/responses"]   = { "POST", RESPONSES, 200 },
+  ["/responses"]      = { "POST", RESPONSES, 200 },
+  ["/v1/responses/input_tokens"] = { "POST", RESPONSES, 200 },
+  ["/responses/input_tokens"]    = { "POST", RESPONSES, 200 },
+  ["/v1/completions"] = { "POST", PROMPT, 200 },
+  ["/completions"]    = { "POST", PROMPT, 200 },
+  ["/v1/embeddings"]  = { "POST", INPUT, 200 },
+  ["/embeddings"]     = { "POST", INPUT, 200 },
+  ["/v1beta/models/small:generateContent"]       = { "POST", CONTENTS, 200, codeless = true },
+  ["/v1beta/models/small:streamGenerateContent"] = { "POST", CONTENTS, 200, codeless = true },
+  ["/v1beta/models/small:countTokens"]           = { "POST", CONTENTS, 200, codeless = true },
+  ["/v1/models/small:generateContent"]           = { "POST", CONTENTS, 200, codeless = true },
+  ["/v1beta/models"]       = { "GET", nil, 200, codeless = true },
+  ["/v1beta/models/small"] = { "GET", nil, 200, codeless = true },
   ["/v1/models"]           = { "GET", nil, 200 },
   ["/models"]              = { "GET", nil, 200 },
   ["/v1/usage"]            = { "GET", nil, 200 },
@@ -71,6 +88,10 @@ local function public_paths()
   local list = read "scripts/pipeline/ingress.lua":match "local ENDPOINTS = (%b{})"
   for path in list:gmatch '%["(/[^"]+)"%]' do out[#out + 1] = path end
   assert(#out > 0)
+  for path in pairs(PUBLIC) do -- whose model stands in the path
+    if path:find("^/v1beta/") or path:find(":", 1, true) then out[#out + 1] = path end
+  end
+  table.sort(out)
   return out
 end
 

@@ -136,6 +136,7 @@ function stub.visitor(door, text)
     call.model_id = type(model) == "string" and model or "m"
     call.verb = call.doc:get("stream") == true and "streamGenerateContent" or "generateContent"
     call.request.query = "alt=sse"
+    if call.doc:type("stream") then call.doc = call.doc:splice { stream = json.remove } end
   elseif door.name == "embed_content" then
     local many = call.doc:type("requests")
     call.model_id, call.verb = "m", many and "batchEmbedContents" or "embedContent"
