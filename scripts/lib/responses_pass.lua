@@ -101,13 +101,16 @@ local HELD = {
   ["response.reasoning_summary_part.added"] = true, keepalive = true,
 }
 
+local EVENTS_MOST = 2 ^ 31 -- no stream has more of them
+
 local function event(name, data, bytes, reply)
   local kind = text_of(data.type) or name
   if kind == "error" then
     chat_errors.raise(type(data.error) == "table" and data or { error = data })
   end
   if EVENTS[kind] then EVENTS[kind](chat.table_or_empty(data.response), reply) end
-  if type(data.sequence_number) == "number" then reply.sequence = data.sequence_number end
+  local n = data.sequence_number
+  if type(n) == "number" and n >= 0 and n < EVENTS_MOST then reply.sequence = math.floor(n) end
   reply:pass(bytes, not HELD[kind], #(text_of(data.delta) or ""))
 end
 

@@ -230,6 +230,42 @@ describe("the door of Responses, whatever comes,", function()
     end
   end)
 
+  it("passes on what no provider should send, or calls it a fault", function()
+    local passing = require "lib.responses_pass"
+    local names = {
+      "response.created", "response.in_progress", "response.output_text.delta", "error", "odd",
+      "response.completed", "response.incomplete", "response.failed",
+    }
+    local function is_fault(err)
+      return type(err) == "table" and fault.is_kind(err.kind)
+    end
+    for seed = 1, ANSWERS do
+      local random, events = random_of(seed), {}
+      for i = 1, random(6) do
+        local name = names[random(#names)]
+        local inner = random(2) == 1 and value(random, 3)
+          or ('{"status":%s,"output":%s,"usage":%s,"error":%s,"id":%s}'):format(
+            value(random, 1), value(random, 2), value(random, 2), value(random, 1),
+            value(random, 1))
+        local data = random(5) == 1 and value(random, 2)
+          or ('{"type":"%s","response":%s,"delta":%s,"sequence_number":%s}'):format(name, inner,
+            value(random, 2), ({ "1e308", "-1", "0.5", "7", '"x"' })[random(5)])
+        events[i] = ("event: %s\ndata: %s\n\n"):format(name, data)
+      end
+      local bytes = table.concat(events)
+      local reply, client = stub.reply(visitor(true), stub.deployment("openai", "m"), responses)
+      local ok, err = pcall(passing.stream, stub.upstream(bytes), reply)
+      assert.is_truthy(ok or is_fault(err), tostring(err))
+      reply:close(not ok and err or nil)
+      local sent = client:bytes()
+      if ok then assert.equal(sent, bytes:sub(1, #sent)) end
+      local whole = assert(json.index(body(random)))
+      local answer = stub.reply(visitor(false), stub.deployment("openai", "m"), responses)
+      ok, err = pcall(passing.decode, whole, answer)
+      assert.is_truthy(ok or is_fault(err), tostring(err))
+    end
+  end)
+
   it("loses no piece of calls that come at once", function()
     local reply, client =
       stub.reply(visitor(true), stub.deployment("openai_compatible", "m"), responses)
