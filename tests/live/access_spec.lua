@@ -18,6 +18,8 @@ local MESSAGES = (CHAT:gsub("^{", '{"max_tokens":9,'))
 local RESPONSES, INPUT = '{"model":"small","input":"hi"}', '{"model":"small","input":["hi"]}'
 local PROMPT = '{"model":"small","prompt":"hi"}'
 local CONTENTS = '{"contents":[{"parts":[{"text":"hi"}]}]}'
+local CONTENT = '{"content":{"parts":[{"text":"hi"}]}}'
+local BATCH = '{"requests":[' .. CONTENT .. "]}"
 -- What stands for a code in a dialect whose errors have none.
 local STATUS = {
   missing_api_key = 401, invalid_api_key = 401, key_disabled = 403, key_expired = 403,
@@ -44,6 +46,8 @@ local PUBLIC = {
   ["/v1beta/models/small:generateContent"]       = { "POST", CONTENTS, 200, codeless = true },
   ["/v1beta/models/small:streamGenerateContent"] = { "POST", CONTENTS, 200, codeless = true },
   ["/v1beta/models/small:countTokens"]           = { "POST", CONTENTS, 200, codeless = true },
+  ["/v1beta/models/small:embedContent"]          = { "POST", CONTENT, 200, codeless = true },
+  ["/v1beta/models/small:batchEmbedContents"]    = { "POST", BATCH, 200, codeless = true },
   ["/v1/models/small:generateContent"]           = { "POST", CONTENTS, 200, codeless = true },
   ["/v1beta/models"]       = { "GET", nil, 200, codeless = true },
   ["/v1beta/models/small"] = { "GET", nil, 200, codeless = true },
