@@ -104,13 +104,14 @@ local function arguments_of(call)
   return json.index(text) and json.raw(text) or { INVALID_JSON = text }
 end
 
+-- A turn's first call is signed, or says that it need not be: the next turn may be Gemini's.
 local function add_calls(parts, calls)
-  for _, call in ipairs(calls or {}) do
+  for i, call in ipairs(calls or {}) do
     parts[#parts + 1] = json.object({ "functionCall", "thoughtSignature" }, {
       functionCall = json.object({ "id", "name", "args" }, {
         id = call.id, name = call.name or "", args = arguments_of(call),
       }),
-      thoughtSignature = signature_of(call),
+      thoughtSignature = signature_of(call) or i == 1 and signatures.NONE or nil,
     })
   end
   return parts

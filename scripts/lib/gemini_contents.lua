@@ -5,12 +5,9 @@ local conversation = require "lib.conversation"
 local crypto = require "engine.crypto"
 local fault = require "lib.fault"
 local json = require "engine.json"
+local signatures = require "lib.generate_signatures"
 
 local contents = {}
-
--- Newer models refuse a call of a tool without the signature they gave it. This one, Google's
--- own, stands in where a client did not keep it or another provider made the call.
-local NO_SIGNATURE = "skip_thought_signature_validator"
 
 local MEDIA = {
   avif = "image/avif", gif = "image/gif", heic = "image/heic", jpeg = "image/jpeg",
@@ -127,7 +124,7 @@ local function assistant(message, at, where)
   for i, call in ipairs(conversation.tool_calls(message, at, where)) do
     local made = function_call(call, where)
     if i == 1 and where.model.signatures and not made.thoughtSignature then
-      made.thoughtSignature = NO_SIGNATURE
+      made.thoughtSignature = signatures.NONE
     end
     out[#out + 1] = made
   end

@@ -5,7 +5,9 @@
 local json = require "engine.json"
 local tokens = require "engine.tokens"
 
-local signatures = {}
+-- Newer models refuse a call of a tool without the signature they gave it. NONE, Google's own,
+-- stands in where a client did not keep it or another provider made the call.
+local signatures = { NONE = "skip_thought_signature_validator" }
 
 local SIGNED, HIDDEN = "bW9vbmdhdGU6", "bW9vbmdhdGUu"
 

@@ -166,8 +166,45 @@ describe("the door of Gemini", function()
     end
   end)
 
+  it("shortens an answer that a budget cannot pay for, in the body's own words", function()
+    w = world.new([[
+local g = provider "gemini" { name = "g", api_key = "k", base_url = "http://g/v1beta" }
+local up = provider "openai_compatible" { name = "up", base_url = "http://up/v1" }
+model "own" { g { "gemini-2.5-flash", price = { input = 0, output = 1 } } }
+model "chat" { up { "gpt-4o-mini", price = { input = 0, output = 1 } } }
+virtual_key "k" { token = env.KEY, models = { "*" }, budget = "$0.001/day",
+  on_low_budget = "clamp" }
+]], { KEY = "secret-key" })
+    whole()
+    w.answers.up = { world.completion "hi" }
+    local function sent() return w.calls[#w.calls].request.body:bytes() end
+    local asked = '{"contents":[{"parts":[{"text":"x"}]}],%s}'
+    for members, want in pairs {
+      ['"generationConfig":{"maxOutputTokens":5000}'] = '"maxOutputTokens":%d+}',
+      ['"generation_config":{"max_output_tokens":5000}'] = '"max_output_tokens":%d+}',
+      ['"labels":{}'] = '"generationConfig":{"maxOutputTokens":%d+}',
+    } do
+      local request = ask("/v1beta/models/own:generateContent", asked:format(members))
+      assert.equal(200, request.status, request.answer)
+      local most = tonumber(sent():match(want):match "%d+")
+      assert.is_true(most > 0 and most <= 1000, sent())
+      assert.equal(tostring(most), request.sent_headers["x-moongate-clamped"])
+    end
+    local request = ask("/v1beta/models/chat:generateContent",
+      asked:format '"generationConfig":{"maxOutputTokens":5000}')
+    assert.equal(200, request.status, request.answer)
+    assert.is_true(tonumber(sent():match '"max_tokens":(%d+)') <= 1000)
+    local err = ask("/v1beta/models/own:generateContent",
+      asked:format '"generationConfig":{"candidateCount":128}')
+    assert.is_true(err.status == 200 or err.json.error.status == "RESOURCE_EXHAUSTED")
+  end)
+
   it("counts tokens", function()
-    for _, body in ipairs { HELLO, '{"generateContentRequest":' .. HELLO .. "}" } do
+    local bodies = {
+      HELLO, '{"generateContentRequest":' .. HELLO .. "}",
+      '{"contents":{"parts":{"text":"hello"}}}',
+    }
+    for _, body in ipairs(bodies) do
       local request = ask("/v1beta/models/own:countTokens", body)
       assert.equal(200, request.status, request.answer)
       assert.is_true(request.json.totalTokens > 0)
