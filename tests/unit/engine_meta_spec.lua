@@ -11,7 +11,8 @@ end
 
 local function typed()
   local out = {}
-  for _, path in ipairs { "scripts/meta/engine.lua", "scripts/meta/engine_json.lua" } do
+  for _, part in ipairs { "", "_json", "_money", "_host" } do
+    local path = "scripts/meta/engine" .. part .. ".lua"
     for _, module in pairs(dofile(path)) do
       for name, value in pairs(module) do
         if type(value) == "function" then out[name] = path end
