@@ -5,15 +5,15 @@ local report = require "cli.report"
 local table_text = require "cli.table_text"
 
 local COLUMNS = {
-  "account", "name", "window", "soft", "limit_usd", "spent_usd", "reserved_usd", "left_usd",
-  "resets",
+  "account", "name", "window", "soft", "limit_usd", "spent_usd", "reserved_usd",
+  "remaining_usd", "resets_at",
 }
 
 local function cells(row)
   return {
     row.name, row.window .. (row.soft and " (soft)" or ""), "$" .. row.limit_usd,
-    "$" .. row.spent_usd, "$" .. row.reserved_usd, "$" .. row.left_usd,
-    row.resets ~= json.null and row.resets or "never",
+    "$" .. row.spent_usd, "$" .. row.reserved_usd, "$" .. row.remaining_usd,
+    row.resets_at ~= json.null and row.resets_at or "never",
   }
 end
 

@@ -344,7 +344,7 @@ describe("the admin API", function()
     assert.is_true(names["moongate_cost_usd_total since start"] >= 5 * 7500)
     local budgets = operator("GET", "/admin/budgets?account=key:" .. made.id).json.data
     assert.same({ "0.0000375", "0.0000375", json.null },
-      { budgets[1].spent_usd, budgets[2].spent_usd, budgets[2].resets })
+      { budgets[1].spent_usd, budgets[2].spent_usd, budgets[2].resets_at })
     local info = operator("GET", "/key/info?key=" .. made.key)
     assert.is_truthy(info.body:find('"spend":0.0000375,', 1, true))
     local logs = operator("GET", "/spend/logs?api_key=" .. made.id).json

@@ -73,8 +73,8 @@ end
 -- Budgets ----------------------------------------------------------------------------------
 
 local BUDGET = {
-  "account", "name", "window", "soft", "limit_usd", "spent_usd", "reserved_usd", "left_usd",
-  "resets",
+  "account", "name", "window", "soft", "limit_usd", "spent_usd", "reserved_usd",
+  "remaining_usd", "resets_at",
 }
 
 local function declare(out, account, team, holder)
@@ -121,8 +121,8 @@ local function budget(row, accounts)
   return json.object(BUDGET, {
     account = row.account, name = row.name, window = row.window, soft = row.soft == true,
     limit_usd = money.dollars(row.limit), spent_usd = money.dollars(spent),
-    reserved_usd = money.dollars(reserved), left_usd = money.dollars(left),
-    resets = limits.instant(row.resets),
+    reserved_usd = money.dollars(reserved), remaining_usd = money.dollars(left),
+    resets_at = limits.instant(row.resets),
   })
 end
 

@@ -206,7 +206,7 @@ shapes.usage = answer("Usage", {
 
 shapes.budget_row = answer("Budget", {
   account = NAME, name = NAME, window = NAME, soft = flag(), limit_usd = USD, spent_usd = USD,
-  reserved_usd = USD, left_usd = USD, resets = optional(INSTANT),
+  reserved_usd = USD, remaining_usd = USD, resets_at = optional(INSTANT),
 })
 shapes.budgets = pages("Budgets", shapes.budget_row)
 
