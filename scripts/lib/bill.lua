@@ -57,6 +57,17 @@ local function completed(total, tier, units)
   return out
 end
 
+-- What is charged of the tokens, where the provider says so: what it read from a cache or put
+-- around a prompt is seen to in that.
+local function charged(total)
+  local billed = total.billed
+  if not billed then return total end
+  return {
+    input_tokens = billed.input_tokens, output_tokens = billed.output_tokens,
+    service_tier = total.service_tier, units = total.units,
+  }
+end
+
 --- What `call` cost where its usage came to `total`: integer nano-dollars, nil where it cannot
 --- be known. The provider's word on the tier of service wins over the client's wish.
 function bill.cost(rates, call, total)
@@ -64,7 +75,7 @@ function bill.cost(rates, call, total)
   local tier = rates.service and not total.service_tier and asked(call, call.dep) or nil
   local units = rates.may_search and not total.units and searches(call, call.dep) or nil
   if units or (tier and tier ~= "default") then total = completed(total, tier, units) end
-  return money.cost(rates, total)
+  return money.cost(rates, charged(total))
 end
 
 --- The same, and what priced it: the operator's own price, else what the provider says the

@@ -7,7 +7,8 @@
 --
 -- Beside them: service_tier, as the provider names what it served ("flex", "batch", "default");
 -- units, what else is billed by number: { web_search = 2 }; and cost_nano, where a provider
--- says itself what the answer cost.
+-- says itself what the answer cost. `billed` is what a provider charges of the tokens, where it
+-- says that apart: { input_tokens, output_tokens }.
 
 local usage = {}
 
@@ -54,6 +55,7 @@ function usage.merge(total, piece)
   total.service_tier = piece.service_tier or total.service_tier
   total.units = piece.units or total.units
   total.cost_nano = piece.cost_nano or total.cost_nano
+  total.billed = piece.billed or total.billed
   return total
 end
 

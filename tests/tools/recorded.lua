@@ -10,7 +10,7 @@ local recorded = {}
 
 local APIS = {
   chat_completions = "openai", messages = "anthropic", generate_content = "gemini",
-  stream_generate_content = "gemini",
+  stream_generate_content = "gemini", chat_v2 = "cohere",
 }
 
 local function read(path)
@@ -283,6 +283,53 @@ function recorded.gemini(bytes)
   return answer
 end
 
+-- Cohere's.
+
+local COHERE_FINISH = {
+  COMPLETE = "stop", STOP_SEQUENCE = "stop", MAX_TOKENS = "length", TOOL_CALL = "tool_calls",
+}
+
+local function cohere_usage(answer, said)
+  local tokens = said.tokens
+  answer.usage = {
+    input = tokens.input_tokens, output = tokens.output_tokens,
+    cached = given(said.cached_tokens) or 0, reasoning = given(tokens.reasoning_tokens) or 0,
+  }
+end
+
+local function cohere_part(answer, part)
+  add(answer, "text", part.text)
+  add(answer, "thought", part.thinking)
+end
+
+-- A message, or what an event adds to one: there, each list is one element of it.
+local function cohere_message(answer, said)
+  add(answer, "thought", said.tool_plan)
+  local content, calls = given(said.content) or {}, given(said.tool_calls) or {}
+  for _, part in ipairs(content[1] and content or { content }) do cohere_part(answer, part) end
+  for _, call in ipairs(calls[1] and calls or { calls }) do
+    local known = answer.tools[#answer.tools]
+    if call.id then
+      known = { name = call["function"].name, arguments = "" }
+      answer.tools[#answer.tools + 1] = known
+    end
+    if known and call["function"] then
+      known.arguments = known.arguments .. call["function"].arguments
+    end
+  end
+end
+
+function recorded.cohere(bytes)
+  local answer = new_answer()
+  for _, piece in ipairs(pieces(bytes)) do
+    local said = given(piece.delta) or piece
+    cohere_message(answer, given(said.message) or {})
+    if given(said.usage) then cohere_usage(answer, said.usage) end
+    answer.finish = COHERE_FINISH[said.finish_reason] or answer.finish
+  end
+  return answer
+end
+
 -- Errors ---------------------------------------------------------------------------
 
 local BY_STATUS = {
@@ -298,7 +345,7 @@ function recorded.kind(status, bytes)
   if text:find("context_length_exceeded", 1, true) or text:find("prompt is too long", 1, true)
     or text:find("maximum number of tokens", 1, true)
     or text:find("maximum context length", 1, true)
-    or text:find("max context length", 1, true) then
+    or text:find("max context length", 1, true) or text:find("too many tokens", 1, true) then
     return "context_window"
   end
   if text:find("api key not valid", 1, true) or text:find("api_key_invalid", 1, true) then

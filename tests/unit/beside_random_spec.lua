@@ -12,6 +12,7 @@ local DOORS = {
 }
 local ADAPTERS = {
   "openai", "azure", "mistral", "groq", "databricks", "gemini", "anthropic", "openrouter",
+  "cohere",
 }
 local NAMES = {
   "input", "prompt", "dimensions", "encoding_format", "max_tokens", "n", "best_of", "stream",

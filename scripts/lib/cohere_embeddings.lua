@@ -1,0 +1,136 @@
+-- OpenAI's embeddings, and Gemini's, at Cohere: https://docs.cohere.com/reference/embed
+
+local chat_errors = require "lib.chat_errors"
+local embed_content = require "lib.embed_content"
+local embeddings = require "lib.embeddings"
+local fault = require "lib.fault"
+local fit = require "lib.fit"
+local json = require "engine.json"
+
+-- What its answers are is neither client's dialect; they are read as documents.
+local own = { dialect = "cohere_embeddings", path = "/embed" }
+local google = { dialect = "cohere_embed_content", path = "/embed" }
+own.embed_content = google
+
+local NULL = json.null
+
+local function given(value)
+  if value == NULL then return nil end
+  return value
+end
+
+-- Requests -----------------------------------------------------------------------
+
+local ORDER = {
+  "model", "input_type", "texts", "embedding_types", "output_dimension", "truncate",
+  "max_tokens", "priority",
+}
+
+-- Models since the third have to be told what the vectors are for.
+local USUAL_TYPE = "search_document"
+
+local function body_of(dep, texts, size, more)
+  return json.object(ORDER, {
+    model = dep.deployment or dep.model, input_type = given(more.input_type) or USUAL_TYPE,
+    texts = texts, embedding_types = json.array { "float" }, output_dimension = size,
+    truncate = given(more.truncate), max_tokens = given(more.max_tokens),
+    priority = given(more.priority),
+  })
+end
+
+local KNOWN = {
+  model = true, input = true, dimensions = true, encoding_format = true, input_type = true,
+  truncate = true, max_tokens = true, priority = true,
+}
+
+-- Whom the client serves nobody need know; what else there is, Cohere has no word for.
+local function check_members(call, dep)
+  for name, value in pairs(call.body) do
+    if name == "user" then
+      call:drop(name)
+    elseif not KNOWN[name] and value ~= NULL then
+      fit.refuse(call, dep, name, ("does not take `%s`."):format(name))
+    end
+  end
+end
+
+local function texts_of(input, dep)
+  if type(input) == "string" then return json.array { input } end
+  for _, text in ipairs(input) do
+    if type(text) ~= "string" then
+      fault.raise("bad_request",
+        ("%s takes texts, no tokens."):format(dep.name or dep.model),
+        { param = "input", code = "unsupported_parameter", again = "other" })
+    end
+  end
+  return input
+end
+
+--- The body for `dep`; `input_type` and the like are Cohere's own, and pass.
+function own.encode(call, dep)
+  check_members(call, dep)
+  local body = call.body
+  return body_of(dep, texts_of(call.doc:get("input"), dep), given(body.dimensions), body)
+end
+
+-- Gemini's words for what vectors are for.
+local TASKS = {
+  RETRIEVAL_QUERY = "search_query", QUESTION_ANSWERING = "search_query",
+  FACT_VERIFICATION = "search_query", CODE_RETRIEVAL_QUERY = "search_query",
+  RETRIEVAL_DOCUMENT = "search_document", CLASSIFICATION = "classification",
+  CLUSTERING = "clustering",
+}
+
+local function task_of(doc)
+  local one, old, many = doc:at("taskType", "task_type", "requests.0.taskType")
+  return TASKS[one] or TASKS[old] or TASKS[many]
+end
+
+--- The same of Gemini's requests.
+function google.encode(call, dep)
+  local asked = embed_content.encode(call, dep)
+  return body_of(dep, texts_of(asked.input, dep), asked.dimensions,
+    { input_type = task_of(call.doc) })
+end
+
+-- Answers ------------------------------------------------------------------------
+
+-- The vectors as they were written, digit for digit: lists of numbers in a list.
+local function vectors_of(doc)
+  local body = doc:decode { raw = { float = true } }
+  local all, list = type(body.embeddings) == "table" and body.embeddings.float, {}
+  if json.is_raw(all) then
+    for vector in json.text(all):gmatch("%[([%d%s,.eE+-]+)%]") do
+      list[#list + 1] = json.raw("[" .. vector .. "]")
+    end
+  end
+  if #list > 0 then return list, body end
+  if type(body.message) == "string" then chat_errors.raise(body) end
+  fault.raise("invalid_response", "The provider's answer holds no embeddings.")
+end
+
+local function counted(body)
+  local meta = type(body.meta) == "table" and body.meta.billed_units
+  if type(meta) ~= "table" or type(meta.input_tokens) ~= "number" then return nil end
+  return meta.input_tokens + (type(meta.image_tokens) == "number" and meta.image_tokens or 0)
+end
+
+--- The answer in OpenAI's words.
+function own.decode(doc, reply)
+  local list, body = vectors_of(doc)
+  if reply.call.wants_base64 then
+    for i, vector in ipairs(list) do
+      list[i] = embeddings.base64(json.decode(json.text(vector)))
+    end
+  end
+  embeddings.say(reply, reply.call.dep.model, list, counted(body))
+end
+
+--- The answer in Gemini's.
+function google.decode(doc, reply)
+  local list, body = vectors_of(doc)
+  for i, vector in ipairs(list) do list[i] = { values = vector } end
+  embed_content.say(reply, list, counted(body))
+end
+
+return own
