@@ -1,10 +1,13 @@
 -- A chat completions call as a request to Anthropic's Messages API.
 
 local chat = require "lib.chat"
+local chat_tools = require "lib.chat_tools"
 local fit = require "lib.fit"
 local json = require "engine.json"
 local messages = require "lib.anthropic_messages"
 local models = require "lib.anthropic_models"
+local sampling = require "lib.anthropic_sampling"
+local thinking = require "lib.anthropic_thinking"
 
 local request = {}
 
@@ -28,19 +31,6 @@ end
 -- Tools --------------------------------------------------------------------------
 
 local TOOL = { "name", "description", "input_schema", "strict", "cache_control" }
-local NOTHING = '{"type":"object","properties":{}}'
-
--- The schema as it came; one without a type, which OpenAI lets pass, gets the only one there
--- is.
-local function input_schema(parameters)
-  local doc = chat.given(parameters) and json.index(json.text(parameters))
-  if not doc or doc:raw("type") == nil then
-    if not doc or doc:bytes():find("^%s*{%s*}%s*$") then return json.raw(NOTHING) end
-    doc = doc:splice { type = "object" }
-  end
-  return json.raw(doc:bytes())
-end
-
 local function tool_of(tool, model, call)
   local f = tool["function"]
   local strict = f.strict == true
@@ -50,26 +40,15 @@ local function tool_of(tool, model, call)
   end
   return json.object(TOOL, {
     name = f.name, description = given(f.description),
-    input_schema = input_schema(f.parameters), strict = strict or nil,
+    input_schema = chat_tools.schema(f.parameters), strict = strict or nil,
     cache_control = given(tool.cache_control) or given(f.cache_control),
   })
-end
-
--- The names that `allowed_tools` leaves; nil where all may be called.
-local function allowed_names(choice)
-  local allowed = type(choice) == "table" and chat.table_or_empty(choice.allowed_tools)
-  if not allowed or not allowed.tools then return nil end
-  local names = {}
-  for _, tool in ipairs(chat.table_or_empty(allowed.tools)) do
-    names[chat.table_or_empty(chat.table_or_empty(tool)["function"]).name or ""] = true
-  end
-  return names
 end
 
 local function tools(call, dep, model)
   local list = given(call.body.tools)
   if type(list) ~= "table" then return nil end
-  local out, allowed = json.array {}, allowed_names(call.body.tool_choice)
+  local out, allowed = json.array {}, chat_tools.allowed(call.body.tool_choice)
   for i, tool in ipairs(list) do
     local f = type(tool) == "table" and tool["function"]
     if type(f) ~= "table" then
@@ -102,16 +81,11 @@ end
 
 -- Thinking -----------------------------------------------------------------------
 
-local BUDGETS = {
-  minimal = 1024, low = 1024, medium = 2048, high = 4096, xhigh = 8192, max = 16384,
-}
-local EFFORTS = {
-  minimal = "low", low = "low", medium = "medium", high = "high", xhigh = "xhigh", max = "max",
-}
-local LEAST_BUDGET = 1024
+local function is_forced(choice)
+  return choice ~= nil and (choice.type == "any" or choice.type == "tool")
+end
 
--- With a budget, a turn that called tools must begin with the thought that led there.
-local function thought_is_missing(turns)
+local function calls_without_thought(turns)
   for i = #turns, 1, -1 do
     if turns[i].role == "assistant" then
       local content = turns[i].content
@@ -120,41 +94,6 @@ local function thought_is_missing(turns)
     end
   end
   return false
-end
-
-local function adaptive(effort, model)
-  if effort == "none" then return { type = "disabled" } end
-  local word = EFFORTS[effort]
-  if word == "xhigh" and not model.xhigh then word = "high" end
-  return { type = "adaptive" }, { effort = word }
-end
-
-local function budget(effort, out)
-  if effort == "none" then return nil end
-  local tokens = math.min(BUDGETS[effort], out.max_tokens - 1)
-  if tokens < LEAST_BUDGET or thought_is_missing(out.messages) then return nil, nil, true end
-  return json.object({ "type", "budget_tokens" }, { type = "enabled", budget_tokens = tokens })
-end
-
---- thinking, output_config for the effort asked for; names the hint where it cannot be taken.
-local function think(call, model, out)
-  if type(given(call.body.thinking)) == "table" then return call.body.thinking end
-  local effort = given(call.body.reasoning_effort)
-  if effort == nil then return nil end
-  local choice = out.tool_choice and out.tool_choice.type
-  local forced = choice == "any" or choice == "tool"
-  local thinking, config, refused
-  if BUDGETS[effort] and model.thinking and not forced or effort == "none" then
-    if model.thinking == "adaptive" then
-      thinking, config = adaptive(effort, model)
-    elseif model.thinking == "budget" then
-      thinking, config, refused = budget(effort, out)
-    end
-  else
-    refused = true
-  end
-  if refused then call:drop("reasoning_effort") end
-  return thinking, config
 end
 
 -- The rest -----------------------------------------------------------------------
@@ -193,37 +132,11 @@ local function stop_sequences(call)
   return #out > 0 and out or nil
 end
 
-local function takes_temperature(value, model, thinking)
-  if value == 1 then return true end
-  return model.sampling and not thinking and not (type(value) == "number" and value > 1)
-end
-
-local function takes_top_p(value, model, thinking)
-  local near_one = type(value) == "number" and value >= 0.99
-  return near_one or model.sampling and not thinking
-end
-
 local OLD_VERSION = "2023-06-01" -- the last whose requests may say how to sample
 
 local function drop_sampling(call)
   for _, name in ipairs { "temperature", "top_k", "top_p" } do
     if chat.given(call.body[name]) then call:drop(name) end
-  end
-end
-
-local function sampling(call, model, out)
-  local body, thinking = call.body, out.thinking and out.thinking.type ~= "disabled"
-  local temperature, top_p = given(body.temperature), given(body.top_p)
-  if temperature ~= nil and not takes_temperature(temperature, model, thinking) then
-    temperature = call:drop("temperature")
-  end
-  if top_p ~= nil and (not takes_top_p(top_p, model, thinking)
-    or temperature ~= nil and model.one_sampler) then
-    top_p = call:drop("top_p")
-  end
-  out.temperature, out.top_p, out.top_k = temperature, top_p, given(body.top_k)
-  if out.top_k ~= nil and (thinking or not model.sampling) then
-    out.top_k = call:drop("top_k")
   end
 end
 
@@ -248,11 +161,14 @@ function request.encode(call, dep)
   }
   if out.tools then out.tool_choice = tool_choice(call.body) end
   local config
-  out.thinking, config = think(call, model, out)
+  out.thinking, config = thinking.of(call, model, {
+    max_tokens = out.max_tokens, forced = is_forced(out.tool_choice),
+    after_tools = calls_without_thought(out.messages),
+  })
   if (dep.provider.version or OLD_VERSION) > OLD_VERSION then
     drop_sampling(call)
   else
-    sampling(call, model, out)
+    sampling.add(call, model, out)
   end
   local wanted = format(call, dep, model)
   if wanted then
