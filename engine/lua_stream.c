@@ -7,12 +7,13 @@
 
 #include "buf.h"
 #include "client.h"
+#include "eventstream.h"
 #include "json.h"
 #include "lua_json.h"
 #include "lua_relay.h"
 
 enum {
-    MAX_LINE = 4 << 20, /* MATRICES.md T13, of JSON lines as of events */
+    MAX_LINE = 4 << 20, /* MATRICES.md T13, of lines and messages as of events */
     EVENTS_A_TURN = 64, /* then others get their turn */
     PIECE = 64 << 10,
 };
@@ -118,6 +119,54 @@ static int l_next_line(lua_State *L)
     return 2;
 }
 
+/* What is wrong with a stream of messages; 0 where nothing is. */
+static int fail_message(lua_State *L, struct upstream_box *box, enum eventstream_result found)
+{
+    bool ended = upstream_state(box->up) == UPSTREAM_ENDED;
+
+    if (found == EVENTSTREAM_TOO_LONG) return lua_stream_fail(L, SSE_TOO_LONG);
+    if (found == EVENTSTREAM_BROKEN) {
+        lua_upstream_failure(L, "invalid", "the stream holds what is no message", true);
+        return lua_error(L);
+    }
+    if (found == EVENTSTREAM_MORE && ended && upstream_bytes(box->up)->len) {
+        lua_upstream_failure(L, "truncated", "the stream ended inside a message", true);
+        return lua_error(L);
+    }
+    return 0;
+}
+
+static void push_text(lua_State *L, const struct eventstream_text *text)
+{
+    lua_pushlstring(L, text->bytes ? text->bytes : "", text->len);
+}
+
+/* name, data, kind | false | nil = next_message() */
+static int l_next_message(lua_State *L)
+{
+    struct upstream_box *box = lua_upstream_live(L);
+    struct buf *bytes = upstream_bytes(box->up);
+    struct eventstream_message message;
+
+    if (turn_is_over(box)) return others_first(L);
+    enum eventstream_result found =
+        eventstream_next(bytes->data, bytes->len, MAX_LINE, &message);
+    if (found != EVENTSTREAM_MESSAGE) {
+        fail_message(L, box, found);
+        return lua_stream_not_yet(L, box);
+    }
+    push_text(L, &message.name);
+    if (message.payload.len) {
+        push_data(L, message.payload.bytes, message.payload.len);
+    } else {
+        push_text(L, &message.why);
+    }
+    push_text(L, &message.kind);
+    upstream_consume(box->up, message.size);
+    upstream_progress(box->up);
+    return 3;
+}
+
 /* bytes | false | nil = next_bytes() */
 static int l_next_bytes(lua_State *L)
 {
@@ -136,11 +185,9 @@ static int l_next_bytes(lua_State *L)
 void lua_stream_open(lua_State *L)
 {
     static const luaL_Reg methods[] = {
-        {"next_event", l_next_event},
-        {"next_line", l_next_line},
-        {"next_bytes", l_next_bytes},
-        {"next_marked", lua_relay_next_marked},
-        {NULL, NULL},
+        {"next_event", l_next_event},           {"next_line", l_next_line},
+        {"next_message", l_next_message},       {"next_bytes", l_next_bytes},
+        {"next_marked", lua_relay_next_marked}, {NULL, NULL},
     };
 
     luaL_register(L, NULL, methods);

@@ -84,6 +84,10 @@ end
 --- Iterate over server-sent events: name, decoded data, bytes as received.
 function upstream:sse() return iterate(self, self.next_event) end
 
+--- Iterate over messages of an AWS event stream: name, decoded data, kind ("event",
+--- "exception" or "error").
+function upstream:messages() return iterate(self, self.next_message) end
+
 --- Iterate over JSON lines: decoded line, bytes.
 function upstream:jsonl() return iterate(self, self.next_line) end
 

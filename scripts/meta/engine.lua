@@ -82,6 +82,12 @@ function Upstream:body() end
 ---@return fun(): string?, any, string?
 function Upstream:sse() end
 
+---Messages of an AWS event stream (application/vnd.amazon.eventstream): the name of the event,
+---exception or error, its data (decoded as sse() does), and which of the three it is. Ends and
+---fails as sse() does, and where the stream ends inside a message. **waits**
+---@return fun(): string?, any, "event"|"exception"|"error"|nil
+function Upstream:messages() end
+
 ---JSON lines: the decoded line, its bytes. Ends and fails as sse() does. **waits**
 ---@return fun(): any, string?
 function Upstream:jsonl() end

@@ -50,6 +50,7 @@ local INNER = {
   wait = true, http_start = true, timer = true, reload = true, waiting = true, running = true,
   failure = true, take_document = true, take_bytes = true, coming = true, push = true,
   crowded = true, next_event = true, next_line = true, next_bytes = true, next_marked = true,
+  next_message = true,
   done = true, result = true, json_decode = true, tokens_go_on = true,
   ledger_ask = true, ledger_open = true,
   journal_sync = true, json_encode = true, task_start = true, task_patience = true,
