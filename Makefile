@@ -55,7 +55,7 @@ MODULE  := $(wildcard tests/c/engine_module.c)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all run test unit live lint fmt fmt-check asan tsan fuzz fuzzers coverage bench golden \
-        watch hooks help clean check-tools force exact tokens-table
+        watch hooks help clean check-tools force exact tokens-table matrix
 
 # ---- what people type --------------------------------------------------------------------
 
@@ -80,6 +80,10 @@ unit: check-tools
 ### live       the real binary against the replay upstream: streams, reload, hang-up, bad input
 live: all check-tools
 	@VARIANT=$(VARIANT) MOONGATE_TRAFFIC=$(TRAFFIC) sh tests/tools/run.sh live
+
+### matrix     the fault matrix, row by row: ROWS="U A-33" for some, JSON=1, WRITE=1 into docs/matrix.md
+matrix: all check-tools
+	@luajit tests/matrix/matrix.lua $(if $(JSON),--json) $(if $(WRITE),--write docs/matrix.md) $(ROWS)
 
 ### lint       luacheck, clang-tidy, cppcheck, banned functions, `check` on every example
 lint: $(BUILD)/embedded.c
