@@ -9,6 +9,8 @@
 
 #include <arpa/inet.h>
 
+#include "moment.h"
+
 enum {
     LARGE_BODY = 64 * 1024, /* no socket takes more at once, whether anybody reads or not */
     FIXED_LINES = 3,        /* Expect, Accept-Encoding, Content-Type */
@@ -318,7 +320,7 @@ static bool set_connect_limit(struct upstream *upstream)
 
     if (upstream->connect_ms == limit) return true;
     upstream->connect_ms = limit;
-    return SET(CURLOPT_CONNECTTIMEOUT_MS, limit);
+    return SET(CURLOPT_CONNECTTIMEOUT_MS, (long)moment_unhurried(limit));
 }
 
 bool client_set_request(struct upstream *upstream)

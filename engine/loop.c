@@ -196,6 +196,7 @@ static int wait_ms(const struct loop *loop, int64_t max_ms)
         if (due < 0) due = 0;
         if (wait < 0 || due < wait) wait = due;
     }
+    if (wait > 0) wait = moment_unhurried(wait);
     return wait > 60000 ? 60000 : (int)wait;
 }
 

@@ -11,7 +11,7 @@
 
 static int64_t monotonic_ms(void)
 {
-    return moment_monotonic_us() / 1000;
+    return moment_unhurried_us() / 1000;
 }
 
 static void guard_lock(struct guard *guard)

@@ -13,6 +13,13 @@ enum { MOMENT_ISO_SIZE = 32 }; /* bytes moment_iso() needs, the NUL included */
 int64_t moment_wall_us(void);      /* since 1970, UTC */
 int64_t moment_monotonic_us(void); /* since some start; never goes back */
 
+/* A test's knob (MOONGATE_TIME_SCALE): from now on moment_monotonic_us(), and with it every
+ * deadline, runs so many times as fast, 1 to 1000. Before any thread and any deadline. What
+ * measures the processor, or waits in a system call, goes by the other two. */
+void moment_hurry(unsigned times);
+int64_t moment_unhurried_us(void);          /* monotonic, as the kernel has it */
+int64_t moment_unhurried(int64_t how_long); /* that much time in the world, rounded up */
+
 /* "2026-11-22T08:00:00.123Z" of milliseconds since 1970, years 0 to 9999; what lies outside is
  * written as the nearest such moment. */
 void moment_iso(int64_t wall_ms, char out[MOMENT_ISO_SIZE]);

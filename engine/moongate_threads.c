@@ -117,7 +117,7 @@ static void *watchdog_run(void *argument)
 
     while (!atomic_load(&gateway->closing)) {
         nanosleep(&look, NULL);
-        int64_t now = moment_monotonic_us() / 1000;
+        int64_t now = moment_unhurried_us() / 1000;
         for (unsigned i = 0; i < gateway->worker_count; i++) {
             if (!worker_look(gateway->workers[i], now)) give_up(gateway, i);
         }

@@ -42,6 +42,7 @@ static enum waited wait_for(const struct outbox_server *server, short events, in
     int64_t left = until_ms - now_ms();
 
     if (left <= 0) return TOO_LONG;
+    left = moment_unhurried(left);
     if (poll(fds, 2, left > 60000 ? 60000 : (int)left) < 0) return READY; /* a signal: look */
     if (fds[1].revents) return WOKEN;
     return fds[0].revents ? READY : TOO_LONG;

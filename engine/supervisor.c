@@ -140,7 +140,7 @@ static bool take_signal(struct supervisor *supervisor, int signal, int *status)
 
 static int next_signal(const struct supervisor *supervisor, int64_t until_ms)
 {
-    int64_t wait = until_ms - now_ms();
+    int64_t wait = moment_unhurried(until_ms - now_ms());
     struct timespec time = {.tv_sec = wait / 1000, .tv_nsec = wait % 1000 * 1000000};
 
     if (until_ms == 0) return sigwaitinfo(&supervisor->signals, NULL);

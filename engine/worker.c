@@ -20,6 +20,7 @@
 #include "lua_task.h"
 #include "lua_vm.h"
 #include "metrics.h"
+#include "moment.h"
 #include "server.h"
 #include "tokens.h"
 
@@ -239,8 +240,8 @@ static int64_t wait_ms(const struct worker *worker)
 static void run_scripts(struct worker *worker)
 {
     if (!worker->context.ready_first) return;
-    atomic_store_explicit(&worker->guard.turn_ms, loop_now_ms(worker->context.loop),
-                          memory_order_relaxed);
+    int64_t now_ms = moment_unhurried(loop_now_ms(worker->context.loop));
+    atomic_store_explicit(&worker->guard.turn_ms, now_ms, memory_order_relaxed);
     tasks_run(&worker->context);
     atomic_store_explicit(&worker->guard.turn_ms, 0, memory_order_relaxed);
 }

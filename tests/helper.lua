@@ -17,7 +17,7 @@ helper.sanitized = helper.binary:find "san/" ~= nil
 local CLEAN = {
   OPENAI_API_KEY = false, ANTHROPIC_API_KEY = false, GEMINI_API_KEY = false,
   AZURE_API_KEY = false, AZURE_RESOURCE = false, MOONGATE_KEY = false,
-  http_proxy = false, https_proxy = false, all_proxy = false,
+  MOONGATE_TIME_SCALE = false, http_proxy = false, https_proxy = false, all_proxy = false,
 }
 
 helper.now = socket.gettime
@@ -82,32 +82,49 @@ local function started(gateway)
   return ok and response and response.status == 200
 end
 
+-- The program and its arguments, with what a test wants in front.
+local function command_of(self, want)
+  local args = { unpack(want.under or {}) }
+  for _, arg in ipairs {
+    helper.binary, "serve", "--routes", self.routes_file, "--data", self.data,
+    "--listen", (want.host or "127.0.0.1") .. ":" .. self.port,
+    "--admin", "127.0.0.1:" .. self.admin_port,
+    "--workers", tostring(want.workers or 1),
+  } do
+    args[#args + 1] = arg
+  end
+  for _, arg in ipairs(want.args or {}) do
+    args[#args + 1] = (arg:gsub("^@", self.dir .. "/"))
+  end
+  return args
+end
+
+local function environment_of(want)
+  local env = want.env or {}
+  if want.scale then env.MOONGATE_TIME_SCALE = tostring(want.scale) end
+  for name, value in pairs(CLEAN) do
+    if env[name] == nil then env[name] = value end
+  end
+  return env
+end
+
 --- Start moongate. want: routes (text), files (name → text), args, env, workers (default 1),
---- host (default 127.0.0.1), data (a folder that is there already).
+--- host (default 127.0.0.1), data (a folder that is there already), scale (0.01: a minute's
+--- limit ends after 0.6 s), under (a command in front of it: a list).
 function helper.gateway(want)
   local dir = process.temp_dir()
   local self = setmetatable({
     dir = dir, port = helper.free_port(), admin_port = helper.free_port(), loud = want.loud,
     log_file = dir .. "/log", routes_file = dir .. "/routes.lua",
-    data = want.data or dir .. "/data",
+    data = want.data or dir .. "/data", env = environment_of(want),
   }, Gateway)
   for name, text in pairs(want.files or {}) do
     for at in name:gmatch "()/" do lfs.mkdir(dir .. "/" .. name:sub(1, at - 1)) end
     process.write(dir .. "/" .. name, text)
   end
   process.write(self.routes_file, want.routes)
-  self.env = setmetatable(want.env or {}, nil)
-  for name, value in pairs(CLEAN) do
-    if self.env[name] == nil then self.env[name] = value end
-  end
-  local args = {
-    helper.binary, "serve", "--routes", self.routes_file, "--data", self.data,
-    "--listen", (want.host or "127.0.0.1") .. ":" .. self.port,
-    "--admin", "127.0.0.1:" .. self.admin_port,
-    "--workers", tostring(want.workers or 1),
-  }
-  for _, arg in ipairs(want.args or {}) do args[#args + 1] = (arg:gsub("^@", dir .. "/")) end
-  self.process = process.start(args, { stdout = self.log_file, env = self.env })
+  self.process = process.start(command_of(self, want),
+    { stdout = self.log_file, env = self.env })
   helper.wait_until(function() return started(self) end, 30,
     function() return "a gateway\n" .. self:log_text():sub(-3000) end)
   return self
