@@ -47,7 +47,8 @@ describe("the fault matrix", function()
 
   it("passes a row of which a test ran, and none failed", function()
     assert.equal("pass", (verdict { test "success", test "pending" }))
-    assert.same({ "pass", "otherwise" }, { verdict({ test "success" }, { changed = "otherwise" }) })
+    assert.same({ "pass", "otherwise" },
+      { verdict({ test "success" }, { changed = "otherwise" }) })
   end)
 
   it("has no verdict where nothing could run, and says why", function()
