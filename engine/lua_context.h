@@ -10,6 +10,7 @@
 
 struct accounts;
 struct client;
+struct gate;
 struct guard;
 struct ask_box;
 struct sync_box;
@@ -22,6 +23,7 @@ struct learned;
 struct loop;
 struct metrics;
 struct moongate;
+struct refusals;
 struct shared;
 struct shelf;
 struct sql;
@@ -62,6 +64,8 @@ struct lua_context {
     struct sync_box *syncs;      /* lines that they want on disk */
     struct ask_box *asks;        /* questions to the ledger that they wait for */
     struct guard *guard;         /* owned by the worker; what the watchdog looks at */
+    struct gate *gate;           /* owned by the worker; NULL: everybody is served */
+    struct refusals *refusals;   /* owned by the worker: what is said to the others */
 };
 
 struct lua_context *lua_context_of(lua_State *L);

@@ -16,6 +16,7 @@ void lua_engine_open(lua_State *L)
         {"engine.keyring", luaopen_engine_keyring},
         {"engine.log", luaopen_engine_log},
         {"engine.metric", luaopen_engine_metric},
+        {"engine.overload", luaopen_engine_overload},
         {"engine.shared", luaopen_engine_shared},
         {"engine.sql", luaopen_engine_sql},
         {"engine.tokens", luaopen_engine_tokens},

@@ -18,6 +18,7 @@ int luaopen_engine_json(lua_State *L);
 int luaopen_engine_keyring(lua_State *L);
 int luaopen_engine_log(lua_State *L);
 int luaopen_engine_metric(lua_State *L);
+int luaopen_engine_overload(lua_State *L);
 int luaopen_engine_shared(lua_State *L);
 int luaopen_engine_sql(lua_State *L);
 int luaopen_engine_tokens(lua_State *L);

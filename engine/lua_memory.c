@@ -10,6 +10,7 @@ enum {
     GARBAGE = 8 << 20,
     LEAST_PAUSE = 150, /* per cent of what lives */
     MOST_PAUSE = 1000,
+    STEP_KIB = 512,
 };
 
 static void *allocate(void *ud, void *block, size_t old, size_t now)
@@ -86,6 +87,17 @@ static int collect(lua_State *L)
 {
     lua_gc(L, LUA_GCCOLLECT, 0);
     return 0;
+}
+
+static int step(lua_State *L)
+{
+    lua_gc(L, LUA_GCSTEP, STEP_KIB);
+    return 0;
+}
+
+void vm_memory_step(struct vm *vm)
+{
+    if (lua_cpcall(vm->L, step, NULL) != 0) lua_pop(vm->L, 1);
 }
 
 void vm_collect(struct vm *vm)

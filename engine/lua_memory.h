@@ -14,5 +14,7 @@ void vm_memory_begin(lua_State *L);
 /* Free what nobody holds, now. LuaJIT frees nothing when it is refused memory, so a state that
  * is full of garbage would refuse all that follows. */
 void vm_collect(struct vm *vm);
+/* The same, a little of it. */
+void vm_memory_step(struct vm *vm);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <lauxlib.h>
 
+#include "gate.h"
 #include "log.h"
 #include "loop.h"
 #include "lua_context.h"
@@ -12,6 +13,7 @@
 #include "lua_request.h"
 #include "lua_vm.h"
 #include "moment.h"
+#include "refusal.h"
 #include "server.h"
 
 enum {
@@ -223,7 +225,6 @@ static void task_end(struct task *task, bool reusable)
     if (task->queued) unqueue(task);
     lose_patience(task);
     release_owned(task);
-    reusable = reusable && task->client;
     if (task->client) request_release(task->client);
     task->client = NULL;
     unlink_task(task);
@@ -325,6 +326,22 @@ static int first(lua_State *L)
     return 0;
 }
 
+/* A request whose turn comes so late that it is better told to come back. */
+static bool turn_away(struct task *task)
+{
+    struct lua_context *context = task->vm->context;
+    struct request *client = task->client;
+
+    if (task->started || !client || !context->gate || request_is_admin(client)) return false;
+    enum shed why = gate_begin(context->gate);
+    if (why == SHED_NONE || refusals_spare(context->refusals, client)) return false;
+    admission_count(context->gate->admission, context->worker, why);
+    task->client = NULL;
+    refusals_refuse(context->refusals, client, false);
+    task_end(task, true);
+    return true;
+}
+
 /* Run a task until it waits or ends: the one lua_resume in the engine.
  *
  * Called only by tasks_run(), never from a curl or microhttpd callback: those call
@@ -350,7 +367,7 @@ static void task_resume(struct task *task)
     bool closes = status != LUA_YIELD && vm->retired && vm->tasks == 1;
     bool starved = vm->starved && !closes;
     if (status != LUA_YIELD && status != 0) report(task);
-    if (status != LUA_YIELD) task_end(task, status == 0);
+    if (status != LUA_YIELD) task_end(task, status == 0 && task->client);
     if (starved) vm_collect(vm);
 }
 
@@ -364,7 +381,7 @@ void tasks_run(struct lua_context *context)
     while (task) {
         struct task *next = task->next_ready;
         task->queued = false;
-        task_resume(task);
+        if (!turn_away(task)) task_resume(task);
         task = next;
     }
 }

@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 
 #include "accounts.h"
+#include "admission.h"
 #include "bundle.h"
 #include "datadir.h"
 #include "gateway_metrics.h"
@@ -29,6 +31,11 @@
 enum {
     MAX_KEYS = 65536,
     MAX_WORKERS = 256,
+    IN_FLIGHT = 4000, /* MATRICES.md 3.4 */
+    QUEUE_MS = 200,
+    OWN_FILES = 48, /* the ledger, the log, reads of files … */
+    FILES_A_WORKER = 8,
+    LEAST_CONNECTIONS = 16,
 };
 
 /* ---- start ---- */
@@ -129,6 +136,37 @@ static bool open_ledger(struct moongate *gateway, char **error)
     return false;
 }
 
+static bool open_admission(struct moongate *gateway)
+{
+    const struct moongate_options *options = &gateway->options;
+    struct admission_options limits = {
+        .workers = options->workers,
+        .in_flight = options->in_flight ? options->in_flight : IN_FLIGHT,
+        .queue_ms = options->queue_ms ? (unsigned)options->queue_ms : QUEUE_MS,
+        .memory = options->memory ? (size_t)options->memory : admission_usual_memory(),
+        .metrics = gateway->metrics,
+        .log = gateway->log,
+    };
+
+    if (options->queue_ms < 0) limits.queue_ms = 0;
+    if (options->memory < 0) limits.memory = 0;
+    if (!gateway->metrics) return false;
+    gateway->admission = admission_new(&limits);
+    return gateway->admission != NULL;
+}
+
+/* A request takes a descriptor of the client's and one of its provider's. */
+static unsigned connections_of_one(const struct moongate *gateway)
+{
+    struct rlimit limit;
+    unsigned workers = gateway->worker_count;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return 0;
+    rlim_t kept = OWN_FILES + (rlim_t)workers * FILES_A_WORKER;
+    rlim_t half = limit.rlim_cur > kept ? (limit.rlim_cur - kept) / 2 : 0;
+    return half / workers < LEAST_CONNECTIONS ? LEAST_CONNECTIONS : (unsigned)(half / workers);
+}
+
 static bool open_parts(struct moongate *gateway, char **error)
 {
     const struct moongate_options *options = &gateway->options;
@@ -148,7 +186,8 @@ static bool open_parts(struct moongate *gateway, char **error)
     gateway->sync_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (!gateway->log || !gateway->resolver || !gateway->shared || !gateway->accounts ||
         !gateway->keyring || !gateway->learned || !gateway->metrics || !gateway->workers ||
-        !gateway->threads || gateway->keeper_fd < 0 || gateway->sync_fd < 0) {
+        !gateway->threads || gateway->keeper_fd < 0 || gateway->sync_fd < 0 ||
+        !open_admission(gateway)) {
         errno = ENOMEM;
         return failed(error, "cannot start", "the gateway");
     }
@@ -177,6 +216,8 @@ static bool open_workers(struct moongate *gateway, char **error)
     struct worker_options options = {
         .listen_fd = gateway->listen_fd,
         .loopback = listen_is_loopback(gateway->options.listen),
+        .pause_connections = connections_of_one(gateway),
+        .admission = gateway->admission,
         .data_dir = gateway->options.data_dir,
         .resolver = gateway->resolver,
         .shared = gateway->shared,
@@ -261,6 +302,7 @@ void moongate_stop(struct moongate *gateway, int drain_ms)
     if (gateway->sync_fd >= 0) close(gateway->sync_fd);
     if (gateway->lock_fd >= 0) close(gateway->lock_fd);
     watch_close(gateway->watch);
+    admission_free(gateway->admission);
     if (gateway->metrics) metrics_free(gateway->metrics);
     if (gateway->resolver) resolver_free(gateway->resolver);
     if (gateway->shared) shared_free(gateway->shared);

@@ -37,9 +37,12 @@ struct moongate_options {
     const char *node;         /* this gateway's name among others; NULL: made up */
     enum moongate_durability durability;
     unsigned retention_days; /* of single requests in the ledger; 0: 90 */
-    unsigned workers;        /* 0: one a core */
-    bool watch;              /* reload when a routes, provider or script file is saved */
-    int log_fd;              /* 0: standard error */
+    unsigned in_flight;      /* requests of one worker at once; 0: 4,000 */
+    long long memory;        /* bytes to stay below; 0: 3/4 of what there is; -1: no ceiling */
+    int queue_ms;     /* what a request may wait for its turn, for long; 0: 200; -1: for ever */
+    unsigned workers; /* 0: one a core */
+    bool watch;       /* reload when a routes, provider or script file is saved */
+    int log_fd;       /* 0: standard error */
     int listen_fd, admin_fd; /* listening sockets from a supervisor; 0: opened here */
     const char *crashed;     /* why the process before this one ended, for the log; NULL */
 };

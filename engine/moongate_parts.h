@@ -11,6 +11,7 @@
 #include "reload_queue.h"
 
 struct accounts;
+struct admission;
 struct bundle;
 struct cluster;
 struct keyring;
@@ -32,6 +33,7 @@ struct moongate {
     struct accounts *accounts;
     struct keyring *keyring;
     struct metrics *metrics;
+    struct admission *admission;
     struct log *log;
     struct shelf *shelf;
     struct learned *learned;

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "admission.h"
 #include "journal.h"
 #include "learned.h"
 #include "ledger.h"
@@ -121,6 +122,7 @@ static void *watchdog_run(void *argument)
         for (unsigned i = 0; i < gateway->worker_count; i++) {
             if (!worker_look(gateway->workers[i], now)) give_up(gateway, i);
         }
+        admission_look(gateway->admission, now);
     }
     return NULL;
 }

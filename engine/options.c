@@ -9,7 +9,15 @@
 #include "options_secret.h"
 #include "say.h"
 
-enum { MAX_WORKERS = 256, MAX_WORD = 32, MAX_DAYS = 36500 };
+enum {
+    MAX_WORKERS = 256,
+    MAX_WORD = 32,
+    MAX_DAYS = 36500,
+    MAX_IN_FLIGHT = 100000,
+    LEAST_MEMORY = 32 << 20,
+    LEAST_QUEUE = 20, /* ms */
+    MAX_QUEUE = 60000,
+};
 
 /* ---- the nearest right word ------------------------------------------------------------- */
 
@@ -79,6 +87,9 @@ enum flag {
     FLAG_VOCABULARIES,
     FLAG_WATCH,
     FLAG_LOG_LEVEL,
+    FLAG_IN_FLIGHT,
+    FLAG_MEMORY,
+    FLAG_QUEUE,
 };
 
 static const struct option flags[] = {
@@ -90,6 +101,9 @@ static const struct option flags[] = {
     {"retention", required_argument, NULL, FLAG_RETENTION},
     {"data", required_argument, NULL, FLAG_DATA},
     {"workers", required_argument, NULL, FLAG_WORKERS},
+    {"in-flight", required_argument, NULL, FLAG_IN_FLIGHT},
+    {"memory", required_argument, NULL, FLAG_MEMORY},
+    {"queue", required_argument, NULL, FLAG_QUEUE},
     {"providers", required_argument, NULL, FLAG_PROVIDERS},
     {"scripts", required_argument, NULL, FLAG_SCRIPTS},
     {"vocabularies", required_argument, NULL, FLAG_VOCABULARIES},
@@ -170,6 +184,50 @@ static bool read_days(const char *value, unsigned *days)
     return complain("retention", value, "days, from 1 to 36500");
 }
 
+static bool read_in_flight(const char *value, unsigned *requests)
+{
+    char *end;
+    unsigned long count = strtoul(value, &end, 10);
+
+    *requests = (unsigned)count;
+    if (*value >= '0' && *value <= '9' && *end == '\0' && count > 0 && count <= MAX_IN_FLIGHT) {
+        return true;
+    }
+    return complain("in-flight", value, "requests of one worker, from 1 to 100000");
+}
+
+/* "512M", "2G"; "off". */
+static bool read_memory(const char *value, long long *bytes)
+{
+    char *end;
+    unsigned long long size = strtoull(value, &end, 10);
+    int shift = *end == 'K' ? 10 : *end == 'M' ? 20 : *end == 'G' ? 30 : 0;
+
+    *bytes = -1;
+    if (strcmp(value, "off") == 0) return true;
+    if (*value >= '0' && *value <= '9' && size < 1ULL << 30 && (!shift || end[1] == '\0') &&
+        (shift || *end == '\0') && size << shift >= LEAST_MEMORY) {
+        *bytes = (long long)(size << shift);
+        return true;
+    }
+    return complain("memory", value, "a size as 512M or 2G, from 32M on, or off");
+}
+
+static bool read_queue(const char *value, int *ms)
+{
+    char *end;
+    unsigned long count = strtoul(value, &end, 10);
+
+    *ms = -1;
+    if (strcmp(value, "off") == 0) return true;
+    if (*value >= '0' && *value <= '9' && (*end == '\0' || strcmp(end, "ms") == 0) &&
+        count >= LEAST_QUEUE && count <= MAX_QUEUE) {
+        *ms = (int)count;
+        return true;
+    }
+    return complain("queue", value, "milliseconds, from 20 to 60000, or off");
+}
+
 static bool read_durability(const char *value, enum moongate_durability *durability)
 {
     static const char *const modes[] = {"safe", "fast", "strict", NULL};
@@ -206,17 +264,24 @@ static bool read_flag(int flag, const char *value, struct moongate_options *opti
     case FLAG_SCRIPTS: options->scripts_dir = value; return true;
     case FLAG_VOCABULARIES: options->vocabularies_dir = value; return true;
     case FLAG_WATCH: options->watch = true; return true;
+    case FLAG_IN_FLIGHT: return read_in_flight(value, &options->in_flight);
+    case FLAG_MEMORY: return read_memory(value, &options->memory);
+    case FLAG_QUEUE: return read_queue(value, &options->queue_ms);
     default: return read_level(value, &options->log_level);
     }
 }
 
 static const char *nearest_flag(const char *word)
 {
-    static const char *const names[] = {
-        "--routes",    "--listen",           "--admin",   "--data",
-        "--workers",   "--providers",        "--scripts", "--watch",
-        "--log-level", "--vocabularies",     "--help",    "--durability",
-        "--retention", "--admin-token-file", NULL};
+    static const char *const names[] = {"--routes",    "--listen",
+                                        "--admin",     "--data",
+                                        "--workers",   "--providers",
+                                        "--scripts",   "--watch",
+                                        "--log-level", "--vocabularies",
+                                        "--help",      "--durability",
+                                        "--retention", "--admin-token-file",
+                                        "--in-flight", "--memory",
+                                        "--queue",     NULL};
 
     return options_nearest(word, names);
 }

@@ -18,8 +18,10 @@
 
 enum {
     ACCEPTS_A_TURN = 16,
-    RETRY_MS = 100,  /* after the descriptors ran out */
-    PROBE_TURNS = 4, /* of microhttpd: enough for one request */
+    RETRY_MS = 100, /* after the descriptors ran out */
+    CLOSED_A_TIME = 64,
+    SHORT_IDLE_MS = 1000, /* a connection in use is not idle for so long */
+    PROBE_TURNS = 4,      /* of microhttpd: enough for one request */
     CLOSE_TURNS = 4,
 };
 
@@ -74,6 +76,20 @@ static bool listen_on(struct server *server)
                     EPOLLIN | EPOLLEXCLUSIVE);
 }
 
+/* Keep-alive connections that have been idle for a while give way to those that wait. */
+static void close_idle(struct server *server)
+{
+    int64_t now = loop_now_ms(server->options.loop);
+    unsigned closed = 0;
+
+    for (struct connection *c = server->connections; c && closed < CLOSED_A_TIME; c = c->next) {
+        bool idle = c->state == CONNECTION_READING && !c->request && c->served;
+        if (!idle || c->deadline_ms - now > server->options.idle_ms - SHORT_IDLE_MS) continue;
+        shutdown(c->fd, SHUT_RDWR);
+        closed++;
+    }
+}
+
 static void retry_later(struct server *server)
 {
     int64_t at_ms = loop_now_ms(server->options.loop) + RETRY_MS;
@@ -87,6 +103,30 @@ static void on_retry(struct loop_timer *timer)
 {
     struct server *server = timer->owner;
 
+    if (server->paused) {
+        close_idle(server);
+        if (loop_timer_set(server->options.loop, timer, timer->at_ms + RETRY_MS)) return;
+        server->paused = false; /* no timer: better a spin than nobody who accepts */
+    }
+    if (!listen_on(server)) retry_later(server);
+}
+
+/* Half of the descriptors are for clients: the other half serves them. */
+static bool pause_accepting(struct server *server)
+{
+    unsigned most = server->options.pause_connections;
+
+    if (!most || server->connection_count < most) return false;
+    retry_later(server);
+    server->paused = server->listener.fd < 0;
+    return server->paused;
+}
+
+void server_has_room(struct server *server)
+{
+    if (!server->paused || server->stopping || server->closing) return;
+    server->paused = false;
+    loop_timer_clear(server->options.loop, &server->retry);
     if (!listen_on(server)) retry_later(server);
 }
 
@@ -95,7 +135,7 @@ static void on_listener(struct loop_watch *watch, uint32_t events)
     struct server *server = watch->owner;
 
     (void)events;
-    for (int i = 0; i < ACCEPTS_A_TURN; i++) {
+    for (int i = 0; i < ACCEPTS_A_TURN && !pause_accepting(server); i++) {
         struct sockaddr_storage address = {.ss_family = AF_UNIX};
         socklen_t len = sizeof(address);
         int fd =
@@ -228,6 +268,11 @@ size_t server_connections(const struct server *server)
 size_t server_requests(const struct server *server)
 {
     return server->request_count;
+}
+
+size_t server_coming(const struct server *server)
+{
+    return server->coming;
 }
 
 /* ---- ending ------------------------------------------------------------------------------ */

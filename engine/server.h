@@ -26,7 +26,8 @@ struct server_options {
     int listen_fd;              /* borrowed; shared with other workers (EPOLLEXCLUSIVE) */
     bool admin;                 /* the admin listener: its requests say so */
     size_t max_body;            /* bytes of a request's body; more is a 413 */
-    unsigned max_connections;   /* this worker's */
+    unsigned max_connections;   /* this worker's; above it a connection is refused */
+    unsigned pause_connections; /* at this many none is taken, and they wait; 0: never */
     int64_t header_ms, body_ms; /* deadlines: whole head, whole body */
     int64_t idle_ms;            /* keep-alive */
     int64_t reader_stall_ms;    /* a stream's reader that takes nothing for so long is cut */
@@ -56,6 +57,8 @@ int64_t server_timeout_ms(const struct server *server);
 void server_stop_accepting(struct server *server);
 size_t server_connections(const struct server *server);
 size_t server_requests(const struct server *server); /* in flight */
+/* Bytes of large bodies that are on their way. */
+size_t server_coming(const struct server *server);
 /* Ends every connection (resuming what is suspended first) and frees all. */
 void server_close(struct server *server);
 
@@ -86,7 +89,8 @@ struct request_field {
 bool request_field(const struct request *request, unsigned index, struct request_field *field);
 const char *request_peer(const struct request *request); /* numeric address, no port */
 bool request_is_admin(const struct request *request);
-bool request_is_gone(const struct request *request);       /* the client hung up */
+bool request_is_gone(const struct request *request);  /* the client hung up */
+bool request_is_large(const struct request *request); /* its body counts in server_coming() */
 int64_t request_started_ms(const struct request *request); /* monotonic: the head was in */
 
 /* What has become of the body. The buffer stays the request's until release; the caller may
@@ -111,6 +115,19 @@ size_t request_unsent(const struct request *request); /* bytes not yet taken by 
 /* End a stream. `clean` false: close the connection without the last chunk, so that nobody
  * takes what came for a whole answer. */
 void request_finish(struct request *request, bool clean);
+
+/* What is said to a request that is not served; borrowed for the call. */
+struct request_refusal {
+    int status;
+    const char *body; /* NULL: a plain one */
+    size_t len;
+    const char *id; /* "": none */
+    bool leave;     /* close the connection behind it */
+};
+
+/* Refuse, and forget as request_release() does; also from on_request(). The connection is kept
+ * where the request was read whole. */
+void request_refuse(struct request *request, const struct request_refusal *refusal);
 
 /* The owner forgets the request. Unanswered: a plain 500. A stream not finished: as unclean. */
 void request_release(struct request *request);

@@ -41,7 +41,8 @@ static bool are_sendable(const struct http_header *headers, size_t n)
 static bool must_close(const struct connection *connection)
 {
     /* Chunk framing is read leniently by the library: nothing behind it can be trusted. */
-    return connection->server->stopping || connection->request->head.chunked;
+    return connection->server->stopping || connection->request->head.chunked ||
+           connection->request->leaves;
 }
 
 static bool add_headers(const struct connection *connection, struct MHD_Response *response,

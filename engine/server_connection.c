@@ -204,6 +204,7 @@ void connection_free(struct connection *connection)
     server->connection_count--;
     buf_free(&connection->out);
     free(connection);
+    server_has_room(server);
 }
 
 void connection_reset(struct connection *connection)
@@ -246,7 +247,7 @@ void connection_lose(struct connection *connection)
     connection_mark_dirty(connection);
     if (!request) return;
     request->gone = true;
-    if (request->body == REQUEST_BODY_COMING) request->body = REQUEST_BODY_BROKEN;
+    if (request->body == REQUEST_BODY_COMING) request_body_ends(request, REQUEST_BODY_BROKEN);
     request_tell(request);
 }
 
@@ -258,7 +259,7 @@ void connection_stop_body(struct connection *connection, enum request_body why)
     }
     library_suspend(connection, CONNECTION_PARKED);
     connection_set_deadline(connection, 0);
-    connection->request->body = why;
+    request_body_ends(connection->request, why);
     buf_free(&connection->request->bytes);
     request_tell(connection->request);
 }

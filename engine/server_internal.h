@@ -75,8 +75,11 @@ struct request {
     bool streaming;                /* begun, and not finished by the owner */
     bool mute;                     /* the answer has no content: what is sent is dropped */
     bool asked;                    /* a body that waits for 100 Continue was asked for */
+    bool leaves;                   /* its answer closes the connection */
     enum request_body body;
-    struct buf bytes; /* the body */
+    size_t coming;           /* bytes of its body that the server counts as on their way */
+    struct refusal *refusal; /* owned; what is said instead of a plain 500; NULL */
+    struct buf bytes;        /* the body */
     struct head head;
     char *text; /* owned: the target, then the head's bytes, each kept beyond the library's */
     size_t text_cap;
@@ -88,6 +91,14 @@ struct request {
     int64_t body_from_ms; /* the body was first waited for */
     char peer[INET6_ADDRSTRLEN];
     struct request *next, *prev; /* all of the server's in use; next: also the pool's */
+};
+
+/* A copy of what was given to request_refuse(). */
+struct refusal {
+    int status;
+    char id[48];
+    size_t len;
+    char body[]; /* without a NUL */
 };
 
 /* Content to send. */
@@ -102,14 +113,16 @@ struct server {
     struct MHD_Daemon *daemon; /* owned */
     struct loop_watch library; /* microhttpd's own epoll */
     struct loop_watch listener;
-    struct loop_timer retry;        /* accepts again after the descriptors ran out */
+    struct loop_timer retry; /* accepts again after the descriptors ran out, or are kept */
     struct connection *connections; /* owned; all of them */
     struct request *requests;       /* owned; all in use */
     struct connection *dirty;       /* borrowed; those with work to do in server_turn() */
     struct request *request_pool;   /* owned */
     struct connection *accepting;   /* borrowed; during MHD_add_connection() */
     size_t connection_count, request_count;
+    size_t coming; /* bytes of large bodies on their way */
     size_t pooled;
+    bool paused;   /* nothing is accepted: as many connections as may be are there */
     bool due;      /* microhttpd must run */
     bool running;  /* … and is: the owner may not answer from here */
     bool closing;  /* owners hear nothing any more */
@@ -124,13 +137,17 @@ enum {
     OUT_LIMIT = 32 * 1024 * 1024, /* unsent bytes of one stream, at most */
     DRAIN_BYTES = 1024 * 1024,    /* read and thrown away behind an early answer */
     DRAIN_MS = 1000,
-    TICK_MS = 10000, /* a connection's timer never sleeps longer */
+    TICK_MS = 10000,            /* a connection's timer never sleeps longer */
+    LARGE_BODY = 64 * 1024,     /* smaller ones are not counted while they come */
+    UNKNOWN_BODY = 1024 * 1024, /* what a chunked one counts as */
 };
 
 /* ---- server.c ---- */
 
 /* Run microhttpd once. */
 void server_run(struct server *server);
+/* A connection ended: another may come where they were held off. */
+void server_has_room(struct server *server);
 
 /* ---- server_connection.c: what a connection is up to ---- */
 
@@ -187,6 +204,9 @@ bool raw_drain(struct connection *connection);
 struct request *request_new(struct connection *connection, const char *target);
 /* Keep the head's bytes beyond the library's. False: no memory. */
 bool request_keep_head(struct request *request, size_t size);
+/* Its body begins to come; has come, or will not. */
+void request_body_begins(struct request *request);
+void request_body_ends(struct request *request, enum request_body how);
 /* Tell the owner that something happened, if there is one. */
 void request_tell(struct request *request);
 /* Answer, or end, what its owner left. */

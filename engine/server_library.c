@@ -122,11 +122,11 @@ static void prepare_body(struct request *request)
     } else if (!head->chunked && head->length <= 0) {
         request->body = REQUEST_BODY_WHOLE;
     } else if (head->expects) { /* no 100 Continue before the owner wants the body */
-        request->body = REQUEST_BODY_COMING;
+        request_body_begins(request);
         library_suspend(connection, CONNECTION_PARKED);
         connection_set_deadline(connection, 0);
     } else {
-        request->body = REQUEST_BODY_COMING;
+        request_body_begins(request);
         connection_expect_body(connection);
     }
 }
@@ -181,7 +181,7 @@ static void take_end(struct request *request)
     library_suspend(request->connection, CONNECTION_HELD);
     connection_set_deadline(request->connection, 0);
     if (request->body != REQUEST_BODY_COMING) return;
-    request->body = REQUEST_BODY_WHOLE;
+    request_body_ends(request, REQUEST_BODY_WHOLE);
     request_tell(request);
 }
 

@@ -2,6 +2,7 @@
 #include "server_internal.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +29,7 @@ static bool keep_text(struct request *request, size_t need)
 static void request_free(struct request *request)
 {
     buf_free(&request->bytes);
+    free(request->refusal);
     free(request->text);
     free(request);
 }
@@ -121,6 +123,9 @@ static void unlink_request(struct request *request)
     if (request->next) request->next->prev = request->prev;
     if (server->requests == request) server->requests = request->next;
     if (request->announced) server->request_count--;
+    server->coming -= request->coming;
+    free(request->refusal);
+    request->refusal = NULL;
     to_pool(server, request);
 }
 
@@ -158,8 +163,64 @@ void request_detach(struct request *request, bool delivered)
     }
     if (delivered) return;
     request->gone = true;
-    if (request->body == REQUEST_BODY_COMING) request->body = REQUEST_BODY_BROKEN;
+    if (request->body == REQUEST_BODY_COMING) request_body_ends(request, REQUEST_BODY_BROKEN);
     request_tell(request);
+}
+
+/* ---- a body on its way --------------------------------------------------------------------
+ */
+
+void request_body_begins(struct request *request)
+{
+    int64_t length = request->head.length;
+
+    request->body = REQUEST_BODY_COMING;
+    request->coming = length < 0 ? UNKNOWN_BODY : length < LARGE_BODY ? 0 : (size_t)length;
+    request->server->coming += request->coming;
+}
+
+void request_body_ends(struct request *request, enum request_body how)
+{
+    request->body = how;
+    request->server->coming -= request->coming;
+    request->coming = 0;
+}
+
+/* ---- not serving --------------------------------------------------------------------------
+ */
+
+void request_refuse(struct request *request, const struct request_refusal *given)
+{
+    struct refusal *refusal = malloc(sizeof(*refusal) + given->len);
+
+    if (refusal) { /* else a plain 500 */
+        refusal->status = given->status;
+        refusal->len = given->body ? given->len : 0;
+        (void)snprintf(refusal->id, sizeof(refusal->id), "%s", given->id);
+        if (refusal->len) memcpy(refusal->body, given->body, refusal->len);
+    }
+    request->refusal = refusal;
+    request->leaves = given->leave;
+    if (request->body == REQUEST_BODY_COMING) request_body_ends(request, REQUEST_BODY_BROKEN);
+    request_release(request);
+}
+
+static bool say_refusal(struct request *request)
+{
+    struct refusal *refusal = request->refusal;
+    const struct http_header headers[] = {
+        {"content-type", "application/json"},
+        {"retry-after", "1"},
+        {"x-should-retry", "true"},
+        {"x-request-id", refusal->id},
+        {"x-moongate-request-id", refusal->id},
+    };
+    char *body = malloc(refusal->len + 1);
+
+    if (!body) return false;
+    memcpy(body, refusal->body, refusal->len);
+    return request_respond(request, refusal->status, headers, refusal->id[0] ? 5 : 3, body,
+                           refusal->len);
 }
 
 /* The owner forgot it: end what he left open. */
@@ -174,7 +235,7 @@ void request_abandon(struct request *request)
     request->forgotten = false;
     if (!request->connection || request->gone) return;
     if (request->streaming) request_finish(request, false);
-    if (request->answered) return;
+    if (request->answered || (request->refusal && say_refusal(request))) return;
     if (!request_respond(request, 500, headers, 2, strdup(unanswered),
                          sizeof(unanswered) - 1)) {
         connection_lose(request->connection); /* not even that: no memory */
@@ -258,6 +319,11 @@ bool request_is_admin(const struct request *request)
 bool request_is_gone(const struct request *request)
 {
     return request->gone;
+}
+
+bool request_is_large(const struct request *request)
+{
+    return request->coming > 0;
 }
 
 int64_t request_started_ms(const struct request *request)

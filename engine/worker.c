@@ -8,6 +8,7 @@
 
 #include "bundle.h"
 #include "client.h"
+#include "gate.h"
 #include "journal.h"
 #include "log.h"
 #include "loop.h"
@@ -15,12 +16,14 @@
 #include "lua_context.h"
 #include "lua_guard.h"
 #include "lua_ledger.h"
+#include "lua_memory.h"
 #include "lua_relay.h"
 #include "lua_sync.h"
 #include "lua_task.h"
 #include "lua_vm.h"
 #include "metrics.h"
 #include "moment.h"
+#include "refusal.h"
 #include "server.h"
 #include "tokens.h"
 
@@ -40,6 +43,7 @@ struct worker {
     struct worker_options options;
     struct lua_context context;
     struct guard guard;
+    struct gate gate;
     struct server *public, *admin;  /* owned; admin may be NULL */
     struct vm *vm;                  /* owned; the newest generation */
     _Atomic(struct bundle *) inbox; /* owned; the files to serve with next */
@@ -50,10 +54,29 @@ struct worker {
     uint64_t dropped;    /* log lines, as counted so far: the first worker counts for all */
 };
 
+/* Where there is no room, whoever asks hears so at once. */
+static bool turn_away(struct worker *worker, struct request *request)
+{
+    size_t held = worker->context.task_count;
+    enum shed why = gate_enter(&worker->gate, held, server_coming(worker->public),
+                               request_is_large(request));
+
+    if (why == SHED_NONE || request_is_admin(request) ||
+        refusals_spare(worker->context.refusals, request)) {
+        return false;
+    }
+    bool leave = why == SHED_IN_FLIGHT &&
+                 admission_room_elsewhere(worker->options.admission, worker->options.index);
+    admission_count(worker->options.admission, worker->options.index, why);
+    refusals_refuse(worker->context.refusals, request, leave);
+    return true;
+}
+
 static void on_request(void *ctx, struct request *request)
 {
     struct worker *worker = ctx;
 
+    if (turn_away(worker, request)) return;
     if (worker->vm && task_start(worker->vm, request)) return;
     log_event(worker->options.log, LOG_ERROR, "worker", "no memory for a request");
     request_release(request); /* unanswered: a plain 500 */
@@ -80,6 +103,7 @@ static struct server *open_server(struct worker *worker, int fd, bool admin, cha
         .admin = admin,
         .max_body = MAX_BODY,
         .max_connections = MAX_CONNECTIONS,
+        .pause_connections = admin ? 0 : worker->options.pause_connections,
         .header_ms = HEADER_MS,
         .body_ms = BODY_MS,
         .idle_ms = IDLE_MS,
@@ -137,7 +161,12 @@ struct worker *worker_new(const struct worker_options *options, char **error)
     worker->context.loopback = options->loopback;
     worker->context.strict = options->want_sync != NULL;
     worker->context.guard = &worker->guard;
-    if (!worker->context.client || !worker->context.tokens_work) goto fail;
+    gate_open(&worker->gate, options->admission, options->index);
+    worker->context.gate = &worker->gate;
+    worker->context.refusals = refusals_new();
+    if (!worker->context.client || !worker->context.tokens_work || !worker->context.refusals) {
+        goto fail;
+    }
     worker->context.journal = journal_open(options->data_dir, options->index, error);
     if (!worker->context.journal) goto fail;
     worker->public = open_server(worker, options->listen_fd, false, error);
@@ -160,6 +189,7 @@ void worker_free(struct worker *worker)
     if (worker->admin) server_close(worker->admin);
     if (worker->public) server_close(worker->public);
     vm_retire(worker->vm);
+    refusals_free(worker->context.refusals);
     tokens_work_free(worker->context.tokens_work);
     bundle_drop(atomic_exchange(&worker->inbox, NULL));
     if (worker->context.client) client_free(worker->context.client);
@@ -237,6 +267,14 @@ static int64_t wait_ms(const struct worker *worker)
     return wait;
 }
 
+/* Too large: what scripts have let go of is given back while nobody makes more of it. */
+static void give_back(struct worker *worker)
+{
+    if (worker->vm && admission_pressed(worker->options.admission)) {
+        vm_memory_step(worker->vm);
+    }
+}
+
 static void run_scripts(struct worker *worker)
 {
     if (!worker->context.ready_first) return;
@@ -252,6 +290,8 @@ static void set_gauges(struct worker *worker)
     unsigned index = worker->options.index;
     size_t connections = server_connections(worker->public);
 
+    admission_tell(worker->options.admission, index, worker->context.task_count,
+                   server_coming(worker->public));
     metrics_set(metrics, index, worker->in_flight_gauge, (double)worker->context.task_count);
     metrics_set(metrics, index, worker->connections_gauge, (double)connections);
     if (worker->vm) metrics_set(metrics, index, worker->memory_gauge, (double)worker->vm->used);
@@ -290,6 +330,7 @@ static void turn(struct worker *worker)
 {
     loop_poll(worker->context.loop, wait_ms(worker));
     take_inbox(worker);
+    gate_turn_begins(&worker->gate);
     lua_jobs_look(&worker->context);
     lua_asks_look(&worker->context);
     lua_syncs_look(&worker->context);
@@ -299,6 +340,8 @@ static void turn(struct worker *worker)
     client_turn(worker->context.client);
     server_turn(worker->public);
     if (worker->admin) server_turn(worker->admin);
+    gate_turn_ends(&worker->gate);
+    give_back(worker);
     set_gauges(worker);
     log_flush(worker->options.log);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 struct accounts;
+struct admission;
 struct bundle;
 struct journal;
 struct keyring;
@@ -25,6 +26,8 @@ struct worker_options {
     int listen_fd;
     int admin_fd; /* -1: another worker's, or none */
     bool loopback;
+    unsigned pause_connections; /* server.h */
+    struct admission *admission;
     const char *data_dir;
     struct resolver *resolver;
     struct shared *shared;

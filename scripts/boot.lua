@@ -40,6 +40,7 @@ end
 if not cfg then error({ kind = "config", errors = errors }, 0) end
 
 local admin = require "pipeline.admin"
+local overload = require "pipeline.overload"
 local pipeline = require "pipeline"
 local runtime = require "pipeline.runtime"
 
@@ -52,6 +53,7 @@ cfg.runtime = runtime.new(about.generation, function(name)
 end)
 
 if about.trial then tell_prices() end
+overload.tell()
 
 -- Whatever is raised, where it was raised: a bug keeps its traceback, for the log.
 function cfg.caught(err)

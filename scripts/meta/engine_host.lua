@@ -1,5 +1,5 @@
 ---@meta
--- engine.guard, .vm, .admin and .cli: operator code, files, the gateway itself, its commands.
+-- engine.guard, .overload, .vm, .admin and .cli: operator code, files, the gateway itself, its commands.
 
 -- engine.guard -------------------------------------------------------------------------------
 
@@ -12,6 +12,16 @@ local guard = {}
 ---@param ... any
 ---@return boolean ok, any ...  its results, or the error
 function guard.call(fn, ...) end
+
+-- engine.overload ----------------------------------------------------------------------------
+
+---@class overload
+local overload = {}
+
+---What is said to requests that are not served, from now on: the first row that fits. Paths end
+---in `*` where their beginning counts; a row without a status is for who is always served.
+---@param rows { path?: string, method?: string, header?: string, status?: integer, body?: string }[]
+function overload.say(rows) end
 
 -- engine.vm ----------------------------------------------------------------------------------
 
@@ -107,4 +117,4 @@ local cli = {}
 ---@return integer? status, string|EngineError body
 function cli.http(request) end
 
-return { guard = guard, vm = vm, admin = admin, cli = cli }
+return { guard = guard, overload = overload, vm = vm, admin = admin, cli = cli }

@@ -106,6 +106,25 @@ local function dialect_of(request)
   return request:header("anthropic-version") and anthropic or openai
 end
 
+--- In whose words is answered without a call: rows of path, method and header, the first that
+--- fits; one without a dialect is for who is always served.
+function ingress.doors()
+  local rows = {}
+  for path, endpoint in pairs(ENDPOINTS) do
+    if endpoint.dialect or endpoint.quiet then
+      rows[#rows + 1] = { path = path, dialect = endpoint.dialect }
+    end
+  end
+  for path, endpoint in pairs(PROBES) do
+    rows[#rows + 1] = { path = path, method = endpoint.method }
+  end
+  rows[#rows + 1] = { path = "/v1beta/*", dialect = gemini }
+  rows[#rows + 1] = { path = "/v1/models/*", method = "POST", dialect = gemini }
+  rows[#rows + 1] = { header = "anthropic-version", dialect = anthropic }
+  rows[#rows + 1] = { dialect = openai }
+  return rows
+end
+
 --- The call that a request begins, and its reply: even a path nobody knows gets an answer.
 function ingress.open(request, cfg)
   local dialect = dialect_of(request)
