@@ -13,6 +13,7 @@
 #include "ledger_schema.h"
 #include "lua_context.h"
 #include "lua_engine.h"
+#include "lua_jit.h"
 #include "lua_safe.h"
 #include "lua_vm.h"
 #include "shelf.h"
@@ -122,6 +123,7 @@ __attribute__((visibility("default"))) int luaopen_engine(lua_State *L)
                                        {"engine.keyring", luaopen_engine_keyring},
                                        {"engine.scratch", open_scratch},
                                        {NULL, NULL}};
+    lua_jit_watch(L); /* the specs run what the gateway runs */
     give_context(L);
     use_vocabularies(L);
     lua_getglobal(L, "package");
