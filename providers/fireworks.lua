@@ -4,6 +4,7 @@
 return require("providers.openai_compatible"):with {
   base_url = "https://api.fireworks.ai/inference/v1",
   fields   = {},
+  beside   = { rerank = "/rerank" },
   prices   = "fireworks_ai",
   quirks   = { stream_options = "unasked" }, -- was a 400: FlowiseAI/Flowise#2866
 }

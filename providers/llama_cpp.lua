@@ -4,5 +4,6 @@
 return require("providers.openai_compatible"):with {
   base_url = "http://127.0.0.1:8080/v1",
   fields   = {},
+  beside   = { rerank = "/rerank" },
   quirks   = { rename = { max_completion_tokens = "max_tokens" } }, -- what all versions know
 }

@@ -3,7 +3,7 @@
 return require("providers.openai_compatible"):with {
   base_url = "https://api.mistral.ai/v1",
   keeps    = {},
-  fields   = {}, completions = false,
+  fields   = {}, completions = false, beside = { moderations = "/moderations" },
   quirks   = {
     rename = { max_completion_tokens = "max_tokens", seed = "random_seed" },
     drop = { "store", "user", "service_tier", "logit_bias", "safety_identifier", "verbosity" },

@@ -15,6 +15,7 @@ return require("providers.openai_compatible"):with {
   headers         = headers,
   keeps           = {}, -- what it does not know, it refuses
   max_tokens_name = "max_completion_tokens", -- reasoning models refuse the older name
+  beside          = { moderations = "/moderations" },
   natives         = { responses = passing },
   fields          = { organization = { type = "string" }, project = { type = "string" } },
 }

@@ -10,6 +10,7 @@ return chat.adapter {
   stream  = chat.stream, -- and so has every chunk; unknown fields pass through untouched
   embeddings  = "/embeddings",
   completions = "/completions",
+  beside = { moderations = "/moderations", rerank = "/rerank" }, -- where the server has it
   keeps   = { reasoning_content = true, top_k = true },
   fields  = {
     name     = { type = "string", required = true }, -- many servers speak it: which is this?

@@ -4,6 +4,7 @@
 return require("providers.openai_compatible"):with {
   base_url = "https://openrouter.ai/api/v1",
   fields   = {},
+  beside   = { rerank = "/rerank" },
   quirks   = { cost = {
     at = "usage.cost", nano = 1e9, -- dollars; with the owner's own key the fee alone, so:
     if_true = "usage.is_byok", plus = "usage.cost_details.upstream_inference_cost",

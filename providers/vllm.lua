@@ -4,5 +4,6 @@
 return require("providers.openai_compatible"):with {
   base_url = "http://127.0.0.1:8000/v1",
   fields   = {},
+  beside   = { rerank = "/rerank" },
   prices   = "hosted_vllm",
 }

@@ -109,6 +109,20 @@ local function either(kind, other)
   end
 end
 
+-- Dollars for an image by its quality and size, or its size: { ["high_1024x1536"] = 0.25 }.
+local function pictures(kinds, each)
+  return function(said)
+    for name, amount in pairs(said) do
+      if type(name) ~= "string" or not rates.is_picture("image_" .. name) then
+        return must(kinds, "prices by quality and size, such as high_1024x1536", name)
+      end
+      local _, problem = each(amount)
+      if problem then return nil, problem end
+    end
+    return said
+  end
+end
+
 -- What a factor makes too large is said here, where there is a line to name.
 local function too_large(price)
   local ok, name = rates.read(price)
@@ -129,6 +143,9 @@ return function(kinds)
     above = above, batch = service, flex = service, priority = service,
     request = value.each, web_search = either(sizes, value.each),
     code_interpreter = value.each, file_search = value.each,
+    query = value.each, page = value.each, character_input = value.each,
+    second_input = value.each, second_output = value.each, image_read = value.each,
+    image = either(pictures(kinds, value.each), value.each),
   }))
   return {
     price = function(said, place)

@@ -1,5 +1,6 @@
 -- What one call costs: its usage, and what only the request tells of how it was served.
 
+local bill_by = require "lib.bill_by"
 local money = require "lib.money"
 local natives = require "lib.natives"
 
@@ -72,6 +73,7 @@ end
 --- be known. The provider's word on the tier of service wins over the client's wish.
 function bill.cost(rates, call, total)
   if not rates then return nil end
+  if total.by then total = bill_by.chosen(rates, total) end
   local tier = rates.service and not total.service_tier and asked(call, call.dep) or nil
   local units = rates.may_search and not total.units and searches(call, call.dep) or nil
   if units or (tier and tier ~= "default") then total = completed(total, tier, units) end
@@ -90,6 +92,10 @@ end
 --- The most that `call` can cost at a deployment with so many tokens at most.
 function bill.bound(rates, call, dep, input_tokens, output_tokens)
   if not rates then return nil end
+  if call.by_most then
+    return bill_by.bound(rates, { by = call.by_most, kind = call.kind_most or nil },
+      input_tokens, output_tokens, rates.service and asked(call, dep) or "default")
+  end
   return money.bound(rates, input_tokens, output_tokens,
     rates.service and asked(call, dep) or "default",
     rates.may_search and searches(call, dep) or nil)

@@ -34,6 +34,9 @@ local NONE = {} -- never written to
 ---@field output_limit integer|false  output tokens of each choice, as asked
 ---@field choices integer
 ---@field wants_base64 boolean  embeddings as bytes, not as numbers
+---@field input_ceiling integer|false  input tokens at most, where a door knows them
+---@field by_most table|false  images, seconds and the like at most (lib/bill_by.lua)
+---@field kind_most string|false  and which images
 ---@field stream boolean
 ---@field started number     monotonic seconds
 ---@field deadline number    monotonic seconds; covers attempts, waits and fallbacks
@@ -194,6 +197,7 @@ function call.new(request, dialect, cfg)
   self.waits_until, self.door, self.wants_base64 = false, false, false
   self.goes_on, self.pinned, self.keeps = false, false, false
   self.verb, self.as_array = false, false
+  self.input_ceiling, self.by_most, self.kind_most = false, false, false
   return setmetatable(self, Call)
 end
 

@@ -1,5 +1,6 @@
 -- The OpenAI chat shapes, and adapters that speak them.
 
+local beside = require "lib.beside"
 local chat_errors = require "lib.chat_errors"
 local completions = require "lib.completions"
 local embed_content = require "lib.embed_content"
@@ -213,15 +214,19 @@ local function face_at(path, passing, cost)
   return face
 end
 
-local function add_natives(adapter)
+-- `inherited` names what the adapter it is made of has beside chats, and it perhaps not.
+local function add_natives(adapter, inherited)
   local natives, cost = {}, adapter.quirks and adapter.quirks.cost
-  for name, face in pairs(adapter.natives or {}) do natives[name] = face end
+  for name, face in pairs(adapter.natives or {}) do
+    if not inherited[name] then natives[name] = face end
+  end
   for member, faces in pairs(BESIDE) do
     local path = adapter[member]
     for name, passing in pairs(path ~= nil and faces or {}) do
       natives[name] = path and face_at(path, passing, cost) or nil
     end
   end
+  beside.add(natives, adapter.beside, cost)
   adapter.natives = natives
   return adapter
 end
@@ -233,7 +238,7 @@ function chat.adapter(t)
   for name, value in pairs(t) do adapter[name] = value end
   if t.encode and t.encode ~= chat.encode then adapter.encode = reading_messages(t.encode) end
   if adapter.decode == chat.decode and not adapter.answer then adapter.dialect = "openai" end
-  return setmetatable(add_natives(adapter), Adapter)
+  return setmetatable(add_natives(adapter, {}), Adapter)
 end
 
 local function escaped(c) return ("%%%02X"):format(c:byte()) end
@@ -253,7 +258,7 @@ local function address(template)
 end
 
 --- The same adapter with some members changed. A base_url may name fields of the provider in
---- braces; `quirks` are lib/quirks.lua's.
+--- braces; `quirks` are lib/quirks.lua's. What is `beside` chats is never taken over.
 function Adapter:with(changes)
   local copy = {}
   for name, value in pairs(self) do copy[name] = value end
@@ -266,7 +271,8 @@ function Adapter:with(changes)
     copy.decode = quirks.decode(copy.decode, cost)
     copy.stream = quirks.stream(copy.stream, cost)
   end
-  return setmetatable(add_natives(copy), Adapter)
+  copy.beside = changes.beside
+  return setmetatable(add_natives(copy, changes.natives and {} or self.beside or {}), Adapter)
 end
 
 return chat

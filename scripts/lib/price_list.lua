@@ -4,7 +4,8 @@
 -- From LiteLLM's model_prices_and_context_window.json (MIT, Copyright (c) 2023 Berri AI) of
 -- 2026-07-24, by tests/tools/price_list.lua: what the file lacks or gets wrong is made good as
 -- cli/cost_rules.lua says. By hand: an hour's cache writes of claude-3-haiku and -opus, cache
--- reads of gemini-flash-latest and -lite-latest, Anthropic's models that the file has dropped.
+-- reads of gemini-flash-latest and -lite-latest, Anthropic's models that the file has dropped;
+-- what makes and reads images and sound, whose every token is billed as the dearest kind.
 -- A dated name costs what its base does; what [azure] does not list costs what [openai] says.
 
 local list = { date = "2026-07-24" }
@@ -162,7 +163,12 @@ gemini-pro-latest            1048576 65535 1.25 10 0.125 web_search=0.035 search
 [openai]
 * - - code_interpreter=0.03
 chatgpt-4o-latest            128000 4096 5 15
+chatgpt-image                - - 5 40 1.25 image_input=10
 codex-mini-latest            200000 100000 1.5 6 0.375
+dall-e-2                     - - image_256x256=0.016 image_512x512=0.018 image=0.02
+dall-e-3                     - - image_standard_1024x1024=0.04 image_standard_1024x1792=0.08
+  + image_standard_1792x1024=0.08 image_hd_1024x1024=0.08 image_hd_1024x1792=0.12
+  + image_hd_1792x1024=0.12
 ft:gpt-3.5-turbo             16385 4096 3 6
   batch 1.5 3
 ft:gpt-4-0613                8192 4096 30 60
@@ -211,9 +217,13 @@ gpt-4o-mini-audio-preview    128000 16384 0.15 0.6 audio_input=10 audio_output=2
 gpt-4o-mini-search-preview   128000 16384 0.15 0.6 0.075 web_search_low=0.025
   + web_search_medium=0.0275 web_search_high=0.03
   batch 0.075 0.3 0.0375
+gpt-4o-mini-transcribe       16000 2000 1.25 5 audio_input=1.25
+gpt-4o-mini-tts              - - 2.5 12 ms_output=0.00000025
 gpt-4o-search-preview        128000 16384 2.5 10 1.25 web_search_low=0.03
   + web_search_medium=0.035 web_search_high=0.05
   batch 1.25 5 0.625
+gpt-4o-transcribe            16000 2000 2.5 10 audio_input=2.5
+gpt-4o-transcribe-diarize    16000 2000 2.5 10 audio_input=2.5
 gpt-5                        272000 128000 1.25 10 0.125
   flex 0.625 5 0.0625
   priority 2.5 20 0.25
@@ -318,6 +328,10 @@ gpt-5.6-terra                1050000 128000 2.5 15 0.25 3.125
 gpt-audio                    128000 16384 2.5 10 audio_input=32 audio_output=64
 gpt-audio-1.5                128000 16384 2.5 10 audio_input=32 audio_output=64
 gpt-audio-mini               128000 16384 0.6 2.4 audio_input=10 audio_output=20
+gpt-image-1                  - - 5 40 1.25 image_input=10
+gpt-image-1-mini             - - 2 8 0.2 image_input=2.5
+gpt-image-1.5                - - 5 32 1.25 image_input=8
+gpt-image-2                  - - 5 30 1.25 image_input=8
 o1                           200000 100000 15 60 7.5
 o1-pro                       200000 100000 150 600
   batch 75 300
@@ -334,6 +348,7 @@ o4-mini                      200000 100000 1.1 4.4 0.275
   priority 2 8 0.5
 o4-mini-deep-research        200000 100000 2 8 0.5
   batch 1 4 0.25
+omni-moderation              32768 - 0 0
 text-embedding-3-large       8191 - 0.13 0
   batch 0.065 0
 text-embedding-3-small       8191 - 0.02 0
@@ -341,6 +356,11 @@ text-embedding-3-small       8191 - 0.02 0
 text-embedding-ada-002       8191 - 0.1 0
 text-embedding-ada-002-v2    8191 - 0.1 0
   batch 0.05 0
+text-moderation              32768 - 0 0
+text-moderation-stable       32768 - 0 0
+tts-1                        - - character_input=0.000015
+tts-1-hd                     - - character_input=0.00003
+whisper-1                    - - ms_input=0.0000001
 ]]
 
 -- Models that their provider has switched off, and since when.

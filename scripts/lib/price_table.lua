@@ -46,7 +46,8 @@ local function prices(into, words, first, line)
   for i = first, #words do
     local name, amount = words[i]:match("^([%l%d_]+)=([%d.]+)$")
     if name then
-      if not KNOWN[name] then wrong(line, "knows no price called " .. name) end
+      local known = KNOWN[name] or rates.is_picture(name)
+      if not known then wrong(line, "knows no price called " .. name) end
       into[name] = amount
     else
       column = column + 1

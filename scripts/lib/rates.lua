@@ -24,6 +24,17 @@ rates.EACH = {
 }
 
 local MILLION = 1e6
+local MS, SIDES = 1000, { "input", "output" }
+
+-- Images may have prices by quality and size: image_hd_1024x1792, image_1024x1024.
+local PICTURE = "^image_([%l%d_]*)$"
+local NO_PICTURE = { read = true, input = true, output = true }
+
+--- Is this the name of a price of images of one kind?
+function rates.is_picture(name)
+  local kind = name:match(PICTURE)
+  return kind ~= nil and kind ~= "" and not NO_PICTURE[kind]
+end
 
 local function classes(price, out)
   for _, class in ipairs(rates.TOKENS) do
@@ -44,8 +55,26 @@ local function one(amount)
   return (decimal.scaled(amount, 15))
 end
 
+local function pictures(price, out)
+  for what, amount in pairs(price) do
+    if type(what) == "string" and rates.is_picture(what) then
+      out[what] = one(amount)
+      if not out[what] then return nil, what end
+    end
+  end
+  return out
+end
+
 local function each(price, out)
   out.may_search = price.web_search ~= nil or price.web_search_medium ~= nil or nil
+  for _, side in ipairs(SIDES) do -- people say seconds
+    local second = price["second_" .. side]
+    if second ~= nil then
+      local nano = one(second)
+      if not nano then return nil, "second_" .. side end
+      out["ms_" .. side] = decimal.ratio(nano, 1, MS)
+    end
+  end
   for _, what in ipairs(rates.EACH) do
     local amount = price[what]
     if type(amount) == "table" then
@@ -112,6 +141,7 @@ local function service(price, out)
       local own, bad = special(price[name], out)
       if not own then return nil, bad and name .. "." .. bad or name end
       for _, what in ipairs(rates.EACH) do own[what] = out[what] end
+      pictures(price, own)
       own.search_once, own.may_search = out.search_once, out.may_search
       out.service = out.service or {}
       out.service[name] = own
@@ -123,7 +153,7 @@ end
 --- nil and the name of the first class that cannot be read.
 function rates.read(price)
   local out = { search_once = price.search_once }
-  for _, part in ipairs { classes, each, tiers, service } do
+  for _, part in ipairs { classes, each, pictures, tiers, service } do
     local ok, bad = part(price, out)
     if not ok then return nil, bad end
   end

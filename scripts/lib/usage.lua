@@ -8,7 +8,9 @@
 -- Beside them: service_tier, as the provider names what it served ("flex", "batch", "default");
 -- units, what else is billed by number: { web_search = 2 }; and cost_nano, where a provider
 -- says itself what the answer cost. `billed` is what a provider charges of the tokens, where it
--- says that apart: { input_tokens, output_tokens }.
+-- says that apart: { input_tokens, output_tokens }. Answers that are no text have `by`, what
+-- there was of each thing that some sell (lib/bill_by.lua): { image = 2 }, of the `kind`
+-- "high_1024x1024".
 
 local usage = {}
 
@@ -56,6 +58,7 @@ function usage.merge(total, piece)
   total.units = piece.units or total.units
   total.cost_nano = piece.cost_nano or total.cost_nano
   total.billed = piece.billed or total.billed
+  if piece.by then total.by, total.kind = piece.by, piece.kind end
   return total
 end
 

@@ -68,6 +68,13 @@
 ---@field web_search? number|PriceSearch  dollars for each search
 ---@field code_interpreter? number  dollars for each session
 ---@field file_search? number   dollars for each call
+---@field query? number         dollars for each search unit of a reranker
+---@field image? number|table<string, number>  dollars for each image made; or by quality and size
+---@field image_read? number    dollars for each image read
+---@field page? number          dollars for each page read
+---@field character_input? number  dollars for each character spoken
+---@field second_input? number  dollars for each second of sound heard
+---@field second_output? number  dollars for each second of sound made
 
 ---@class PriceAbove
 ---@field tokens integer        above so many prompt tokens, cached ones among them

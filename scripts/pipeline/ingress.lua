@@ -9,9 +9,11 @@ local fault = require "lib.fault"
 local gemini = require "dialects.gemini"
 local media = require "pipeline.media"
 local models = require "pipeline.models"
+local moderations = require "dialects.moderations"
 local openai = require "dialects.openai"
 local own_usage = require "pipeline.own_usage"
 local replies = require "lib.reply"
+local rerank = require "dialects.rerank"
 local responses = require "dialects.responses"
 
 local ingress = {}
@@ -34,6 +36,8 @@ local COUNT_INPUT = {
   method = "POST", allow = "POST", dialect = responses, read = responses.read_count,
   count = true,
 }
+local MODERATIONS = { method = "POST", allow = "POST", dialect = moderations }
+local RERANK = { method = "POST", allow = "POST", dialect = rerank }
 local MODELS = { method = "GET", allow = "GET, HEAD", answer = models.list }
 local MODEL = { method = "GET", allow = "GET, HEAD", answer = models.one }
 local USAGE = { method = "GET", allow = "GET, HEAD", answer = own_usage.answer }
@@ -47,6 +51,8 @@ local ENDPOINTS = {
   ["/v1/chat/completions"] = CHAT, ["/chat/completions"] = CHAT,
   ["/v1/completions"] = COMPLETIONS, ["/completions"] = COMPLETIONS,
   ["/v1/embeddings"] = EMBEDDINGS, ["/embeddings"] = EMBEDDINGS,
+  ["/v1/moderations"] = MODERATIONS, ["/moderations"] = MODERATIONS,
+  ["/v1/rerank"] = RERANK, ["/rerank"] = RERANK, ["/v2/rerank"] = RERANK,
   ["/v1/responses"] = RESPONSES, ["/responses"] = RESPONSES,
   ["/v1/responses/input_tokens"] = COUNT_INPUT, ["/responses/input_tokens"] = COUNT_INPUT,
   ["/v1/messages"] = MESSAGES, ["/messages"] = MESSAGES,

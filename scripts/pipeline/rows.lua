@@ -110,6 +110,7 @@ end
 -- What rows end with: what was counted beside what was reported, and what few have.
 local function notes(total, facts)
   local odd, counted = total.odd and ',"odd_usage":true' or "", facts.counted
+  if total.by then odd = odd .. ',"units":' .. text(total.by) end
   if not counted then return odd end
   return counted.input, counted.exact, counted.delta, odd
 end

@@ -17,6 +17,7 @@ virtual_key "written" { token = "written-key" }
 local MESSAGES = (CHAT:gsub("^{", '{"max_tokens":9,'))
 local RESPONSES, INPUT = '{"model":"small","input":"hi"}', '{"model":"small","input":["hi"]}'
 local PROMPT = '{"model":"small","prompt":"hi"}'
+local DOCUMENTS = '{"model":"small","query":"hi","documents":["hi"]}'
 local CONTENTS = '{"contents":[{"parts":[{"text":"hi"}]}]}'
 local CONTENT = '{"content":{"parts":[{"text":"hi"}]}}'
 local BATCH = '{"requests":[' .. CONTENT .. "]}"
@@ -43,6 +44,12 @@ local PUBLIC = {
   ["/completions"]    = { "POST", PROMPT, 200 },
   ["/v1/embeddings"]  = { "POST", INPUT, 200 },
   ["/embeddings"]     = { "POST", INPUT, 200 },
+  -- Nobody here has these: a good key learns that.
+  ["/v1/moderations"] = { "POST", INPUT, "unsupported_endpoint" },
+  ["/moderations"]    = { "POST", INPUT, "unsupported_endpoint" },
+  ["/v1/rerank"]      = { "POST", DOCUMENTS, "unsupported_endpoint" },
+  ["/rerank"]         = { "POST", DOCUMENTS, "unsupported_endpoint" },
+  ["/v2/rerank"]      = { "POST", DOCUMENTS, "unsupported_endpoint" },
   ["/v1beta/models/small:generateContent"]       = { "POST", CONTENTS, 200, codeless = true },
   ["/v1beta/models/small:streamGenerateContent"] = { "POST", CONTENTS, 200, codeless = true },
   ["/v1beta/models/small:countTokens"]           = { "POST", CONTENTS, 200, codeless = true },
