@@ -47,7 +47,7 @@ LIB_OBJ  := $(filter-out $(MAIN_OBJ),$(ENGINE_C:engine/%.c=$(OBJ)/engine/%.o)) $
 
 C_TESTS := $(patsubst tests/c/%.c,$(OUT)/tests/%,$(wildcard tests/c/test_*.c tests/c/embed_test.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
-TOOLS   := $(addprefix $(OUT)/tests/,upstream load source counter speed disk.so)
+TOOLS   := $(addprefix $(OUT)/tests/,faultd load source counter speed disk.so)
 VOCABULARIES := $(BUILD)/vocabularies/made
 MODULE  := $(wildcard tests/c/engine_module.c)
 
@@ -55,7 +55,7 @@ MODULE  := $(wildcard tests/c/engine_module.c)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all run test unit live lint fmt fmt-check asan tsan fuzz fuzzers coverage bench golden \
-        watch hooks help clean check-tools force exact tokens-table matrix
+        watch hooks help clean check-tools force exact tokens-table matrix fire
 
 # ---- what people type --------------------------------------------------------------------
 
@@ -81,6 +81,10 @@ unit: check-tools
 live: all check-tools
 	@VARIANT=$(VARIANT) MOONGATE_TRAFFIC=$(TRAFFIC) sh tests/tools/run.sh live
 
+### fire       faults, row by row, with the invariants checked after each
+fire: all check-tools
+	@VARIANT=$(VARIANT) sh tests/tools/run.sh fire
+
 ### matrix     the fault matrix, row by row: ROWS="U A-33" for some, JSON=1, WRITE=1 into docs/matrix.md
 matrix: all check-tools
 	@luajit tests/matrix/matrix.lua $(if $(JSON),--json) $(if $(WRITE),--write docs/matrix.md) $(ROWS)
@@ -100,12 +104,12 @@ fmt-check:
 ### asan       unit and live tests under the address and undefined-behaviour sanitizers
 asan:
 	@sh tests/tools/deps.sh build test clang
-	@$(MAKE) --no-print-directory VARIANT=asan unit live
+	@$(MAKE) --no-print-directory VARIANT=asan unit live fire
 
 ### tsan       unit and live tests under the thread sanitizer
 tsan:
 	@sh tests/tools/deps.sh build test clang
-	@$(MAKE) --no-print-directory VARIANT=tsan unit live
+	@$(MAKE) --no-print-directory VARIANT=tsan unit live fire
 
 ### fuzz       libFuzzer on every parser, T seconds each (default 60); crashes are kept
 fuzz:
@@ -233,10 +237,10 @@ $(OUT)/tests/%: $(OBJ)/tests/c/%.o $(OBJ)/engine.a
 	$(call SAY,link)
 	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^ $(LIB_LINK)
 
-$(OUT)/tests/upstream: $(patsubst %.c,$(OBJ)/%.o,$(wildcard tests/mock/*.c))
+$(OUT)/tests/faultd: $(patsubst %.c,$(OBJ)/%.o,$(wildcard tests/faultd/*.c))
 	@mkdir -p $(@D)
 	$(call SAY,link)
-	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^
+	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs openssl)
 
 # Preloaded into a gateway: a disk that fails.
 $(OUT)/tests/disk.so: $(OBJ)/tests/disk/disk.o

@@ -49,7 +49,8 @@ struct worker {
     _Atomic(struct bundle *) inbox; /* owned; the files to serve with next */
     atomic_llong stop_ms;           /* cut at; 0: go on serving */
     bool stopping, cut;
-    unsigned in_flight_gauge, connections_gauge, memory_gauge, dropped_counter; /* metric ids */
+    unsigned in_flight_gauge, connections_gauge, upstreams_gauge, memory_gauge; /* metric ids */
+    unsigned dropped_counter;
     uint64_t asked_sync; /* what was written when disks were last asked for */
     uint64_t dropped;    /* log lines, as counted so far: the first worker counts for all */
 };
@@ -130,6 +131,8 @@ static void open_gauges(struct worker *worker)
         metrics_series(metrics, "moongate_requests_in_flight", METRIC_GAUGE, NULL, 0);
     worker->connections_gauge =
         metrics_series(metrics, "moongate_connections", METRIC_GAUGE, NULL, 0);
+    worker->upstreams_gauge =
+        metrics_series(metrics, "moongate_upstreams_open", METRIC_GAUGE, NULL, 0);
     worker->dropped_counter =
         metrics_series(metrics, "moongate_log_records_dropped_total", METRIC_COUNTER, NULL, 0);
     worker->memory_gauge =
@@ -294,6 +297,8 @@ static void set_gauges(struct worker *worker)
                    server_coming(worker->public));
     metrics_set(metrics, index, worker->in_flight_gauge, (double)worker->context.task_count);
     metrics_set(metrics, index, worker->connections_gauge, (double)connections);
+    metrics_set(metrics, index, worker->upstreams_gauge,
+                (double)client_active(worker->context.client));
     if (worker->vm) metrics_set(metrics, index, worker->memory_gauge, (double)worker->vm->used);
     if (index == 0 && log_dropped(worker->options.log) != worker->dropped) {
         uint64_t dropped = log_dropped(worker->options.log);

@@ -1,4 +1,4 @@
--- The scripted provider, from a test's side: tests/mock/upstream.c says what it can do.
+-- The scripted provider, from a test's side: tests/faultd/faultd.c says what it can do.
 
 local http = require "support.http"
 local process = require "support.process"
@@ -14,7 +14,7 @@ function upstream.start()
   local dir = process.temp_dir()
   local out = dir .. "/ports"
   local tools = os.getenv "MOONGATE_TOOLS" or "build/tests"
-  local child = process.start({ tools .. "/upstream" }, { stdout = out })
+  local child = process.start({ tools .. "/faultd" }, { stdout = out })
   local port, control
   local deadline = socket.gettime() + 5
   repeat
@@ -41,7 +41,9 @@ function Upstream:tell(command)
 end
 
 --- The URL of a lane; whatever follows it is up to the adapter.
-function Upstream:url(lane) return ("http://127.0.0.1:%d/%s"):format(self.port, lane) end
+function Upstream:url(lane, port)
+  return ("http://127.0.0.1:%d/%s"):format(port or self.port, lane)
+end
 
 --- Add a script (see upstream.script) to a lane; times nil: for ever.
 function Upstream:script(lane, steps, times)
@@ -54,7 +56,22 @@ function Upstream:reply(lane, response, times)
 end
 
 function Upstream:open(gate) self:tell("open " .. gate .. "\n") end
-function Upstream:accept(mode) self:tell("accept " .. mode .. "\n") end
+--- What becomes of new connections (at a port of its own, where it has one).
+function Upstream:accept(mode, port)
+  self:tell(("accept %s %d\n"):format(mode, port or self.port))
+end
+
+--- One more port, of which connections are not shared with the others'.
+function Upstream:another_port() return tonumber(self:tell "port\n") end
+
+--- A port that answers no knock.
+function Upstream:blackhole() return tonumber(self:tell "blackhole\n") end
+
+--- A port with TLS. how: "good", "tls1.0", "alpn"; files: { certificate, key }.
+function Upstream:tls(how, files)
+  local paths = files.certificate .. "\n" .. files.key .. "\n"
+  return assert(tonumber(self:tell(("tls %s %d\n%s"):format(how, #paths, paths))))
+end
 function Upstream:now() return tonumber(self:tell "now\n") end
 
 --- Forget scripts, gates and requests.

@@ -2,7 +2,7 @@
 # Runs the suites named (all where none is), adds up what each counted, and prints as its last
 # line `N passed, N failed`. Exit status 0 only where nothing failed.
 #
-#     run.sh [build] [c] [unit] [live] [sdk] [exact] [lint]
+#     run.sh [build] [c] [unit] [live] [fire] [sdk] [exact] [lint]
 set -u
 
 variant=${VARIANT:-release}
@@ -81,11 +81,12 @@ lua_suite() {
 
 suite_unit() { lua_suite unit; }
 suite_live() { lua_suite live; }
+suite_fire() { lua_suite fire; }
 suite_sdk() { counted sdk sh tests/sdk/run.sh; }
 suite_exact() { counted exact sh tests/tokens/run.sh 4000; }
 suite_lint() { counted lint sh tests/tools/lint.sh; }
 
-[ $# -gt 0 ] || set -- build c unit live sdk exact lint
+[ $# -gt 0 ] || set -- build c unit live fire sdk exact lint
 for name in "$@"; do "suite_$name"; done
 echo "$passed passed, $failed failed" | tee build/verdict
 [ "$failed" = 0 ]

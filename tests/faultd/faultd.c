@@ -1,33 +1,41 @@
 /* A provider that does as it is told: replays scripted answers and faults, and remembers what
  * it saw. For tests; one thread, epoll, loopback only.
  *
- *     upstream          prints "PORT CONTROL_PORT" and serves until it is killed
+ *     faultd            prints "PORT CONTROL_PORT" and serves until it is killed
  *
  * The first segment of a request's path names a lane; each lane has a queue of scripts, and a
  * request takes the next. A script is a list of steps, one a line, bytes behind it where it
  * says how many:
  *
- *     early                act on the head alone, do not wait for the body (first step only)
+ *     early [N]            act on the head and N bytes of the body (first step only)
  *     send LEN             these bytes, as they are
  *     drip LEN             each byte as a chunk of its own, in a write of its own
+ *     every N LEN          in writes of N bytes, each on its way alone
+ *     split N LEN          in two writes: N bytes, and the others
+ *     random SEED LEN      in writes of 1 to 64 bytes, the same for the same seed
  *     repeat N LEN         these bytes, N times
  *     wait MS · gate NAME  go on after a while · once the control says `open NAME`
+ *     deaf                 read nothing more
  *     rst · fin · halt     reset · close · keep the connection and do nothing more
+ *     half                 send no more, and keep reading
  *
  * A script that ends leaves the connection open for the next request.
  *
  * The control port takes one command a line, and answers each with one line (and bytes):
  *
  *     add LANE TIMES LEN   + script; TIMES 0: whenever the lane's queue is empty
- *     accept normal|rst|hold    what becomes of new connections
+ *     accept MODE [PORT]   what becomes of new connections: normal; rst; fin: closed at their
+ *                          first byte; hold: never read; refuse: nobody listens
+ *     port                 → PORT, one more
+ *     tls HOW LEN          + the paths of certificate and key, a line each → PORT, or `no`
+ *     blackhole            → PORT that answers no knock
  *     open NAME · reset · now · stats
  *     request I            → LANE CONNECTION AT_MS LEN + the request as it came
  *     connection I         → open|peer|us AT_MS SENT */
-#include "upstream.h"
+#include "faultd.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/tcp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +52,7 @@ struct mock mock;
 void *need(void *memory)
 {
     if (memory) return memory;
-    perror("upstream");
+    perror("faultd");
     exit(1);
 }
 
@@ -124,10 +132,7 @@ static void sweep(void)
             continue;
         }
         *at = c->next;
-        bytes_free(&c->in);
-        bytes_free(&c->out);
-        bytes_free(&c->steps);
-        free(c);
+        conn_free(c);
     }
 }
 
@@ -135,7 +140,7 @@ static void sweep(void)
 bool flush(struct conn *c)
 {
     while (c->fd >= 0 && c->out_at < c->out.len) {
-        ssize_t n = send(c->fd, c->out.data + c->out_at, c->out.len - c->out_at, MSG_NOSIGNAL);
+        ssize_t n = conn_write(c, c->out.data + c->out_at, c->out.len - c->out_at);
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) break;
         if (n < 0) {
             conn_close(c, "peer");
@@ -153,43 +158,23 @@ bool flush(struct conn *c)
 
 /* ---- events ------------------------------------------------------------------------------ */
 
-static void on_accept(bool is_control)
-{
-    int fd = accept4(is_control ? mock.control : mock.listener, NULL, NULL,
-                     SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0) return;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-
-    struct conn *c = need(calloc(1, sizeof(*c)));
-    c->fd = fd;
-    c->control = is_control;
-    c->repeats = -1;
-    c->next = mock.conns;
-    mock.conns = c;
-    if (!is_control) {
-        if (mock.fate_count == mock.fate_cap) {
-            mock.fate_cap = mock.fate_cap * 2 + 64;
-            mock.fates = need(realloc(mock.fates, mock.fate_cap * sizeof(*mock.fates)));
-        }
-        c->id = (unsigned)mock.fate_count;
-        mock.fates[mock.fate_count++] = (struct fate){.state = "open", .at_ms = now_ms()};
-        c->hold = strcmp(mock.accept_mode, "hold") == 0;
-    }
-    struct epoll_event e = {.events = c->hold ? 0 : EPOLLIN, .data.ptr = c};
-    (void)epoll_ctl(mock.epoll, EPOLL_CTL_ADD, fd, &e);
-    if (!is_control && strcmp(mock.accept_mode, "rst") == 0) conn_reset(c);
-}
-
 static void on_readable(struct conn *c)
 {
     char piece[65536];
-    ssize_t n = recv(c->fd, piece, sizeof(piece), 0);
-    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
-    if (n <= 0) {
-        conn_close(c, "peer");
-        return;
-    }
-    put(&c->in, piece, (size_t)n);
+
+    do {
+        ssize_t n = conn_read(c, piece, sizeof(piece));
+        if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
+        if (n <= 0) {
+            conn_close(c, "peer");
+            return;
+        }
+        if (c->parting) {
+            conn_close(c, "us");
+            return;
+        }
+        put(&c->in, piece, (size_t)n);
+    } while (conn_pending(c));
     if (c->control) {
         control(c);
     } else {
@@ -228,41 +213,26 @@ static int timers(void)
     return next > now ? (int)(next - now) : 0;
 }
 
-static int listen_on(unsigned *port)
+static bool is_listener(const void *tag)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(address);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) != 0 || listen(fd, 4096) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &len) != 0) {
-        need(NULL);
-    }
-    *port = ntohs(address.sin_port);
-    return fd;
-}
+    const struct listener *listener = tag;
 
-static void watch_special(int fd, void *tag)
-{
-    struct epoll_event e = {.events = EPOLLIN, .data.ptr = tag};
-    if (epoll_ctl(mock.epoll, EPOLL_CTL_ADD, fd, &e) != 0) need(NULL);
+    return listener >= mock.listeners && listener < mock.listeners + LISTENERS;
 }
 
 int main(void)
 {
-    unsigned port, control_port;
     struct rlimit files;
 
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &files);
     }
-    reset();
+    (void)signal(SIGPIPE, SIG_IGN); /* TLS writes without MSG_NOSIGNAL */
     mock.epoll = epoll_create1(EPOLL_CLOEXEC);
-    mock.listener = listen_on(&port);
-    mock.control = listen_on(&control_port);
-    watch_special(mock.listener, &mock.listener);
-    watch_special(mock.control, &mock.control);
+    unsigned port = listener_new(false)->port;
+    unsigned control_port = listener_new(true)->port;
+    reset();
     (void)printf("%u %u\n", port, control_port);
     (void)fflush(stdout);
 
@@ -271,8 +241,8 @@ int main(void)
         int n = epoll_wait(mock.epoll, events, MAX_EVENTS, timers());
         for (int i = 0; i < n; i++) {
             void *tag = events[i].data.ptr;
-            if (tag == &mock.listener || tag == &mock.control) {
-                on_accept(tag == &mock.control);
+            if (is_listener(tag)) {
+                listener_accept(tag);
             } else {
                 on_event(tag, events[i].events);
             }

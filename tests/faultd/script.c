@@ -1,10 +1,12 @@
 /* Scripts: which is next, what its steps do, and the requests that they answer. */
-#include "upstream.h"
+#include "faultd.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 /* struct script.times, besides counts. */
 enum { STANDING = 0, USED_UP = -1 };
@@ -34,18 +36,50 @@ static struct script *next_script(const char *lane)
 /* One byte of a drip; true while some are left. */
 static bool drip(struct conn *c, const char *data, size_t len)
 {
-    if (c->drip_at == len) return false;
-    char chunk[6] = {'1', '\r', '\n', data[c->drip_at++], '\r', '\n'};
+    if (c->piece_at == len) return false;
+    char chunk[6] = {'1', '\r', '\n', data[c->piece_at++], '\r', '\n'};
     put(&c->out, chunk, sizeof(chunk));
     return true;
 }
 
+/* A piece's length: `every` N, `split` N and the rest, `random` by a seed. */
+static size_t piece_len(struct conn *c, const char *word, size_t n)
+{
+    if (*word == 'e') return n;
+    if (*word == 's') return c->piece_at == 0 ? n : SIZE_MAX;
+    if (!c->seed) c->seed = n * 2 + 1;
+    c->seed ^= c->seed << 13, c->seed ^= c->seed >> 7, c->seed ^= c->seed << 17;
+    return 1 + c->seed % 64;
+}
+
+/* The next piece, once the one before has reached the other side's kernel; true: all have left.
+ */
+static bool act_pieces(struct conn *c, const char *word, size_t n, const char *data, size_t len)
+{
+    int queued = 0;
+
+    if (c->piece_at > 0 && ioctl(c->fd, TIOCOUTQ, &queued) == 0 && queued > 0) {
+        c->wake_ms = now_ms() + 1;
+        return false;
+    }
+    size_t most = piece_len(c, word, n);
+    size_t size = len - c->piece_at < most ? len - c->piece_at : most;
+    put(&c->out, data + c->piece_at, size);
+    c->piece_at += size;
+    if (c->piece_at == len) return true;
+    c->wake_ms = now_ms() + 1;
+    return false;
+}
+
 /* Do what the step's bytes ask, once; true when the step is done. */
-static bool act_bytes(struct conn *c, const char *word, long times, const char *data,
-                      size_t len)
+static bool act_bytes(struct conn *c, const char *word, size_t n, const char *data, size_t len)
 {
     if (strcmp(word, "drip") == 0) return !drip(c, data, len);
-    if (c->repeats < 0) c->repeats = times;
+    if (strcmp(word, "every") == 0 || strcmp(word, "split") == 0 ||
+        strcmp(word, "random") == 0) {
+        return act_pieces(c, word, n, data, len);
+    }
+    if (c->repeats < 0) c->repeats = (long)n;
     if (c->repeats == 0) return true;
     put(&c->out, data, len);
     return --c->repeats == 0;
@@ -57,8 +91,21 @@ static void act_word(struct conn *c, const char *word, const char *argument)
     if (strcmp(word, "rst") == 0) conn_reset(c);
     if (strcmp(word, "fin") == 0) conn_close(c, "us");
     if (strcmp(word, "halt") == 0) c->halted = true;
+    if (strcmp(word, "half") == 0) (void)shutdown(c->fd, SHUT_WR);
+    if (strcmp(word, "deaf") == 0) c->hold = true; /* known to epoll at the next flush */
     if (strcmp(word, "wait") == 0) c->wake_ms = now_ms() + strtol(argument, NULL, 10);
     if (strcmp(word, "gate") == 0) (void)snprintf(c->gate, sizeof(c->gate), "%s", argument);
+}
+
+/* "WORD N LEN": the other steps with bytes are "WORD LEN". */
+static bool has_count(const char *word)
+{
+    static const char *const words[] = {"repeat", "every", "split", "random"};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcmp(word, words[i]) == 0) return true;
+    }
+    return false;
 }
 
 /* Do one step; everything written before has left. */
@@ -70,16 +117,18 @@ static void act(struct conn *c)
     size_t head = (size_t)(end - line) + 1;
 
     (void)sscanf(line, "%15s %31[^ \n] %31[^ \n]", word, a, b);
-    bool repeat = strcmp(word, "repeat") == 0;
-    if (repeat || strcmp(word, "send") == 0 || strcmp(word, "drip") == 0) {
-        size_t len = strtoul(repeat ? b : a, NULL, 10);
-        if (!act_bytes(c, word, repeat ? strtol(a, NULL, 10) : 1, end + 1, len)) return;
+    bool counted = has_count(word);
+    if (counted || strcmp(word, "send") == 0 || strcmp(word, "drip") == 0) {
+        size_t len = strtoul(counted ? b : a, NULL, 10);
+        size_t n = counted ? strtoul(a, NULL, 10) : 1;
+        if (!act_bytes(c, word, n, end + 1, len)) return;
         head += len;
     } else {
         act_word(c, word, a);
     }
     c->repeats = -1;
-    c->drip_at = 0;
+    c->piece_at = 0;
+    c->seed = 0;
     c->step_at += head;
 }
 
@@ -159,6 +208,16 @@ static void answer(struct conn *c, struct script *script, const char *lane, size
     advance(c);
 }
 
+/* A script that begins with `early` acts on what is here, once that is enough. */
+static bool is_early(const struct script *script, const struct bytes *in, size_t head)
+{
+    unsigned long n = 0;
+
+    if (!script || strncmp(script->steps.data, "early", 5) != 0) return false;
+    (void)sscanf(script->steps.data, "early %lu", &n);
+    return in->len >= head + n;
+}
+
 /* Answer the request at the front of the buffer, if one is there and none is being answered. */
 void serve(struct conn *c)
 {
@@ -172,7 +231,7 @@ void serve(struct conn *c)
         lane_of(&c->in, lane);
         struct script *script = next_script(lane);
         if (!len) {
-            if (!script || strncmp(script->steps.data, "early\n", 6) != 0) return;
+            if (!is_early(script, &c->in, head)) return;
             c->early = true;
             len = c->in.len;
         }

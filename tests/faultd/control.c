@@ -1,5 +1,5 @@
 /* The control port: what tests tell the provider, and what it tells them. */
-#include "upstream.h"
+#include "faultd.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,26 @@ void reset(void)
     while (mock.seen_count)
         bytes_free(&mock.seen[--mock.seen_count].raw);
     mock.gate_count = 0;
-    (void)snprintf(mock.accept_mode, sizeof(mock.accept_mode), "normal");
+    for (size_t i = 0; i < mock.listener_count; i++)
+        listener_mode(&mock.listeners[i], "normal");
+}
+
+static void tell_port(struct conn *c, const struct listener *listener)
+{
+    char line[32];
+
+    (void)snprintf(line, sizeof(line), "%u\n", listener ? listener->port : 0);
+    say(c, listener ? line : "no\n");
+}
+
+/* `text`: two lines, the paths of a certificate and its key. */
+static void open_tls(struct conn *c, const char *how, const char *text, size_t len)
+{
+    char certificate[256] = "", key[256] = "", both[600];
+
+    (void)snprintf(both, sizeof(both), "%.*s", (int)len, text);
+    (void)sscanf(both, "%255[^\n]\n%255[^\n]", certificate, key);
+    tell_port(c, listener_tls(certificate, key, how));
 }
 
 static void open_gate(const char *name)
@@ -79,15 +98,16 @@ static void command(struct conn *c, const char *word, const char *argument)
         tell_connection(c, strtoul(argument, NULL, 10));
     } else if (strcmp(word, "stats") == 0) {
         tell_stats(c);
+    } else if (strcmp(word, "port") == 0) {
+        tell_port(c, listener_new(false));
+    } else if (strcmp(word, "blackhole") == 0) {
+        tell_port(c, listener_blackhole());
     } else if (strcmp(word, "now") == 0) {
         (void)snprintf(line, sizeof(line), "%lld\n", (long long)now_ms());
         say(c, line);
     } else {
         if (strcmp(word, "open") == 0) open_gate(argument);
         if (strcmp(word, "reset") == 0) reset();
-        if (strcmp(word, "accept") == 0) {
-            (void)snprintf(mock.accept_mode, sizeof(mock.accept_mode), "%s", argument);
-        }
         say(c, "ok\n");
     }
 }
@@ -106,6 +126,14 @@ void control(struct conn *c)
             script_add(a, (int)strtol(times, NULL, 10), c->in.data + head, steps);
             head += steps;
             say(c, "ok\n");
+        } else if (strcmp(word, "accept") == 0) {
+            listener_mode(listener_at((unsigned)strtoul(times, NULL, 10)), a);
+            say(c, "ok\n");
+        } else if (strcmp(word, "tls") == 0) {
+            size_t paths = strtoul(times, NULL, 10);
+            if (c->in.len < head + paths) return;
+            open_tls(c, a, c->in.data + head, paths);
+            head += paths;
         } else {
             command(c, word, a);
         }

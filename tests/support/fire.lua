@@ -1,0 +1,183 @@
+-- Rows of the fault matrix: a gateway in front of a faulty provider, and after each row the
+-- invariants.
+--
+--     local world = fire.world { lanes = { "u10" } }
+--     world:row("U-10: reset when accepted", { hits = 0 }, function() … end)
+
+local helper = require "helper"
+local invariants = require "support.invariants"
+
+local fire = {}
+
+local World = {}
+World.__index = World
+
+-- Nobody may find these anywhere but where they belong.
+local SECRETS = {
+  ["the provider's key"] = "sk-firecanary0123456789abcdefghijklmnopqrstuv",
+  ["the client's key"] = "mg-fire-canary0123456789abcdefghijklmnopqrst",
+  ["the prompt"] = "fire canary prompt 4713 of a very private kind",
+}
+fire.provider_key = SECRETS["the provider's key"]
+fire.key = SECRETS["the client's key"]
+fire.prompt = SECRETS["the prompt"]
+
+local KEY = [[
+virtual_key "fire" {
+  token = env.FIRE_KEY, team = "red", rpm = 1e7, tpm = 1e12, parallel = 10000,
+  budget = "$100000/month",
+}
+]]
+
+-- More failures than any row makes: only rows about rests want them.
+local PATIENT = "defaults { cooldown = { allowed_fails = 100000 } }\n"
+
+--- One deployment as a line of routes.lua. more: members of the deployment, as text.
+function fire.deployment(name, url, more, provider)
+  return ([[provider "openai_compatible" {
+    name = %q, base_url = %q, api_key = env.FIRE_PROVIDER,%s
+  } { "gpt-4o-mini", price = { input = 1, output = 2 }%s }]]):format(
+    name, url, provider and " " .. provider or "", more and ", " .. more or "")
+end
+
+--- A model of these deployments (lines), with more members as text.
+function fire.model(name, deployments, more)
+  return ("model %q {\n  %s,\n  %s\n}\n"):format(
+    name, table.concat(deployments, ",\n  "), more or "retries = 0")
+end
+
+--- A model in each lane, of the lane's name. Where ports is a table, each lane gets a port of
+--- its own, noted there.
+function fire.lanes(up, lanes, ports)
+  local out = {}
+  for _, lane in ipairs(lanes) do
+    local port = ports and up:another_port()
+    if ports then ports[lane] = port end
+    out[#out + 1] = fire.model(lane, { fire.deployment(lane, up:url(lane, port) .. "/v1") })
+  end
+  return table.concat(out)
+end
+
+--- The body of a chat with the private prompt; more members as JSON text.
+function fire.ask(model, more)
+  return ('{"model":%s,"messages":[{"role":"user","content":%s}]%s}'):format(
+    helper.json.encode(model), helper.json.encode(fire.prompt), more and "," .. more or "")
+end
+
+local function hear(world, response)
+  local head = {}
+  for _, pair in ipairs(response.header_list) do
+    head[#head + 1] = pair[1] .. ": " .. pair[2]
+  end
+  world.heard[#world.heard + 1] = table.concat(head, "\n") .. "\n\n" .. (response.body or "")
+  return response
+end
+
+--- Ask, as the key: the answer, whose secrets are looked for after the row.
+function World:chat(model, more, options)
+  options = options or {}
+  options.key = options.key or fire.key
+  self.asked = self.asked + 1
+  return hear(self, self.gw:chat(options.body or fire.ask(model, more), options))
+end
+
+--- Ask, and return the connection.
+function World:open(model, more, options)
+  options = options or {}
+  options.key = options.key or fire.key
+  self.asked = self.asked + 1
+  return self.gw:chat_open(options.body or fire.ask(model, more), options)
+end
+
+--- What came on a connection of :open(), whole.
+function World:finish(connection)
+  local response = assert(connection:response())
+  connection:close()
+  local ok, value = pcall(helper.json.decode, response.body)
+  response.json = ok and value or nil
+  return hear(self, response)
+end
+
+--- What the key may see of its own limits.
+function World:own()
+  local response = self.gw:request {
+    method = "GET", path = "/v1/usage", headers = { authorization = "Bearer " .. fire.key },
+  }
+  return helper.json.decode(response.body)
+end
+
+--- The last usage row.
+function World:last_row()
+  local last
+  for _, line in ipairs(self.gw:journal()) do
+    if line.type == "usage" then last = line end
+  end
+  return last
+end
+
+--- The last log line of a request.
+function World:last_line()
+  local last
+  for _, line in ipairs(self.gw:log "request") do
+    if line.path ~= "/v1/usage" then last = line end
+  end
+  return last
+end
+
+-- Everything has run once: what is made on first use is no leak.
+local function warm_up(world)
+  local up = world.up
+  up:reply("warm", { body = helper.completion "warm" })
+  for _ = 1, 20 do world:chat "warm" end
+  up:reply("warm", { body = helper.stream("warm", "up"), stream = "whole" })
+  for _ = 1, 20 do world:chat("warm", '"stream":true') end
+  world:own()
+  world.gw:admin("GET", "/admin/audit")
+  up:reset()
+end
+
+--- Start it, within setup; :stop() within teardown. want: lanes, apart (lanes with ports of
+--- their own: world.ports), routes (function(up) → text, beside the lanes), warm = false, and
+--- what helper.gateway takes.
+function fire.start(world, want)
+  world.up = helper.upstream()
+  local routes = PATIENT .. KEY .. fire.lanes(world.up, { "warm", unpack(want.lanes or {}) })
+  world.ports = {}
+  routes = routes .. fire.lanes(world.up, want.apart or {}, world.ports)
+  local options = { scale = want.scale, args = want.args, workers = want.workers,
+    under = want.under, env = want.env or {}, loud = true,
+    routes = routes .. (want.routes and want.routes(world.up) or "") }
+  options.env.FIRE_KEY, options.env.FIRE_PROVIDER = fire.key, fire.provider_key
+  world.gw = helper.gateway(options)
+  if want.warm ~= false then warm_up(world) end
+end
+
+function World:stop()
+  self.gw:stop()
+  self.up:stop()
+end
+
+--- One row. want: hits (default: as many as requests), rows (default: likewise), requests
+--- (default: those asked through the world), memory, without (names of checks).
+function World:row(name, want, body)
+  local busted_it = getfenv(2).it or it -- luacheck: ignore 113
+  busted_it(name, function()
+    self.up:reset()
+    self.asked, self.heard = 0, {}
+    local before = invariants.baseline(self)
+    before.hits = 0 -- a reset forgets
+    body()
+    local requests = want.requests or self.asked
+    invariants.check(self, before, {
+      requests = requests, rows = want.rows or requests, hits = want.hits or requests,
+      memory = want.memory, without = want.without,
+    })
+  end)
+end
+
+--- A world that :start()s when the tests around it begin, and ends with them.
+function fire.world()
+  return setmetatable({ secrets = SECRETS, heard = {}, asked = 0 }, World)
+end
+
+return fire

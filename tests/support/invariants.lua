@@ -1,0 +1,186 @@
+-- What must hold after every row of the fault matrix, whatever the row did (INV): the process
+-- is the same one, nothing is open or set aside, no descriptor and no memory was lost, each
+-- request left its one log line and the rows that are stated, the provider saw the calls that
+-- are stated, no secret is anywhere, and the money adds up.
+
+local helper = require "helper"
+local lfs = require "lfs"
+local process = require "support.process"
+
+local invariants = {}
+
+local SECONDS = 5           -- until all is given back
+local MEMORY_KIB = 2 * 1024 -- that a row may leave behind
+
+local function descriptors(gw)
+  local n = 0
+  for name in lfs.dir(("/proc/%d/fd"):format(gw:child())) do
+    if name:find "^%d" then n = n + 1 end
+  end
+  return n
+end
+
+-- Descriptors but for pooled connections to providers, which are meant to stay.
+local function kept(world)
+  local _, _, pooled = world.up:stats()
+  return descriptors(world.gw) - pooled
+end
+
+local function count(list, kind)
+  local n = 0
+  for _, line in ipairs(list) do
+    if line.type == kind then n = n + 1 end
+  end
+  return n
+end
+
+-- Log lines of requests but for our own questions.
+local function request_lines(gw)
+  local n = 0
+  for _, line in ipairs(gw:log "request") do
+    if line.path ~= "/v1/usage" then n = n + 1 end
+  end
+  return n
+end
+
+--- What there is before a row.
+function invariants.baseline(world)
+  local gw = world.gw
+  local journal = gw:journal()
+  return {
+    pid = gw:child(), descriptors = kept(world), memory = gw:memory_kib(),
+    lines = request_lines(gw), usage = count(journal, "usage"),
+    intents = count(journal, "intent"), hits = (world.up:stats()),
+  }
+end
+
+-- Each: nil, or what is wrong. All are asked again until they hold or time is up.
+local CHECKS = {}
+
+local GAUGES = {
+  "moongate_requests_in_flight", "moongate_streams_open", "moongate_upstreams_open",
+}
+
+function CHECKS.gauges(world)
+  for _, name in ipairs(GAUGES) do
+    local value = world.gw:metric(name)
+    if value ~= 0 then return ("%s is %s"):format(name, tostring(value)) end
+  end
+end
+
+function CHECKS.reservations(world)
+  local state = world:own()
+  for _, account in ipairs(state.limits) do
+    for _, budget in ipairs(account.budgets) do
+      if budget.reserved_usd ~= "0" then return "reserved: " .. budget.reserved_usd end
+    end
+    local parallel = account.parallel
+    if parallel ~= helper.json.null and parallel.remaining ~= parallel.limit then
+      return "a place of those at once is taken"
+    end
+  end
+end
+
+function CHECKS.descriptors(world, before)
+  local now = kept(world)
+  if now > before.descriptors then
+    return ("%d descriptors, there were %d"):format(now, before.descriptors)
+  end
+end
+
+function CHECKS.lines(world, before, want)
+  local n = request_lines(world.gw) - before.lines
+  if n ~= want.requests then
+    return ("%d log lines of requests, not %d"):format(n, want.requests)
+  end
+end
+
+function CHECKS.rows(world, before, want)
+  local n = count(world.gw:journal(), "usage") - before.usage
+  if n ~= want.rows then return ("%d usage rows, not %d"):format(n, want.rows) end
+end
+
+function CHECKS.hits(world, before, want)
+  local n = world.up:stats() - before.hits
+  if n ~= want.hits then return ("the provider saw %d calls, not %d"):format(n, want.hits) end
+  local intents = count(world.gw:journal(), "intent") - before.intents
+  if intents < want.hits then
+    return ("%d intents for %d calls that a provider saw"):format(intents, want.hits)
+  end
+end
+
+local function in_files(folder, secret)
+  for name in lfs.dir(folder) do
+    local path = folder .. "/" .. name
+    local mode = lfs.attributes(path, "mode")
+    local found
+    if mode == "directory" and name ~= "." and name ~= ".." then
+      found = in_files(path, secret)
+    elseif mode == "file" and process.read(path):find(secret, 1, true) then
+      found = path
+    end
+    if found then return found end
+  end
+end
+
+function CHECKS.canaries(world)
+  local log, metrics = world.gw:log_text(), world.gw:admin("GET", "/metrics").body
+  for name, secret in pairs(world.secrets) do
+    if log:find(secret, 1, true) then return name .. " is in the log" end
+    if metrics:find(secret, 1, true) then return name .. " is in the metrics" end
+    for _, text in ipairs(world.heard) do
+      if text:find(secret, 1, true) then return name .. " is in an answer: " .. text end
+    end
+    local path = in_files(world.gw.data, secret)
+    if path then return name .. " is in " .. path end
+  end
+end
+
+function CHECKS.audit(world)
+  local response = world.gw:admin("GET", "/admin/audit")
+  if response.status ~= 200 then return "no audit: " .. response.body end
+  if not helper.json.decode(response.body).equal then return response.body end
+end
+
+function CHECKS.memory(world, before, want)
+  if helper.sanitized then return nil end
+  local more = world.gw:memory_kib() - before.memory
+  local most = want.memory or MEMORY_KIB
+  if more > most then return ("%d KiB more than before, at most %d"):format(more, most) end
+end
+
+local ORDER = {
+  "gauges", "reservations", "descriptors", "lines", "rows", "hits", "canaries", "audit",
+  "memory",
+}
+
+local function alive(world, before)
+  local gw = world.gw
+  local ended = gw.process:status()
+  if ended then error(("moongate ended with %d:\n%s"):format(ended, gw:log_text()), 0) end
+  if gw:child() ~= before.pid then
+    error("moongate was started anew:\n" .. gw:log_text():sub(-4000), 0)
+  end
+  local text = gw:log_text()
+  if text:find("Sanitizer", 1, true) or text:find("runtime error", 1, true) then
+    error("a sanitizer report:\n" .. text, 0)
+  end
+end
+
+--- Everything, against what there was before and what the row states: { requests, rows, hits,
+--- memory (KiB) }. Raises what does not hold.
+function invariants.check(world, before, want)
+  alive(world, before)
+  for _, name in ipairs(ORDER) do
+    if not (want.without and want.without[name]) then
+      local wrong
+      helper.wait_until(function()
+        wrong = CHECKS[name](world, before, want)
+        return not wrong
+      end, SECONDS, function() return ("INV %s: %s"):format(name, wrong) end)
+    end
+  end
+  alive(world, before)
+end
+
+return invariants
