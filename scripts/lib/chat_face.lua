@@ -178,6 +178,7 @@ function face.document(call, dep)
     if not MADE[name] then out[name] = value end
   end
   out.messages, out.tools = messages(body.messages, keeps), tools(body.tools)
+  out.stream = call.stream or nil -- Gemini's clients say so in the path
   out.top_k, out.user = top_k(call, keeps), user(body.user)
   if not out.tools then out.tool_choice, out.parallel_tool_calls = nil, nil end
   out.reasoning_effort = effort(call, dep)
