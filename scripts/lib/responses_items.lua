@@ -85,6 +85,13 @@ function READ.reasoning(item, _, walk)
   if kind == "redacted" then said.blocks[#said.blocks + 1] = redacted(value) end
 end
 
+--- Clients that take the gateway for a store point at thoughts by their ids (Vercel's AI SDK);
+--- what was signed is not in them, and is done without.
+function READ.item_reference(item, at, walk)
+  if own.named(item.id) then return content.hint(walk.where, "input.item_reference") end
+  content.unfit(walk.where, at, "does not keep items: send them whole, with `store` false.")
+end
+
 -- Tools -----------------------------------------------------------------------------
 
 local function check_text(value, at, what)
@@ -144,8 +151,6 @@ local function kind_of(item)
   return type(item.role) == "string" and "message" or "unknown"
 end
 
-local ASIDE = { item_reference = "does not keep items: send them whole, with `store` false." }
-
 --- The messages of an input, appended to `out`.
 function items.add(input, where, out)
   if type(input) == "string" then
@@ -162,8 +167,7 @@ function items.add(input, where, out)
     if read then
       read(item, at, walk)
     else
-      content.unfit(where, at, ASIDE[kind]
-        or ("does not take items of type `%s`."):format(kind:sub(1, 64)))
+      content.unfit(where, at, ("does not take items of type `%s`."):format(kind:sub(1, 64)))
     end
   end
   flush(walk)

@@ -39,11 +39,17 @@ function own.id(id, index)
   return ("rs_moongate_%s_%d"):format(id, index)
 end
 
+--- Is this the id of such an item?
+function own.named(id)
+  return type(id) == "string" and after(id, "rs_moongate_") ~= nil
+end
+
+local THOUGHTS = { reasoning = true, item_reference = true }
+
 local function is_own(item)
-  if type(item) ~= "table" or item.type ~= "reasoning" then return false end
-  local sealed, id = item.encrypted_content, item.id
-  return type(sealed) == "string" and after(sealed, "moongate:") ~= nil
-    or type(id) == "string" and after(id, "rs_moongate_") ~= nil
+  if type(item) ~= "table" or not THOUGHTS[item.type] then return false end
+  local sealed = item.encrypted_content
+  return type(sealed) == "string" and after(sealed, "moongate:") ~= nil or own.named(item.id)
 end
 
 local RAW = { ordered = true, raw = { content = true, output = true, arguments = true } }
