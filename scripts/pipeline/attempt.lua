@@ -148,10 +148,16 @@ end
 
 local PASSED_ON = { [400] = true, [413] = true, [422] = true }
 
+-- Do a dialect's own clients find words in it? Not in Mistral's and vLLM's, which are flat.
+local function is_error(body)
+  local said = type(body) == "table" and (body[1] or body).error -- Gemini's may be in a list
+  return type(said) == "string" or type(said) == "table" and type(said.message) == "string"
+end
+
 -- The provider's own bytes, where the client speaks its dialect and may hear them.
 local function own_words(err, bytes, body, dep, reply)
   local adapter = face_of(reply.call, dep)
-  if type(body) ~= "table" or not PASSED_ON[err.upstream_status] then return nil end
+  if not is_error(body) or not PASSED_ON[err.upstream_status] then return nil end
   if err.status ~= err.upstream_status or adapter.dialect ~= reply.writer.dialect then
     return nil
   end

@@ -94,6 +94,20 @@ describe("routing", function()
     end)
   end
 
+  for what, body in pairs {
+    ["Mistral's"] = '{"object":"error","message":"too bright","type":"invalid_request"}',
+    ["FastAPI's"] = '{"detail":[{"loc":["body","n"],"msg":"too bright","type":"value_error"}]}',
+  } do
+    it("puts " .. what .. " refusal into OpenAI's shape, where its clients look", function()
+      start(model("m", { "a" }, "retries = 0"))
+      up:reply("a", { status = 400, body = body })
+      local response = gw:chat(helper.ask "m")
+      assert.equal(400, response.status)
+      assert.is_truthy(response.json.error.message:find("too bright", 1, true))
+      assert.equal("invalid_request_error", response.json.error.type)
+    end)
+  end
+
   for _, status in ipairs { 401, 403, 404 } do
     it("asks another deployment after a " .. status .. ", not the same", function()
       start(model("m", { "a" }, 'retries = 2, backoff = "10ms"'))
