@@ -32,6 +32,7 @@ local function thinking(v)
 end
 
 ---@class AnthropicModel
+---@field version integer               100 × major + minor
 ---@field max_tokens integer            the most it writes; what stands when nobody says
 ---@field thinking "budget"|"adaptive"|nil
 ---@field sampling boolean              may temperature and the like be chosen?
@@ -45,7 +46,7 @@ function models.of(name)
   local v = version(name:match("claude.*") or name)
   local opus, haiku = name:find("opus", 1, true), name:find("haiku", 1, true)
   return {
-    max_tokens = max_tokens(v, opus, haiku), thinking = thinking(v),
+    version = v, max_tokens = max_tokens(v, opus, haiku), thinking = thinking(v),
     sampling = v <= 406, one_sampler = v >= 401,
     schema = v >= 405 or (v == 401 and opus ~= nil), xhigh = v >= 407,
   }

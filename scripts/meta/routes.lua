@@ -219,6 +219,7 @@
 ---Where models live, and the credentials. `adapter` is a file of providers/: openai, azure,
 ---anthropic, gemini, cohere; groq, mistral, deepseek, together, openrouter, xai, perplexity,
 ---fireworks, cerebras, huggingface, nvidia, github; databricks (`host`), cloudflare (`account`);
+---bedrock (`region`, and `api_key` or `access_key_id` and `secret_access_key`);
 ---ollama, vllm, llama_cpp, lm_studio on this machine, or elsewhere by `base_url`; openai_compatible for
 ---any other that speaks OpenAI's dialect (`name`, `base_url`); mock; or your own. Returns a maker
 ---of deployments: call it with a model's name, or with a table to say more. Name it with `local`,

@@ -177,7 +177,7 @@ local function refused(upstream, call, dep, reply)
   local kind, more
   local classify = dep.provider.adapter.classify
   if classify then
-    kind, more = pure(dep, call.cfg, classify, status, body or bytes:sub(1, SHOWN))
+    kind, more = pure(dep, call.cfg, classify, status, body or bytes:sub(1, SHOWN), upstream)
   end
   local err = provider_error.fault(status, body, kind, more, {
     retry_after = upstream.retry_after, secret = dep.provider.api_key,

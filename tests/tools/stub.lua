@@ -83,6 +83,15 @@ function Upstream:sse()
   return function() return self:next() end
 end
 
+-- Messages of a binary stream are written down as events; exceptions are known by their names.
+function Upstream:messages()
+  return function()
+    local name, data = self:next()
+    if name == nil then return nil end
+    return name, data, name:find("Exception$") and "exception" or "event"
+  end
+end
+
 function Upstream:relay(request, marks)
   for name, data, bytes in self:sse() do
     if is_marked(bytes, marks) then return name, data, bytes end

@@ -1,0 +1,52 @@
+-- What Amazon's services have in common: where they are, and how a request says who asks.
+
+local fault = require "lib.fault"
+local sigv4 = require "lib.sigv4"
+
+local aws = {}
+
+--- The fields of a provider. Either an api_key (of Bedrock: it is sent as it is), or the keys
+--- that requests are signed with.
+aws.fields = {
+  region            = { type = "string", required = true },
+  access_key_id     = { secret = true },
+  secret_access_key = { secret = true },
+  session_token     = { secret = true },
+}
+aws.needs = { "api_key", "access_key_id" }
+
+--- A text as one segment of a path. Nothing of it is read as a step up or down.
+function aws.segment(text)
+  if text:find("^%.+$") then return (text:gsub("%.", "%%2E")) end
+  return sigv4.escape(text)
+end
+
+-- https://docs.aws.amazon.com/general/latest/gr/rande.html
+local function domain_of(region)
+  return region:find("^cn%-") and "amazonaws.com.cn" or "amazonaws.com"
+end
+
+--- Where a service is, as a function of its deployment.
+function aws.address(service, tail)
+  return function(dep)
+    local region = dep.provider.region
+    return ("https://%s.%s.%s%s"):format(service, region, domain_of(region), tail or "")
+  end
+end
+
+--- An adapter's `sign` for a service; it does nothing where there is an api_key.
+function aws.signer(service)
+  return function(request, dep)
+    local provider = dep.provider
+    if provider.api_key then return end
+    if not provider.secret_access_key then
+      fault.raise("internal", nil, { detail = dep.name .. " has no secret_access_key" })
+    end
+    sigv4.sign(request, {
+      access_key_id = provider.access_key_id, region = provider.region, service = service,
+      secret_access_key = provider.secret_access_key, session_token = provider.session_token,
+    })
+  end
+end
+
+return aws

@@ -1,0 +1,128 @@
+-- A chat's tools and how they may be called, as Converse's toolConfig.
+-- https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolConfiguration.html
+
+local chat = require "lib.chat"
+local chat_tools = require "lib.chat_tools"
+local content = require "lib.converse_content"
+local fit = require "lib.fit"
+local json = require "engine.json"
+
+local tools = {}
+
+local SPEC = { "name", "description", "inputSchema", "strict" }
+
+local function spec(f)
+  return { toolSpec = json.object(SPEC, f) }
+end
+
+local function text_or_nil(value)
+  return type(value) == "string" and value ~= "" and value or nil
+end
+
+local function tool_of(tool, where)
+  local f = tool["function"]
+  local strict = f.strict == true
+  if strict and not where.model.schema then
+    where.call:drop("tools.strict")
+    strict = false
+  end
+  return spec {
+    name = f.name, description = text_or_nil(f.description),
+    inputSchema = { json = chat_tools.schema(f.parameters) }, strict = strict or nil,
+  }
+end
+
+local function add(out, tool, where)
+  out[#out + 1] = tool_of(tool, where)
+  local mark = chat.given(tool.cache_control) and tool.cache_control
+    or tool["function"].cache_control
+  if not chat.given(mark) then return end
+  out[#out + 1] = content.cache_point(mark, where, where.model.caches_tools)
+end
+
+-- Who tells of calls has to tell of tools: those that were called, where the client names none.
+local function called(where)
+  local names, out = {}, json.array {}
+  for name in pairs(where.called) do names[#names + 1] = name end
+  table.sort(names)
+  for i, name in ipairs(names) do
+    out[i] = spec { name = name, inputSchema = { json = chat_tools.schema() } }
+  end
+  return out
+end
+
+local function list_of(call, where)
+  local list = call.body.tools
+  local out, allowed = json.array {}, chat_tools.allowed(call.body.tool_choice)
+  for i, tool in ipairs(chat.table_or_empty(list)) do
+    local f = type(tool) == "table" and tool["function"]
+    if type(f) ~= "table" then
+      fit.refuse(call, where.dep, ("tools[%d]"):format(i - 1),
+        "takes tools that are functions only.")
+    elseif not allowed or allowed[f.name] then
+      add(out, tool, where)
+    end
+  end
+  return out
+end
+
+-- Choices ------------------------------------------------------------------------
+
+local WORDS = { auto = "auto", required = "any", none = "none" }
+
+local function choice_of(choice)
+  if type(choice) ~= "table" then return WORDS[choice] or "auto" end
+  local name = chat.table_or_empty(choice["function"]).name
+  if name then return "tool", name end
+  return WORDS[chat.table_or_empty(choice.allowed_tools).mode] or "auto"
+end
+
+-- What Converse has no word for its Anthropic models hear in Anthropic's: who says more of the
+-- choice than which, says it all there.
+local function own_choice(kind, name, alone)
+  return json.object({ "type", "name", "disable_parallel_tool_use" },
+    { type = kind, name = name, disable_parallel_tool_use = alone or nil })
+end
+
+local EMPTY = json.raw("{}")
+
+local function said(kind, name)
+  if kind == "tool" then return { tool = { name = name } } end
+  return kind == "any" and { any = EMPTY } or nil -- auto is what happens anyway
+end
+
+-- toolChoice, and Anthropic's tool_choice.
+local function choice(call, where, kind, name)
+  local alone = call.body.parallel_tool_calls == false
+  if kind ~= "none" and not alone then return said(kind, name) end
+  if where.model.one_tool then
+    return nil, own_choice(kind, name, alone and kind ~= "none")
+  end
+  if kind == "none" then
+    fit.refuse(call, where.dep, "tool_choice",
+      "cannot be kept from calling tools that were called before.")
+    return nil
+  end
+  fit.refuse(call, where.dep, "parallel_tool_calls",
+    "cannot be told to call one tool at a time.")
+  return said(kind, name)
+end
+
+--- toolConfig; what Anthropic's models are told beside it; whether a tool must be called. All
+--- nil where there are no tools.
+---@param where ConverseWhere
+function tools.encode(call, where)
+  local kind, name = choice_of(call.body.tool_choice)
+  local history = where.answered or next(where.called) ~= nil
+  if kind == "none" and not history then return nil end
+  local list = list_of(call, where)
+  if #list == 0 then
+    if history and next(where.called) then return { tools = called(where) } end
+    return nil
+  end
+  local word, own = choice(call, where, kind, name)
+  local config = json.object({ "tools", "toolChoice" }, { tools = list, toolChoice = word })
+  return config, own, kind == "any" or kind == "tool"
+end
+
+return tools
