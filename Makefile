@@ -55,7 +55,7 @@ MODULE  := $(wildcard tests/c/engine_module.c)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all run test unit live lint fmt fmt-check asan tsan fuzz fuzzers coverage bench golden \
-        watch hooks help clean check-tools force exact tokens-table matrix fire
+        watch hooks help clean check-tools force exact tokens-table providers-matrix matrix fire
 
 # ---- what people type --------------------------------------------------------------------
 
@@ -130,6 +130,11 @@ exact: all check-tools
 ### tokens-table  counts of recorded requests beside what their providers reported
 tokens-table: all check-tools
 	@MOONGATE_TRAFFIC=$(TRAFFIC) luajit tests/tokens/table.lua $(if $(ALL),all)
+
+### providers-matrix  recorded answers of every provider at every door; prints what passed (JSON=1)
+providers-matrix: all check-tools
+	@MOONGATE_BIN=$(OUT)/moongate MOONGATE_TOOLS=$(OUT)/tests MOONGATE_TRAFFIC=$(TRAFFIC) \
+	    luajit tests/tools/providers_matrix.lua $(if $(JSON),--json)
 
 ### bench      nginx and moongate to one upstream, token counters side by side; prints tables
 bench: all check-tools

@@ -1,0 +1,172 @@
+-- Recorded embeddings, legacy completions and counts of tokens, each at the door of its own
+-- shape; Google's vectors at OpenAI's too. Counts are the gateway's own: no provider is asked.
+
+require "engine"
+local crypto = require "engine.crypto"
+local ffi = require "ffi"
+local meaning = require "support.meaning"
+local splice = require "support.traffic.splice"
+
+local beside = {}
+
+local GOOGLE = { gemini = true, vertex = true }
+
+--- The doors of an exchange.
+function beside.doors(exchange)
+  if exchange.api == "count_tokens" then return { "counts" } end
+  if exchange.api == "completions" then return { "completions" } end
+  return GOOGLE[exchange.provider] and { "embeddings", "embed_content" } or { "embeddings" }
+end
+
+local function serve(stage, case)
+  local response = case.exchange.response
+  stage.up:reset()
+  stage.up:reply(case.group, {
+    status = response.status, body = response.text, stream = case.mode,
+    headers = { ["content-type"] = response.headers["content-type"] or "application/json" },
+  })
+end
+
+local function last_row(stage)
+  local found
+  for _, line in ipairs(stage.gateway:journal()) do
+    if line.type == "usage" then found = line end
+  end
+  return found
+end
+
+-- The same shape on both sides -------------------------------------------------------------
+
+local STATUS = { [400] = 400, [401] = 502, [403] = 502, [404] = 502, [422] = 422 }
+
+-- A stream is asked for its usage, and those who did not ask do not hear of it.
+local function without_wish(text)
+  return (text:gsub('"stream_options"%s*:%s*{[^}]*}%s*,?', ""):gsub("%s+", ""))
+end
+
+local function heard_of(exchange)
+  local text = exchange.response.text
+  if not exchange.stream or exchange.request.body.stream_options then return text end
+  return (text:gsub('data: [^\n]*"choices":%[%][^\n]*\n\n', ""))
+end
+
+local function check_row(stage, exchange, assert)
+  local row = last_row(stage)
+  assert.equal(exchange.api, row.dialect)
+  local usage = not exchange.stream and meaning.given(exchange.response.body.usage)
+  if not usage then return end
+  assert.equal(usage.prompt_tokens or usage.total_tokens, row.tokens.input)
+  assert.equal(usage.completion_tokens or 0, row.tokens.output)
+end
+
+local function same_shape(stage, case, assert)
+  local exchange, asked = case.exchange, case.exchange.request.text
+  local model = splice.model_of(exchange)
+  serve(stage, case)
+  local answer = stage.gateway:chat(splice.model(asked, case.group .. "/" .. model),
+    { path = "/v1/" .. exchange.api })
+  local sent = assert(stage.up:last(case.group), answer.body)
+  local want, plain = splice.model(asked, model), exchange.stream and without_wish or tostring
+  assert.is_truthy(sent.path:find("/" .. exchange.api, 1, true))
+  assert.equal(plain(want), plain(sent.body))
+  if exchange.response.status ~= 200 then
+    return assert.equal(STATUS[exchange.response.status], answer.status, answer.body)
+  end
+  assert.equal(200, answer.status, answer.body)
+  assert.equal(heard_of(exchange), answer.body)
+  check_row(stage, exchange, assert)
+end
+
+-- Google's --------------------------------------------------------------------------------
+
+local function google_path(exchange, group)
+  local name, verb = exchange.request.path:match "([^/]+):(%a+)$"
+  return ("/v1beta/models/%s%%2F%s:%s"):format(group, name, verb), name
+end
+
+local function google(stage, case, assert)
+  local exchange = case.exchange
+  local path, name = google_path(exchange, case.group)
+  serve(stage, case)
+  local answer = stage.gateway:chat(exchange.request.text, { path = path })
+  local sent = assert(stage.up:last(case.group), answer.body)
+  local model = '("model"%s*:%s*)"[^"]*"'
+  assert.equal((exchange.request.text:gsub(model, "%1")), (sent.body:gsub(model, "%1")))
+  assert.is_truthy(sent.path:find("/models/" .. name .. ":", 1, true), sent.path)
+  assert.equal(200, answer.status, answer.body)
+  assert.equal(exchange.response.text, answer.body)
+end
+
+local function check_bytes(values, text, assert)
+  local bytes = crypto.unbase64(text)
+  assert.equal(#values * 4, #bytes)
+  local numbers = ffi.cast("const float *", bytes) -- of this machine, as of most: least first
+  for i, value in ipairs(values) do
+    assert.equal(tonumber(ffi.new("float", value)), tonumber(numbers[i - 1]))
+  end
+end
+
+local function check_vectors(want, got, format, assert)
+  assert.equal(#want, #got)
+  for i, one in ipairs(got) do
+    if format == "float" then
+      assert.same(want[i].values, one.embedding)
+    else
+      check_bytes(want[i].values, one.embedding, assert)
+    end
+  end
+end
+
+-- As many texts as there are vectors; the vectors as numbers and as bytes.
+local function translated(stage, case, assert)
+  local body = case.exchange.response.body
+  local vectors = body.embeddings or { body.embedding }
+  local input = body.embeddings and "[" .. ('"hi",'):rep(#vectors - 1) .. '"hi"]' or '"hi"'
+  for _, format in ipairs { "float", "base64" } do
+    serve(stage, case)
+    local answer = stage.gateway:chat(('{"model":"%s/m","encoding_format":"%s","input":%s}')
+      :format(case.group, format, input), { path = "/v1/embeddings" })
+    assert.equal(200, answer.status, answer.body)
+    check_vectors(vectors, answer.json.data, format, assert)
+    local tokens = meaning.table(body.usageMetadata).promptTokenCount
+    if tokens then assert.equal(tokens, last_row(stage).tokens.input) end
+  end
+end
+
+-- Counts ------------------------------------------------------------------------------------
+
+local PATHS = {
+  anthropic = "/v1/messages/count_tokens?beta=true", openai = "/v1/responses/input_tokens",
+}
+
+-- OpenAI's vocabularies are public; others' counts are known to within so much: docs/tokens.md.
+local WITHIN = { openai = 0.01, anthropic = 0.15, gemini = 0.2, vertex = 0.2 }
+
+local function count(stage, case, assert)
+  local exchange = case.exchange
+  local said = exchange.response.body
+  local text, path = exchange.request.text, PATHS[exchange.provider]
+  if not path then
+    path = google_path(exchange, case.group)
+  else
+    text = splice.model(text, case.group .. "/" .. splice.model_of(exchange))
+  end
+  stage.up:reset()
+  local answer = stage.gateway:chat(text, { path = path })
+  assert.equal(200, answer.status, answer.body)
+  assert.equal(0, #stage.up:requests())
+  local want = said.input_tokens or said.totalTokens
+  local got = answer.json.input_tokens or answer.json.totalTokens
+  local most = math.max(2, want * WITHIN[exchange.provider])
+  assert.is_true(math.abs(got - want) <= most, ("%d, not %d"):format(got, want))
+end
+
+--- Play a case; raises what is not as it has to be.
+function beside.play(stage, case, assert)
+  if case.door == "counts" then return count(stage, case, assert) end
+  if case.door == "embed_content" then return google(stage, case, assert) end
+  if GOOGLE[case.exchange.provider] then return translated(stage, case, assert) end
+  same_shape(stage, case, assert)
+end
+
+return beside

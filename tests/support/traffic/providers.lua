@@ -1,0 +1,91 @@
+-- Who speaks for a provider of the recordings: provider → api → what routes.lua says of it. `@`
+-- is the replay's address, `#` a name. A provider whose recordings are to fold in needs a line
+-- here and no code.
+--
+--     line    the statement, but for what it serves
+--     only    the doors that it serves, where that is not all of them
+--     at      what speaks for it at single doors: there the provider would be asked in another
+--             of its dialects than the one that was recorded
+--     body    what the provider is sent for a body in its own dialect (a function of the
+--             client's bytes, with the provider's name of the model), where that is not those
+--
+-- Who is not here speaks OpenAI's dialect, as `usual` has it; of other apis it has no adapter
+-- yet.
+
+local providers = {}
+
+local function speaker(name, more)
+  local line = 'provider "%s" { name = "#", api_key = "k", base_url = "@%s }'
+  return { line = line:format(name, more) }
+end
+
+local COMPATIBLE = {
+  line = 'provider "openai_compatible" { name = "#", base_url = "@/v1" }',
+}
+
+local function own(name)
+  local line = speaker(name, '/v1"')
+  return { chat_completions = line, embeddings = line, completions = line }
+end
+
+-- Those that speak Responses natively are asked in that dialect by clients of it.
+local function own_both(name)
+  local out, responses = own(name), speaker(name, '/v1"')
+  out.chat_completions.at = { responses = COMPATIBLE }
+  responses.only = { responses = true }
+  out.responses = responses
+  return out
+end
+
+local RESPONSES = speaker("openai", '/v1"')
+RESPONSES.only = { responses = true }
+local ANTHROPIC = speaker("anthropic", '"')
+local GEMINI = speaker("gemini", '"')
+local AZURE = speaker("azure", '", api_version = "2024-10-21"')
+local AZURE_V1 = speaker("azure", '"')
+AZURE_V1.only = RESPONSES.only
+
+local usual = {
+  chat_completions = COMPATIBLE, embeddings = COMPATIBLE, completions = COMPATIBLE,
+  responses = RESPONSES,
+}
+
+local known = {
+  anthropic = { messages = ANTHROPIC, count_tokens = ANTHROPIC },
+  azure = {
+    chat_completions = AZURE, embeddings = AZURE, completions = AZURE, responses = AZURE_V1,
+  },
+  cerebras = own "cerebras",
+  cloudflare = own "cloudflare",
+  databricks = own "databricks",
+  deepseek = own "deepseek",
+  gemini = {
+    generate_content = GEMINI, stream_generate_content = GEMINI, embeddings = GEMINI,
+    count_tokens = GEMINI,
+  },
+  groq = own "groq",
+  huggingface = own "huggingface",
+  llamacpp = own "llama_cpp",
+  mistral = own "mistral",
+  ollama = own "ollama",
+  openai = own_both "openai",
+  openrouter = own "openrouter",
+  perplexity = own "perplexity",
+  together = own "together",
+  xai = own "xai",
+}
+known.huggingface.completions = COMPATIBLE -- recorded at an endpoint of its owner's
+known.openai.count_tokens = known.openai.responses
+
+-- Of these the recordings are of no shape that `usual` could serve.
+local NOT_USUAL = { bedrock = true, cohere = true, vertex = true }
+
+--- What speaks for an exchange at a door, or nil.
+function providers.of(exchange, door)
+  local found = (known[exchange.provider] or {})[exchange.api]
+    or not NOT_USUAL[exchange.provider] and usual[exchange.api] or nil
+  if not found or found.only and not found.only[door] then return nil end
+  return found.at and found.at[door] or found
+end
+
+return providers
