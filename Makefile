@@ -47,7 +47,7 @@ LIB_OBJ  := $(filter-out $(MAIN_OBJ),$(ENGINE_C:engine/%.c=$(OBJ)/engine/%.o)) $
 
 C_TESTS := $(patsubst tests/c/%.c,$(OUT)/tests/%,$(wildcard tests/c/test_*.c tests/c/embed_test.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
-TOOLS   := $(addprefix $(OUT)/tests/,faultd load source counter speed disk.so)
+TOOLS   := $(addprefix $(OUT)/tests/,faultd swarm source counter speed disk.so)
 VOCABULARIES := $(BUILD)/vocabularies/made
 MODULE  := $(wildcard tests/c/engine_module.c)
 
@@ -253,10 +253,13 @@ $(OUT)/tests/disk.so: $(OBJ)/tests/disk/disk.o
 	$(call SAY,link)
 	$(Q)$(COMPILER) -shared $(filter-out -pie,$(LDFLAGS)) -o $@ $^
 
-$(OUT)/tests/load $(OUT)/tests/source: $(OUT)/tests/%: $(OBJ)/tests/bench/%.o
+# The provider under load, and the swarm of clients.
+$(OUT)/tests/source: $(patsubst %.c,$(OBJ)/%.o,$(wildcard tests/bench/*.c))
+$(OUT)/tests/swarm: $(patsubst %.c,$(OBJ)/%.o,$(wildcard tests/fire/swarm*.c))
+$(OUT)/tests/source $(OUT)/tests/swarm:
 	@mkdir -p $(@D)
 	$(call SAY,link)
-	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^
+	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^ -lm
 
 $(OUT)/tests/counter $(OUT)/tests/speed: $(OUT)/tests/%: $(OBJ)/tests/tokens/%.o $(OBJ)/engine.a
 	@mkdir -p $(@D)

@@ -35,7 +35,7 @@ enum shed gate_enter(struct gate *gate, size_t requests, size_t coming, bool lar
 
 enum shed gate_begin(struct gate *gate)
 {
-    int64_t now = moment_monotonic_us(), waited = now - gate->turn_us;
+    int64_t now = moment_unhurried_us(), waited = now - gate->turn_us;
 
     if (!gate->queue_us) return SHED_NONE;
     if (waited >= gate->queue_us) {
@@ -50,7 +50,7 @@ enum shed gate_begin(struct gate *gate)
 
 void gate_turn_begins(struct gate *gate)
 {
-    gate->turn_us = moment_monotonic_us();
+    gate->turn_us = moment_unhurried_us();
     gate->late = false;
 }
 

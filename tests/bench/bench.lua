@@ -109,15 +109,15 @@ end
 local function measure(mode, port, connections, seconds, file, pid)
   local out = dir .. "/load"
   os.remove(out)
-  local child = process.start({ TOOLS .. "/load", mode, tostring(port), tostring(connections),
-    tostring(seconds), file }, { stdout = out })
-  helper.wait_until(function() return process.read(out):find "begin" end, 90, "load")
+  local child = process.start({ TOOLS .. "/swarm", tostring(port), file,
+    mode .. "=" .. connections, "seconds_ms=" .. math.floor(seconds * 1000) }, { stdout = out })
+  helper.wait_until(function() return process.read(out):find "begin" end, 90, "the swarm")
   local before, before_most = cpu_ns(pid)
   helper.wait_until(function() return child:status() end, seconds + 60, "the end of the load")
   local after, after_most = cpu_ns(pid)
-  local count, bad = process.read(out):match "(%d+) (%d+)"
-  count = tonumber(count)
-  assert(tonumber(bad) == 0, bad .. " went wrong")
+  local report = helper.json.decode(process.read(out):match "%b{}%s*$")
+  local count = mode == "loop" and report.ok or report.events
+  assert(report.broken + report.wrong + report.unconnected == 0, process.read(out))
   assert(count > 0, "nothing came")
   return (after - before) / 1000 / count, count / seconds,
     (after_most - before_most) / 1000 / count
@@ -212,7 +212,7 @@ local function compare_limits(gw)
     }
   end
   compare("whole answer, least of 20", "a request", gates, 4 * ROUNDS, function(gate)
-    local _, rate, worker = measure("ask", gate.port, 64, SECONDS / 2, gate.file, gate.pid)
+    local _, rate, worker = measure("loop", gate.port, 64, SECONDS / 2, gate.file, gate.pid)
     return worker, rate
   end, least)
 end
@@ -230,7 +230,7 @@ local function run()
   row("what", "who", "processor time", "ratio to nginx", "rate")
   local whole = request_file("whole", "/v1/chat/completions", helper.ask "fast")
   compare("whole answer, 64 connections", "a request", { nginx_gate, moongate }, ROUNDS,
-    function(gate) return measure("ask", gate.port, 64, SECONDS, whole, gate.pid) end)
+    function(gate) return measure("loop", gate.port, 64, SECONDS, whole, gate.pid) end)
 
   compare_limits(gw)
 
@@ -240,7 +240,7 @@ local function run()
     compare(("SSE event, %d streams"):format(streams), "an event",
       { nginx_gate, moongate, translated }, 3, function(gate)
         local file = gate.other and other or plain
-        return measure("listen", gate.port, streams, SECONDS, file, gate.pid)
+        return measure("streams", gate.port, streams, SECONDS, file, gate.pid)
       end)
   end
 
