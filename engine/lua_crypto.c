@@ -1,10 +1,11 @@
-/* engine.crypto: digests, encodings, randomness. Needs no context: also built into the tests.
- */
+/* engine.crypto: digests, encodings, signatures, randomness. Needs no context: also built into
+ * the tests. */
 #include <lauxlib.h>
 #include <lua.h>
 
 #include "digest.h"
 #include "lua_engine.h"
+#include "rsa.h"
 
 static const char BOX[] = "moongate.digest";
 
@@ -97,6 +98,18 @@ static int encode(lua_State *L, enum digest_alphabet alphabet)
     return 1;
 }
 
+/* nil, err */
+static int push_invalid(lua_State *L, const char *message)
+{
+    lua_pushnil(L);
+    lua_createtable(L, 0, 2);
+    lua_pushliteral(L, "invalid");
+    lua_setfield(L, -2, "kind");
+    lua_pushstring(L, message);
+    lua_setfield(L, -2, "message"); /* nil err */
+    return 2;
+}
+
 /* bytes | nil, err */
 static int decode(lua_State *L, enum digest_alphabet alphabet)
 {
@@ -108,13 +121,7 @@ static int decode(lua_State *L, enum digest_alphabet alphabet)
         lua_pushlstring(L, (const char *)out, len);
         return 1;
     }
-    lua_pushnil(L);
-    lua_createtable(L, 0, 2);
-    lua_pushliteral(L, "invalid");
-    lua_setfield(L, -2, "kind");
-    lua_pushliteral(L, "not base64");
-    lua_setfield(L, -2, "message"); /* text … room nil err */
-    return 2;
+    return push_invalid(L, "not base64");
 }
 
 static int l_base64(lua_State *L)
@@ -158,6 +165,18 @@ static int l_equal(lua_State *L)
     return 1;
 }
 
+/* signature | nil, err = rs256(pem, text) */
+static int l_rs256(lua_State *L)
+{
+    unsigned char raw[RSA_SIGNATURE_MAX];
+    size_t len;
+
+    if (!rsa_sign(bytes_at(L, 1), bytes_at(L, 2), raw, &len))
+        return push_invalid(L, "no private RSA key of 2048 to 8192 bits in PEM");
+    lua_pushlstring(L, (const char *)raw, len);
+    return 1;
+}
+
 static int l_uuid7(lua_State *L)
 {
     char id[DIGEST_UUID_SIZE];
@@ -190,6 +209,7 @@ int luaopen_engine_crypto(lua_State *L)
         {"hex", l_hex},
         {"random_hex", l_random_hex},
         {"equal", l_equal},
+        {"rs256", l_rs256},
         {"uuid7", l_uuid7},
         {NULL, NULL},
     };

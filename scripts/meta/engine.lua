@@ -484,6 +484,12 @@ function crypto.random_hex(bytes) end
 ---@return boolean
 function crypto.equal(a, b) end
 
+---RS256: RSASSA-PKCS1-v1_5 over SHA-256. Takes a millisecond.
+---@param pem string  a private RSA key of 2048 to 8192 bits
+---@param text string
+---@return string? bytes, table? err
+function crypto.rs256(pem, text) end
+
 ---@return string
 function crypto.uuid7() end
 

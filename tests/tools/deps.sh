@@ -10,7 +10,7 @@ wanted() {
   case $1 in
     build) echo gcc libc6-dev make pkg-config libmicrohttpd-dev libcurl4-openssl-dev \
       libluajit-5.1-dev libssl-dev libsqlite3-dev libhiredis-dev libpq-dev ca-certificates curl ;;
-    test) echo luajit lua-busted lua-cjson lua-socket lua-filesystem nodejs npm python3 python3-venv \
+    test) echo luajit lua-busted lua-cjson lua-socket lua-filesystem nodejs npm openssl python3 python3-venv \
       redis-server postgresql-15 ;; # the servers that several gateways share
     lint) echo lua-check clang clang-tidy clang-format cppcheck git ;;
     clang) echo clang libclang-rt-14-dev llvm-14 ;; # sanitizers, fuzzers, coverage
@@ -23,6 +23,7 @@ program() {
   case $1 in
     npm) echo npm ;;
     nodejs) echo node ;;
+    openssl) echo openssl ;;
     python3) echo python3 ;;
     nginx) echo nginx ;;
     git) echo git ;;

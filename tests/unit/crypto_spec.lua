@@ -37,6 +37,35 @@ describe("engine.crypto", function()
     end
   end)
 
+  it("signs as RS256 does, with RSA keys of a sound size", function()
+    local rsa = require "support.rsa"
+    local key, text = rsa.key(), ("x"):rep(1000) .. "\0"
+    local signature = crypto.rs256(key, text)
+    assert.equal(256, #signature)
+    assert.equal(signature, crypto.rs256(key, text))
+    assert.is_true(rsa.verify(key, text, signature))
+    assert.is_false(rsa.verify(key, text .. "y", signature))
+    local plain = rsa.convert("rsa", "-traditional", key) -- PKCS#1
+    assert.truthy(plain:find "BEGIN RSA PRIVATE KEY")
+    assert.equal(signature, crypto.rs256(plain, text))
+  end)
+
+  it("says what is no key to sign with", function()
+    local rsa = require "support.rsa"
+    local small, key = rsa.key(1024), rsa.key()
+    for _, pem in ipairs {
+      "", "x", small, rsa.elliptic(), key:sub(1, 400), rsa.convert("pkey", "-pubout", key),
+      rsa.convert("rsa", "-aes128", "-passout", "pass:secret", key),
+      key:gsub("\n", " "), "\0" .. key,
+    } do
+      if pem ~= "\0" .. key then
+        local signature, err = crypto.rs256(pem, "x")
+        assert.is_nil(signature)
+        assert.equal("invalid", err.kind)
+      end
+    end
+  end)
+
   it("draws random bytes", function()
     assert.equal(32, #crypto.random_hex(16))
     assert.truthy(crypto.random_hex(16):match("^%x+$"))
