@@ -1,10 +1,13 @@
--- Azure OpenAI: the classic address with a deployment and an api-version in it, and the v1 one.
+-- Azure: OpenAI's models at the classic address with a deployment and an api-version in it, or
+-- at the v1 one; Anthropic's at Foundry's own endpoint for Messages.
 --
 --   provider "azure" { resource = "acme-eu", api_key = …, api_version = "2024-10-21" }
 --   provider "azure" { resource = "acme-eu", api_key = … }                      the v1 endpoint
+--   azure "claude-sonnet-4-5"            …services.ai.azure.com/anthropic/v1/messages
 --
 -- The name of a deployment there is the model's name here; where they differ:
--- azure { "gpt-4o", deployment = "our-gpt-4o" }.
+-- azure { "gpt-4o", deployment = "our-gpt-4o" }. A model is Anthropic's that is called so, or
+-- whose family is said: azure { "our-writer", family = "claude" }.
 
 local fault = require "lib.fault"
 local passing = require "lib.responses_pass"
@@ -16,15 +19,19 @@ local function is_v1(provider)
   return not provider.api_version or V1[provider.api_version] or false
 end
 
-local function base_url(dep)
-  local provider = dep.provider
-  local base = provider.base_url
-  if not base and not provider.resource then
-    fault.raise("internal", nil, { detail = "azure needs a resource or a base_url" })
+local function base_at(host)
+  return function(dep)
+    local provider = dep.provider
+    local base = provider.base_url
+    if not base and not provider.resource then
+      fault.raise("internal", nil, { detail = "azure needs a resource or a base_url" })
+    end
+    if base then return (base:gsub("/+$", "")) end
+    return ("https://%s.%s"):format(provider.resource, host)
   end
-  if base then return (base:gsub("/+$", "")) end
-  return ("https://%s.openai.azure.com"):format(provider.resource)
 end
+
+local base_url = base_at "openai.azure.com"
 
 local function escape(text)
   return (text:gsub("[^%w%-._~]", function(c) return ("%%%02X"):format(c:byte()) end))
@@ -46,12 +53,36 @@ local function path(verb)
   end
 end
 
--- Responses are at the v1 endpoint.
+-- Responses are at the v1 endpoint, and at a classic address without a deployment since this
+-- version: learn.microsoft.com/azure/ai-foundry/openai/how-to/responses.
+local RESPONSES_SINCE = "2025-03-01"
+
+local function responses_path(dep)
+  local version = dep.provider.api_version
+  if is_v1(dep.provider) then return path "/responses"(dep) end
+  local base = base_url(dep):find("/openai$") and "" or "/openai"
+  return base .. "/responses?api-version=" .. escape(version)
+end
+
 local responses = passing:with {
-  path = path "/responses",
+  path = responses_path,
   speaks = function(dep)
-    return is_v1(dep.provider) and not (dep.provider.base_url or ""):find("/models/*$")
+    local provider = dep.provider
+    if (provider.base_url or ""):find("/models/*$") then return false end
+    return is_v1(provider) or provider.api_version >= RESPONSES_SINCE
   end,
+}
+
+-- Claude: platform.claude.com/docs/en/build-with-claude/claude-in-microsoft-foundry
+local foundry = base_at "services.ai.azure.com"
+
+local function claude_url(dep)
+  local base = foundry(dep):gsub("/v1$", ""):gsub("/openai$", ""):gsub("/models$", "")
+  return (base:find("/anthropic$") and base or base .. "/anthropic") .. "/v1"
+end
+
+local claude = require("providers.anthropic"):with {
+  base_url = claude_url, prices = "anthropic",
 }
 
 return require("providers.openai_compatible"):with {
@@ -63,6 +94,12 @@ return require("providers.openai_compatible"):with {
   keeps = {}, -- what it does not know, it refuses
   max_tokens_name = "max_completion_tokens",
   natives = { responses = responses },
-  fields = { resource = { type = "string" }, api_version = { type = "string" } },
+  families = {
+    { name = "claude", models = { "^claude" }, adapter = claude }, { name = "openai" },
+  },
+  fields = {
+    resource = { type = "string" }, api_version = { type = "string" },
+    version = { type = "string" }, beta = { type = "string" }, -- Anthropic's
+  },
   deployment_fields = { deployment = { type = "string" } },
 }

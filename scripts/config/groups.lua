@@ -1,5 +1,6 @@
 -- Declared models → the groups that routing reads: defaults merged in, names unique.
 
+local families = require "lib.families"
 local money = require "lib.money"
 local prices = require "lib.prices"
 local wildcard = require "lib.wildcard"
@@ -59,6 +60,7 @@ local function deployment(record, group, declared)
   dep.weight = record.weight or 1
   dep.drop_unsupported = record.drop_unsupported == true
   dep.wildcard = record.model:find("*", 1, true) ~= nil
+  dep.provider = families.provider(record.provider, dep)
   dep.timeout = merge(group.defaults, record.provider.timeout, declared.timeout, record.timeout)
   price_of(dep, record.price)
   return dep

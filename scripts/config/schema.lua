@@ -1,6 +1,7 @@
 -- Which fields each word takes, and of which kind. One table a word; scripts/meta/routes.lua
 -- says the same to editors and to the manual, and a test keeps the two equal.
 
+local families = require "lib.families"
 local kinds = require "config.kinds"
 local fallbacks = require "config.fallbacks"
 
@@ -118,7 +119,10 @@ end
 
 --- The fields of a deployment at such a provider.
 function schema.deployment_of(adapter)
-  return extend(schema.deployment, adapter.deployment_fields or {})
+  local out = extend(schema.deployment, adapter.deployment_fields or {})
+  local names = families.names(adapter)
+  if names then out.fields.family = kinds.one_of(names) end
+  return out
 end
 
 return schema

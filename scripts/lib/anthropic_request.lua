@@ -154,7 +154,7 @@ function request.encode(call, dep)
   local model = models.of(dep.model)
   local system, turns = messages.encode(call, dep)
   local out = {
-    model = dep.model, max_tokens = max_tokens(call.body, dep, model),
+    model = dep.deployment or dep.model, max_tokens = max_tokens(call.body, dep, model),
     system = system, messages = turns, tools = tools(call, dep, model),
     stop_sequences = stop_sequences(call), metadata = metadata(call),
     stream = call.stream or nil,

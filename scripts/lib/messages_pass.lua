@@ -16,7 +16,8 @@ local passing = { dialect = "anthropic" }
 --- the gateway wrote itself.
 function passing.encode(call, dep)
   local doc, edits = call.doc, {}
-  if doc:get("model") ~= dep.model then edits.model = dep.model end
+  local model = dep.deployment or dep.model
+  if doc:get("model") ~= model then edits.model = model end
   local asked = doc:get("max_tokens")
   if dep.max_tokens and type(asked) == "number" and asked > dep.max_tokens then
     edits.max_tokens = dep.max_tokens

@@ -1,6 +1,7 @@
 -- Names with one `*`: "azure/*" covers "azure/gpt-4o", and what the `*` covered stands for the
 -- `*` of a deployment's model.
 
+local families = require "lib.families"
 local prices = require "lib.prices"
 
 local wildcard = {}
@@ -41,6 +42,7 @@ end
 local function concrete_deployment(dep, text)
   local one = copy(dep)
   one.model, one.wildcard = fill(dep.model, text), false
+  one.provider = families.provider(dep.provider, one)
   if not dep.wildcard then return one end -- one model for all of them: one name
   one.name = dep.name:find("*", 1, true) and fill(dep.name, text) or dep.name .. "/" .. text
   local listed = not dep.own_price and prices.listed(one)

@@ -176,6 +176,7 @@ function stub.deployment(adapter_name, model, more, provider)
   }
   for name, value in pairs(provider or {}) do dep.provider[name] = value end
   for name, value in pairs(more or {}) do dep[name] = value end
+  dep.provider = require("lib.families").provider(dep.provider, dep)
   return dep
 end
 

@@ -87,7 +87,8 @@ for _, provider in ipairs(entries(ROOT)) do
   describe("golden " .. provider, function()
     for _, name in ipairs(entries(ROOT .. "/" .. provider)) do
       local case = load_case(provider, name)
-      local adapter = require("providers." .. provider)
+      local model = assert(require("engine.json").decode(case.call)).model
+      local adapter = stub.deployment(provider, model).provider.adapter
 
       it(name .. ": request", function()
         local call = stub.call(case.call)

@@ -114,10 +114,11 @@ end
 
 for _, provider in ipairs(entries(ROOT)) do
   describe("junk for " .. provider, function()
-    local adapter = require("providers." .. provider)
     for _, name in ipairs(entries(ROOT .. "/" .. provider)) do
       local dir = ("%s/%s/%s/"):format(ROOT, provider, name)
       local answer, sse = read(dir .. "response.json"), read(dir .. "response.sse")
+      local model = json.decode(assert(read(dir .. "call.json"))).model
+      local adapter = stub.deployment(provider, model).provider.adapter
       it(name, function()
         calls(provider, assert(read(dir .. "call.json")))
         if answer then answers(adapter, answer) end
