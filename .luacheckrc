@@ -7,7 +7,7 @@ stds.routes = { -- tests/unit/meta_spec.lua keeps this list equal to config.lua 
   read_globals = {
     "provider", "model", "alias", "virtual_key", "defaults", "route", "on_error", "on_usage",
     "fallback", "retry", "wait", "fail", "best", "env", "file", "log", "metric", "clock",
-    "limits",
+    "limits", "oauth",
   },
 }
 files["routes.lua"] = { std = "min+routes" }

@@ -19,7 +19,8 @@ local function session_of(text, file, opts)
     secret = opts.secret or function() end,
     sha256 = opts.sha256 or function(token) return require("engine.crypto").sha256(token) end,
     pending = {}, providers = {}, makers = {}, deployments = {}, records = {}, groups = {},
-    group_by_name = {}, owners = {}, aliases = {}, keys = {}, hooks = {}, loaded = false,
+    group_by_name = {}, owners = {}, aliases = {}, keys = {}, hooks = {}, oauths = {},
+    loaded = false,
   }
 end
 

@@ -65,7 +65,7 @@ end
 
 local function in_the_clear(at, provider)
   local url = provider.base_url
-  local host = provider.api_key and url and url:match("^http://([^/:]+)")
+  local host = (provider.api_key or provider.token) and url and url:match("^http://([^/:]+)")
   if host and host ~= "localhost" and not host:match("^127%.") and host ~= "[" then
     at.session.report:warn(at:line_of("base_url"),
       at.label .. ": base_url is http, so the API key travels unencrypted")
@@ -91,6 +91,9 @@ function declare.provider(session, adapter_name, fields, line)
     at:error(('two providers are called "%s"; give one a name'):format(provider.name))
   end
   session.providers[provider.name] = provider
+  if provider.api_key and provider.token then
+    at:error("has an api_key and a token; one of them is enough", "token")
+  end
   in_the_clear(at, provider)
   gone(at, provider)
   local function maker(arg)

@@ -4,6 +4,7 @@
 local families = require "lib.families"
 local kinds = require "config.kinds"
 local fallbacks = require "config.fallbacks"
+local oauth = require "config.oauth"
 
 local schema = {}
 
@@ -28,9 +29,11 @@ local on_disconnect = kinds.one_of { "cancel", "drain" }
 schema.provider = {
   fields = {
     name = kinds.label, api_key = kinds.secret, base_url = kinds.url, headers = kinds.headers,
-    timeout = timeout, secret = kinds.secret,
+    timeout = timeout, secret = kinds.secret, token = oauth.token,
   },
 }
+
+schema.oauth = oauth.schema
 
 schema.deployment = {
   list = true, -- [1] is the model

@@ -3,6 +3,7 @@
 local declare = require "config.declare"
 local helpers = require "config.helpers"
 local kinds = require "config.kinds"
+local oauth = require "config.oauth"
 local void = require "config.void"
 
 local words = {}
@@ -48,6 +49,15 @@ local function plain(session, word, build)
   end
 end
 
+-- word { fields }, whose value stands in a field of another
+local function valued(session, word, build)
+  local take = plain(session, word, build)
+  return function(fields)
+    if fields == void then return void end
+    return take(fields) or void
+  end
+end
+
 -- word(function)
 local function hook(session, word)
   return function(fn)
@@ -72,6 +82,7 @@ function words.of(session)
   out.alias = plain(session, "alias", declare.alias)
   out.defaults = plain(session, "defaults", declare.defaults)
   out.limits = plain(session, "limits", declare.limits)
+  out.oauth = valued(session, "oauth", oauth.declare)
   out.route = hook(session, "route")
   out.on_error = hook(session, "on_error")
   out.on_usage = hook(session, "on_usage")

@@ -101,6 +101,7 @@ local MESSAGES = {
 ---@field retry_after number?  seconds
 ---@field upstream_status integer?
 ---@field sent boolean?        the provider may have seen the request
+---@field rests number?         seconds until its deployment may be asked again
 ---@field detail string?       for the log only
 
 local Fault = {}

@@ -34,6 +34,16 @@
 ---@field headers? table<string, string>  sent with every request
 ---@field timeout? Timeout      for all its deployments
 ---@field secret? string        a shared secret, for adapters that sign
+---@field token? OAuthToken|string  instead of a key: an access token, which oauth() fetches, or the text of one
+
+---@class OAuthToken            made by oauth
+
+---@class OAuth
+---@field service_account? string  the text of a Google service account's key file; or
+---@field client_id? string     a client's own credentials (Azure Entra, Databricks)
+---@field client_secret? string
+---@field token_url? string     where tokens are asked for: https, or http within one's own network; what the service account's file says
+---@field scope? string         what for; all of Google's cloud for a service account
 
 ---@class Deployment
 ---@field [1] string            the provider's name for the model
@@ -217,8 +227,9 @@
 -- Words that declare --------------------------------------------------------------
 
 ---Where models live, and the credentials. `adapter` is a file of providers/: openai, azure,
----anthropic, gemini, cohere; groq, mistral, deepseek, together, openrouter, xai, perplexity,
----fireworks, cerebras, huggingface, nvidia, github; databricks (`host`), cloudflare (`account`);
+---anthropic, gemini, cohere; vertex and azure with tokens too (oauth); groq, mistral, deepseek,
+---together, openrouter, xai, perplexity, fireworks, cerebras, huggingface, nvidia, github;
+---databricks (`host`), cloudflare (`account`);
 ---bedrock (`region`, and `api_key` or `access_key_id` and `secret_access_key`);
 ---ollama, vllm, llama_cpp, lm_studio on this machine, or elsewhere by `base_url`; openai_compatible for
 ---any other that speaks OpenAI's dialect (`name`, `base_url`); mock; or your own. Returns a maker
@@ -233,6 +244,22 @@
 ---@param adapter string
 ---@return fun(fields: Provider): fun(model: string|Deployment): Deployment
 function provider(adapter) end
+
+---Access tokens for providers that take no fixed key: fetched when first needed, kept until
+---shortly before they end and renewed in good time. Several providers may share one.
+---```lua
+---local entra = oauth {
+---  token_url = "https://login.microsoftonline.com/TENANT/oauth2/v2.0/token",
+---  client_id = env.ENTRA_ID, client_secret = env.ENTRA_SECRET,
+---  scope = "https://cognitiveservices.azure.com/.default",
+---}
+---local ours = provider "azure" { name = "ours", resource = "acme", token = entra }
+---model "ours" { ours "gpt-4o" }
+---```
+---For Google's Vertex, `oauth { service_account = file "vertex.json" }`.
+---@param fields OAuth
+---@return OAuthToken
+function oauth(fields) end
 
 ---A model group: the name clients ask for, and the deployments that can answer. A name with a
 ---`*` covers every name it fits; what the `*` stood for stands for the deployment's.

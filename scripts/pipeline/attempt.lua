@@ -1,5 +1,6 @@
 -- One try at one deployment: encode → intent line → send → read.
 
+local access = require "pipeline.access"
 local counts = require "pipeline.counts"
 local fault = require "lib.fault"
 local guard = require "engine.guard"
@@ -89,12 +90,18 @@ local function copy(headers)
   return out
 end
 
--- With what the client's own headers add, where those pass.
+-- With the token of now, and what the client's own headers add, where those pass.
 local function own_headers(call, dep, face)
-  local headers = headers_of(call, dep)
-  if not face.add_headers then return headers end
+  local headers, source = headers_of(call, dep), dep.provider.token
+  if not (source or face.add_headers) then return headers end
   headers = copy(headers)
-  pure(dep, call.cfg, face.add_headers, call, dep, headers)
+  if source then
+    local record = call.attempts[#call.attempts]
+    record.token = access.token(call, source)
+    record.began = time.monotonic() -- the provider's time begins when there is one
+    headers.authorization = "Bearer " .. record.token
+  end
+  if face.add_headers then pure(dep, call.cfg, face.add_headers, call, dep, headers) end
   return headers
 end
 
@@ -121,7 +128,7 @@ local function request_of(call, dep)
     body = body, stream = call.stream, timeout = timeouts(call, dep),
   }
   if adapter.sign then
-    if not face.add_headers then request.headers = copy(request.headers) end
+    if request.headers == headers_of(call, dep) then request.headers = copy(request.headers) end
     if type(body) ~= "string" then request.body = body:bytes() end
     pure(dep, call.cfg, adapter.sign, request, dep)
   end
@@ -154,14 +161,20 @@ local function is_error(body)
   return type(said) == "string" or type(said) == "table" and type(said.message) == "string"
 end
 
+-- What nobody may read of a call.
+local function secret_of(call, dep)
+  return dep.provider.api_key or call.attempts[#call.attempts].token or nil
+end
+
 -- The provider's own bytes, where the client speaks its dialect and may hear them.
 local function own_words(err, bytes, body, dep, reply)
   local adapter = face_of(reply.call, dep)
+  if adapter.owns and not adapter.owns(body) then return nil end
   if not is_error(body) or not PASSED_ON[err.upstream_status] then return nil end
   if err.status ~= err.upstream_status or adapter.dialect ~= reply.writer.dialect then
     return nil
   end
-  return provider_error.without(bytes, dep.provider.api_key)
+  return provider_error.without(bytes, secret_of(reply.call, dep))
 end
 
 -- An answer with an error status, as a fault.
@@ -179,11 +192,12 @@ local function refused(upstream, call, dep, reply)
   if classify then
     kind, more = pure(dep, call.cfg, classify, status, body or bytes:sub(1, SHOWN), upstream)
   end
+  local secret = secret_of(call, dep)
   local err = provider_error.fault(status, body, kind, more, {
-    retry_after = upstream.retry_after, secret = dep.provider.api_key,
+    retry_after = upstream.retry_after, secret = secret,
   })
   err.body = own_words(err, bytes, body, dep, reply)
-  err.detail = err.detail or provider_error.clean(bytes:sub(1, SHOWN), dep.provider.api_key)
+  err.detail = err.detail or provider_error.clean(bytes:sub(1, SHOWN), secret)
   return err
 end
 
@@ -202,7 +216,7 @@ local function unreadable(err, upstream, call, dep, reply)
     return waiting(dep, call.cfg, dep.provider.adapter.stream, upstream, reply)
   end
   local failed = fault.of(err)
-  failed.detail = provider_error.clean(text, dep.provider.api_key)
+  failed.detail = provider_error.clean(text, secret_of(call, dep))
   error(failed, 0)
 end
 
@@ -284,15 +298,16 @@ local function close(call, reply)
 end
 
 -- A drop-in adapter's mistake is its operator's, not ours.
-local function blame(err, dep, cfg)
+local function blame(err, call, dep)
   err = fault.of(err)
+  local cfg = call.cfg
   if err.kind == "internal" and cfg.runtime.operator[dep.provider.adapter_name] then
     err = fault.new("script_error", nil, {
       detail = ("adapter %s: %s"):format(dep.provider.adapter_name, err.detail),
     })
   end
   for _, name in ipairs { "message", "code", "param" } do -- all that a client is shown
-    err[name] = provider_error.clean(err[name], dep.provider.api_key)
+    err[name] = provider_error.clean(err[name], secret_of(call, dep))
   end
   return err
 end
@@ -300,7 +315,7 @@ end
 local function begin(call, dep)
   local record = {
     dep = dep, began = time.monotonic(), sent = false, ms = 0, status = nil,
-    kind = nil, said = nil,
+    kind = nil, said = nil, token = false,
   }
   call.dep = dep
   call.attempts[#call.attempts + 1] = record
@@ -309,13 +324,12 @@ local function begin(call, dep)
   return record
 end
 
---- Ask `dep`. true, or nil and the fault; a client that left raises through.
-function attempt.run(call, dep, reply)
+local function run(call, dep, reply)
   local cfg = call.cfg
   local record = begin(call, dep)
   local ok, err = xpcall(try, cfg.caught or fault.of, call, dep, reply, record)
   close(call, reply)
-  if not ok then err = blame(err, dep, cfg) end
+  if not ok then err = blame(err, call, dep) end
   -- What breaks after [DONE] breaks nothing.
   if not ok and reply.done and err.kind ~= "cancelled" then ok = true end
   record.ms = (time.monotonic() - record.began) * 1000
@@ -332,6 +346,20 @@ function attempt.run(call, dep, reply)
     reply:abandon()
   end
   return nil, err
+end
+
+-- A token can be taken back before its time: then another is tried, once.
+local function may_renew(call, dep, reply, err)
+  local source = dep.provider.token
+  if not source or err.upstream_status ~= 401 or reply.committed then return false end
+  return access.refused(call.cfg, source, call.attempts[#call.attempts].token)
+end
+
+--- Ask `dep`. true, or nil and the fault; a client that left raises through.
+function attempt.run(call, dep, reply)
+  local ok, err = run(call, dep, reply)
+  if ok or not may_renew(call, dep, reply, err) then return ok, err end
+  return run(call, dep, reply)
 end
 
 return attempt

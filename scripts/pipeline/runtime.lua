@@ -23,6 +23,7 @@ function runtime.new(generation, is_operator)
     generation = generation, loaded_at = time.now(),
     tokens = { count = 0, keys = {}, bearers = {} }, -- token → key, header → token
     concrete = { count = 0, groups = {} },           -- name → group made from a wildcard
+    access = by_table(), -- tokens of providers (pipeline/access.lua)
     deployments = by_table(), asked = by_table(), plans = by_table(), teams = {},
     profiles = tokens.profiles(), -- how a model's tokens are counted
     overhead = metrics.histogram("moongate_overhead_seconds", { stage = "before_call" }),

@@ -51,6 +51,7 @@ end
 
 -- Rests that need no count of failures: how long, and how long on probation after.
 local function at_once(err)
+  if err.rests then return err.rests, 0 end
   if err.kind == "auth" then return QUARANTINE, PROBATION end
   if err.exhausted then return EXHAUSTED, PROBATION end
   local asked = err.retry_after

@@ -48,9 +48,9 @@ local function documented(class)
 end
 
 describe("the words", function()
-  it("are nineteen, and the same everywhere", function()
+  it("are twenty, and the same everywhere", function()
     local known = keys(words.of { opts = {}, hooks = {}, pending = {} })
-    assert.equal(19, #known)
+    assert.equal(20, #known)
     assert.same(known, sorted { unpack(meta.words) })
     local rc = setfenv(assert(loadfile ".luacheckrc"), { stds = {}, files = {} })
     rc()
@@ -62,7 +62,7 @@ describe("the words", function()
       Provider = schema.provider, Deployment = schema.deployment, ModelGroup = schema.model,
       VirtualKey = schema.virtual_key, Defaults = schema.defaults, Timeout = schema.timeout,
       Cooldown = schema.cooldown, Limits = schema.limits, Limit = schema.limit,
-      UserLimit = schema.user_limit,
+      UserLimit = schema.user_limit, OAuth = schema.oauth,
     } do
       assert.same(keys(of.fields), documented(class), class)
     end

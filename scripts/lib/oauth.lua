@@ -1,0 +1,98 @@
+-- Access tokens of OAuth 2: what is asked of a token endpoint, and what its answer says. Two
+-- grants: a service account's signed assertion (RFC 7523; Google's
+-- developers.google.com/identity/protocols/oauth2/service-account), and a client's own
+-- credentials (RFC 6749 section 4.4: Azure Entra, Databricks).
+
+local crypto = require "engine.crypto"
+local json = require "engine.json"
+
+local oauth = {}
+
+local JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+local LIFE = 3600           -- seconds that an assertion is good for: the most Google takes
+local UNSAID = 300          -- seconds of a token whose life nobody tells
+local LONGEST = 24 * 3600
+local SHOWN = 200           -- bytes of an endpoint's words for the log
+
+oauth.SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+
+-- Requests ------------------------------------------------------------------------------
+
+local function escaped(c) return ("%%%02X"):format(c:byte()) end
+
+local function form(pairs_in_order)
+  local out = {}
+  for i, pair in ipairs(pairs_in_order) do
+    out[i] = pair[1] .. "=" .. pair[2]:gsub("[^%w%-._~]", escaped)
+  end
+  return table.concat(out, "&")
+end
+
+local function part(order, members)
+  return crypto.base64url(json.encode(json.object(order, members)))
+end
+
+--- A service account's assertion of who it is, signed: a JSON Web Token. nil, message where its
+--- key signs nothing.
+function oauth.assertion(account, scope, now)
+  local head = part({ "alg", "typ", "kid" }, {
+    alg = "RS256", typ = "JWT", kid = account.private_key_id,
+  })
+  local from = math.floor(now)
+  local claims = part({ "iss", "scope", "aud", "iat", "exp" }, {
+    iss = account.client_email, scope = scope, aud = account.token_uri, iat = from,
+    exp = from + LIFE,
+  })
+  local text = head .. "." .. claims
+  local signature, err = crypto.rs256(account.private_key, text)
+  if not signature then return nil, err.message end
+  return text .. "." .. crypto.base64url(signature)
+end
+
+--- What is sent for a token: { url, headers, body }; nil, message where nothing can be.
+function oauth.request(source, now)
+  local headers = {
+    ["content-type"] = "application/x-www-form-urlencoded", accept = "application/json",
+    ["user-agent"] = "moongate",
+  }
+  local body
+  if source.account then
+    local assertion, problem = oauth.assertion(source.account, source.scope, now)
+    if not assertion then return nil, problem end
+    body = form { { "grant_type", JWT_BEARER }, { "assertion", assertion } }
+  else
+    local function word(text) return (text:gsub("[^%w%-._~]", escaped)) end
+    headers.authorization = "Basic "
+      .. crypto.base64(word(source.client_id) .. ":" .. word(source.client_secret))
+    body = form {
+      { "grant_type", "client_credentials" }, source.scope and { "scope", source.scope } or nil,
+    }
+  end
+  return { url = source.token_url, method = "POST", headers = headers, body = body }
+end
+
+-- Answers -------------------------------------------------------------------------------
+
+local function word(value) return type(value) == "string" and value ~= "" and value or nil end
+
+local function life(value)
+  local seconds = tonumber(value) -- some write it as a text
+  if not seconds or seconds ~= seconds or seconds <= 0 then return UNSAID end
+  return math.min(seconds, LONGEST)
+end
+
+-- A token goes into a header.
+local function fits(token) return token and not token:find("[%c%s]") and #token <= 16384 end
+
+--- Of an endpoint's answer: token, seconds; or nil and what is wrong with it.
+function oauth.read(status, bytes)
+  local body = json.decode(bytes)
+  body = type(body) == "table" and body or {}
+  local token = word(body.access_token)
+  if status == 200 and fits(token) then return token, life(body.expires_in) end
+  local said = word(body.error_description) or word(body.error)
+  return nil, ("the token endpoint answered %d%s"):format(status,
+    said and ": " .. said:sub(1, SHOWN):gsub("%c", " ") or ", and no token")
+end
+
+return oauth
