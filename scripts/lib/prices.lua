@@ -16,6 +16,7 @@ local NEXT = { azure = "openai" }
 local SUFFIXES = {
   "%-%d%d%d%d%-%d%d%-%d%d$", "%-%d%d%d%d%d%d%d%d$", "%-preview%-%d%d%-%d%d%d%d$",
   "%-preview%-%d%d%-%d%d$", "%-%d%d%d%d$", "%-%d%d%d$", "%-latest$",
+  "@[%w%-]+$", -- Vertex
 }
 
 local BUILT_IN = price_table.open(list.text, { date = list.date, built_in = true })

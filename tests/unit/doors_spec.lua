@@ -11,7 +11,7 @@ local ROOT = "tests/doors"
 local WRITE = os.getenv "GOLDEN" == "write"
 local FAMILIES = {
   { "openai", "gpt-5.4" }, { "deepseek", "deepseek-chat" }, { "gemini", "gemini-3-pro" },
-  { "anthropic", "claude-opus-4-6" },
+  { "anthropic", "claude-opus-4-6" }, { "vertex", "claude-opus-4-6" },
 }
 -- A question in the words of each door, streamed or not.
 local QUESTIONS = {
