@@ -33,6 +33,7 @@ function groups.defaults(session)
     retries = own.retries or RETRIES,
     backoff = own.backoff or BACKOFF,
     on_disconnect = own.on_disconnect or "cancel",
+    strict = own.strict == true,
   }
 end
 
@@ -53,12 +54,23 @@ local function price_of(dep, own)
   end
 end
 
-local function deployment(record, group, declared)
+-- The nearest word on it: a deployment that may drop all is not strict.
+local function strictness(session, record, group)
+  if record.strict and record.drop_unsupported then
+    session.report:error(record.line, ('deployment "%s": strict refuses what drop_unsupported '
+      .. "drops; say one of them"):format(record.name))
+  end
+  if record.strict ~= nil then return record.strict end
+  return group.strict and not record.drop_unsupported
+end
+
+local function deployment(session, record, group, declared)
   local dep = {}
   for name, value in pairs(record) do dep[name] = value end
   dep.at, dep.broken = nil, nil
   dep.weight = record.weight or 1
   dep.drop_unsupported = record.drop_unsupported == true
+  dep.strict = strictness(session, record, group)
   dep.wildcard = record.model:find("*", 1, true) ~= nil
   dep.provider = families.provider(record.provider, dep)
   dep.timeout = merge(group.defaults, record.provider.timeout, declared.timeout, record.timeout)
@@ -121,13 +133,14 @@ function groups.build(session, declared, defaults)
     balance = declared.balance or "weighted",
     on_disconnect = declared.on_disconnect or defaults.on_disconnect,
     cooldown = merge(defaults.cooldown, declared.cooldown),
-    timeout = merge(defaults.timeout, declared.timeout),
+    timeout = merge(defaults.timeout, declared.timeout), strict = defaults.strict,
   }
+  if declared.strict ~= nil then group.strict = declared.strict end
   for _, record in ipairs(declared.items) do
     if not record.broken then
       unique(session, declared, record)
       record.used = true
-      group.deployments[#group.deployments + 1] = deployment(record, group, declared)
+      group.deployments[#group.deployments + 1] = deployment(session, record, group, declared)
     end
   end
   group.defaults = nil

@@ -40,7 +40,7 @@ schema.deployment = {
   fields = {
     name = kinds.label, weight = kinds.weight, rpm = kinds.count, tpm = kinds.count,
     price = kinds.price, region = kinds.text, max_tokens = kinds.count, timeout = timeout,
-    drop_unsupported = kinds.flag,
+    drop_unsupported = kinds.flag, strict = kinds.flag,
   },
 }
 
@@ -49,7 +49,7 @@ schema.model = {
   fields = {
     fallback = fallbacks.kind, retries = kinds.retries, backoff = kinds.duration,
     cooldown = cooldown, balance = kinds.balance, timeout = timeout,
-    on_disconnect = on_disconnect,
+    on_disconnect = on_disconnect, strict = kinds.flag,
   },
 }
 
@@ -86,7 +86,7 @@ schema.limits = {
 schema.defaults = {
   fields = {
     timeout = timeout, retries = kinds.retries, backoff = kinds.duration, cooldown = cooldown,
-    on_disconnect = on_disconnect,
+    on_disconnect = on_disconnect, strict = kinds.flag,
   },
 }
 

@@ -1,6 +1,7 @@
 -- What one client asked for: the call that stages and adapters read.
 
 local crypto = require "engine.crypto"
+local fault = require "lib.fault"
 local new_table = require "table.new"
 local tokens = require "lib.tokens"
 
@@ -139,10 +140,15 @@ function methods:fits(most)
   return tokens.fits(self, most)
 end
 
---- A hint that the provider cannot take and the client can do without; named to the client.
+--- A hint that the provider cannot take and the client can do without; named to the client, or
+--- refused where the deployment is strict.
 function methods:drop(name)
-  local dropped, notes = self.dropped, rawget(self, "notes")
+  local dropped, notes, dep = self.dropped, rawget(self, "notes"), rawget(self, "dep")
   name = notes and notes.words[name] or name
+  if dep and dep.strict then
+    fault.raise("bad_request", ("%s is strict, and does not take `%s`."):format(dep.name, name),
+      { param = name, code = "unsupported_parameter" })
+  end
   for _, known in ipairs(dropped) do
     if known == name then return end
   end

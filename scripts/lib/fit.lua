@@ -1,5 +1,6 @@
 -- What a translated target cannot take: hints are dropped and named, the rest is refused with
--- the field's name, or dropped too where the deployment says `drop_unsupported = true`.
+-- the field's name, or dropped too where the deployment says `drop_unsupported = true`. Where
+-- it says `strict = true`, hints are refused as well (lib/call.lua).
 
 local fault = require "lib.fault"
 local json = require "engine.json"

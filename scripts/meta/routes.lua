@@ -56,6 +56,7 @@
 ---@field max_tokens? integer   of an answer, where the client names no limit
 ---@field timeout? Timeout      over the group's and the provider's
 ---@field drop_unsupported? boolean  drop what the target cannot take instead of refusing it
+---@field strict? boolean        drop nothing: refuse hints too that the target cannot take
 
 ---Dollars per million tokens, and dollars each for what is counted. Cached tokens, sound and
 ---images cost what `input` does where nothing is said, in answers what `output` does.
@@ -137,9 +138,11 @@
 ---@field balance? "weighted"|"least_busy"|"lowest_latency"|"lowest_cost"|Balance
 ---@field timeout? Timeout      for all its deployments
 ---@field on_disconnect? "cancel"|"drain"  when the client leaves: stop the provider, and bill the prompt and what was seen (the default); or read on, for 20 s at most, and bill what it reports
+---@field strict? boolean       for its deployments that say nothing of it
 
 ---@class Defaults
 ---@field on_disconnect? "cancel"|"drain"
+---@field strict? boolean
 ---@field timeout? Timeout
 ---@field retries? integer
 ---@field backoff? Duration

@@ -30,7 +30,7 @@ describe("deployments", function()
   it("have numbers that are ones", function()
     for field, value in pairs {
       weight = "-1", rpm = "0", tpm = "1.5", max_tokens = "'many'", weight_nan = "0/0",
-      drop_unsupported = "1", price = "5", region = "{}", name = "'a b'",
+      drop_unsupported = "1", strict = "'yes'", price = "5", region = "{}", name = "'a b'",
     } do
       local name = field:gsub("_nan", "")
       local errors = errors_of(HEAD
@@ -40,6 +40,22 @@ describe("deployments", function()
     end
     refuses('model "b" { openai { "x", weight = 0 } }',
       '3: model "b": gives every deployment the weight 0, so none can be picked')
+  end)
+
+  it("are strict as their nearest word says", function()
+    local function strict(defaults, group, own)
+      local cfg = good(HEAD .. ('defaults { %s }\nmodel "b" { openai { "x", name = "n"%s }%s }')
+        :format(defaults, own, group))
+      return cfg.groups.b.deployments[1].strict
+    end
+    assert.is_false(strict("", "", ""))
+    assert.is_true(strict("strict = true", "", ""))
+    assert.is_false(strict("strict = true", ", strict = false", ""))
+    assert.is_true(strict("", ", strict = false", ", strict = true"))
+    assert.is_false(strict("strict = true", ", strict = true", ", strict = false"))
+    assert.is_false(strict("strict = true", "", ", drop_unsupported = true"))
+    refuses('model "b" { openai { "x", strict = true, drop_unsupported = true } }',
+      '3: deployment "openai/x": strict refuses what drop_unsupported drops; say one of them')
   end)
 
   it("have prices with both ends, and whole upper tiers", function()
