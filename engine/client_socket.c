@@ -93,6 +93,7 @@ static struct wire *wire_new(struct client *client, curl_socket_t fd)
 curl_socket_t client_open_socket(void *owner, curlsocktype purpose,
                                  struct curl_sockaddr *address)
 {
+    static const int window = STREAM_WINDOW;
     struct upstream *upstream = owner;
     int type = address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK;
 
@@ -100,6 +101,10 @@ curl_socket_t client_open_socket(void *owner, curlsocktype purpose,
     if (upstream->sends) return CURL_SOCKET_BAD; /* only a silent re-send asks again */
     int fd = socket(address->family, type, address->protocol);
     if (fd < 0) return CURL_SOCKET_BAD;
+    if (upstream->request.stream) {
+        /* A paused stream must not fill megabytes of the kernel's, as it would by itself. */
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof(window));
+    }
     if (!wire_new(upstream->client, fd)) {
         close(fd);
         return CURL_SOCKET_BAD;

@@ -11,10 +11,7 @@
 #include "lua_upstream.h"
 #include "server.h"
 
-enum {
-    CROWDED = 256 << 10, /* bytes on their way to a reader */
-    UNREAD = 1 << 20,    /* bytes for a reader that is gone, while its task goes on */
-};
+enum { UNREAD = 1 << 20 }; /* bytes for a reader that is gone, while its task goes on */
 
 /* ---- the queue ---- */
 
@@ -112,7 +109,7 @@ static enum sse_result pass(struct upstream_box *box, struct request *client)
  */
 static bool is_crowded(const struct request *client)
 {
-    return !request_is_gone(client) && request_unsent(client) > CROWDED;
+    return !request_is_gone(client) && request_unsent(client) > REQUEST_CROWDED;
 }
 
 /* False: the task has to look. */

@@ -17,7 +17,6 @@
 #include "server.h"
 
 enum {
-    CROWDED = 256 << 10,
     FIELD_NAME_MAX = 256, /* of a header that scripts list */
 };
 
@@ -248,7 +247,7 @@ static int l_crowded(lua_State *L)
 {
     struct request *request = live(L);
 
-    lua_pushboolean(L, !request_is_gone(request) && request_unsent(request) > CROWDED);
+    lua_pushboolean(L, !request_is_gone(request) && request_unsent(request) > REQUEST_CROWDED);
     return 1;
 }
 

@@ -20,6 +20,7 @@ enum {
     ACCEPTS_A_TURN = 16,
     RETRY_MS = 100, /* after the descriptors ran out */
     CLOSED_A_TIME = 64,
+    KERNEL_UNSENT = 64 * 1024,
     SHORT_IDLE_MS = 1000, /* a connection in use is not idle for so long */
     PROBE_TURNS = 4,      /* of microhttpd: enough for one request */
     CLOSE_TURNS = 4,
@@ -48,7 +49,7 @@ static void name_peer(char *peer, size_t size, const struct sockaddr_storage *ad
 static void take(struct server *server, int fd, const struct sockaddr_storage *address,
                  socklen_t len)
 {
-    static const int on = 1;
+    static const int on = 1, unsent = KERNEL_UNSENT;
 
     if (server->connection_count >= server->options.max_connections) {
         answer_busy(fd);
@@ -62,6 +63,8 @@ static void take(struct server *server, int fd, const struct sockaddr_storage *a
     name_peer(connection->peer, sizeof(connection->peer), address);
     if (address->ss_family != AF_UNIX) {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        /* What a slow reader has not asked for yet waits with us, not in the kernel too. */
+        setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
     }
     if (!library_add(connection, (const struct sockaddr *)address, len)) return;
     connection_set_deadline(connection,

@@ -112,6 +112,9 @@ bool request_begin(struct request *request, int status, const struct http_header
 bool request_send(struct request *request, const void *bytes, size_t len)
     __attribute__((warn_unused_result));
 size_t request_unsent(const struct request *request); /* bytes not yet taken by the kernel */
+/* A stream with more than this unsent gets no more until its reader has taken some: with what
+ * waits on the provider's side, 256 KiB in all (MATRICES.md 3.4). */
+enum { REQUEST_CROWDED = 128 * 1024 };
 /* End a stream. `clean` false: close the connection without the last chunk, so that nobody
  * takes what came for a whole answer. */
 void request_finish(struct request *request, bool clean);
