@@ -88,6 +88,10 @@ function own.encode(call, dep)
   return prediction(instances, size)
 end
 
+local function none()
+  fault.raise("invalid_response", "The provider's answer holds no embeddings.")
+end
+
 -- Each vector of a prediction as it was written, and the tokens of all where they were counted.
 local function predicted(body)
   if type(body.error) == "table" then chat_errors.raise(body) end
@@ -99,9 +103,7 @@ local function predicted(body)
     local counted = chat.table_or_empty(found.statistics).token_count
     n = n and type(counted) == "number" and n + counted or nil
   end
-  if #vectors == 0 then
-    fault.raise("invalid_response", "The provider's answer holds no embeddings.")
-  end
+  if #vectors == 0 then none() end
   return vectors, n
 end
 
@@ -195,6 +197,7 @@ function googles.decode(doc, reply)
     end
     local n = doc:at("usageMetadata.promptTokenCount")
     local one = json.decode(doc:raw("embedding"), RAW)
+    if not json.is_raw(one.values) then none() end
     return embed_content.say(reply, { one }, type(n) == "number" and n or nil)
   end
   local vectors, n = predicted(doc:decode(RAW))

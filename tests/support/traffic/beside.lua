@@ -120,12 +120,13 @@ end
 -- As many texts as there are vectors; the vectors as numbers and as bytes.
 local function translated(stage, case, assert)
   local body = case.exchange.response.body
+  local _, name = google_path(case.exchange, case.group)
   local vectors = body.embeddings or { body.embedding }
   local input = body.embeddings and "[" .. ('"hi",'):rep(#vectors - 1) .. '"hi"]' or '"hi"'
   for _, format in ipairs { "float", "base64" } do
     serve(stage, case)
-    local answer = stage.gateway:chat(('{"model":"%s/m","encoding_format":"%s","input":%s}')
-      :format(case.group, format, input), { path = "/v1/embeddings" })
+    local answer = stage.gateway:chat(('{"model":"%s/%s","encoding_format":"%s","input":%s}')
+      :format(case.group, name, format, input), { path = "/v1/embeddings" })
     assert.equal(200, answer.status, answer.body)
     check_vectors(vectors, answer.json.data, format, assert)
     local tokens = meaning.table(body.usageMetadata).promptTokenCount

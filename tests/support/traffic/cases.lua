@@ -82,6 +82,18 @@ local function set(list)
   return out
 end
 
+-- What the gateway learns from answers to other questions than were asked would move its
+-- counts.
+local function counts_first(list)
+  local out = {}
+  for _, first in ipairs { true, false } do
+    for _, case in ipairs(list) do
+      if (case.door == "counts") == first then out[#out + 1] = case end
+    end
+  end
+  return out
+end
+
 --- All of them, for the doors named (all where none is); nil where the recordings are not here.
 --- Second, the exceptions that no recording needs.
 function cases.list(doors)
@@ -95,6 +107,7 @@ function cases.list(doors)
       if not wanted or wanted[door] then add(list, exchange, door, why) end
     end
   end
+  list = counts_first(list)
   for _, one in ipairs(exceptions) do
     if not one.used then idle[#idle + 1] = one.path .. " " .. one.door end
   end

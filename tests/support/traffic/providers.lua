@@ -3,6 +3,7 @@
 -- here and no code.
 --
 --     line    the statement, but for what it serves
+--     more    what else its deployment says
 --     only    the doors that it serves, where that is not all of them
 --     at      what speaks for it at single doors: there the provider would be asked in another
 --             of its dialects than the one that was recorded
@@ -45,6 +46,22 @@ local AZURE = speaker("azure", '", api_version = "2024-10-21"')
 local AZURE_V1 = speaker("azure", '"')
 AZURE_V1.only = RESPONSES.only
 
+local AZURE_CLAUDE = speaker("azure", '"')
+AZURE_CLAUDE.more = ', family = "claude"'
+
+local function vertex(family)
+  local out = speaker("vertex", '", project = "example-project"')
+  out.more = (', family = "%s"'):format(family)
+  return out
+end
+
+local VERTEX, VERTEX_CLAUDE = vertex "gemini", vertex "claude"
+
+-- The model is in the address.
+function VERTEX_CLAUDE.body(text)
+  return (text:gsub('^{"model":"[^"]*",%s*', "{", 1)) -- all recorded have the version
+end
+
 local usual = {
   chat_completions = COMPATIBLE, embeddings = COMPATIBLE, completions = COMPATIBLE,
   responses = RESPONSES,
@@ -54,6 +71,7 @@ local known = {
   anthropic = { messages = ANTHROPIC, count_tokens = ANTHROPIC },
   azure = {
     chat_completions = AZURE, embeddings = AZURE, completions = AZURE, responses = AZURE_V1,
+    messages = AZURE_CLAUDE,
   },
   cerebras = own "cerebras",
   cloudflare = own "cloudflare",
@@ -72,13 +90,17 @@ local known = {
   openrouter = own "openrouter",
   perplexity = own "perplexity",
   together = own "together",
+  vertex = {
+    generate_content = VERTEX, stream_generate_content = VERTEX, embeddings = VERTEX,
+    count_tokens = VERTEX, messages = VERTEX_CLAUDE,
+  },
   xai = own "xai",
 }
 known.huggingface.completions = COMPATIBLE -- recorded at an endpoint of its owner's
 known.openai.count_tokens = known.openai.responses
 
 -- Of these the recordings are of no shape that `usual` could serve.
-local NOT_USUAL = { bedrock = true, cohere = true, vertex = true }
+local NOT_USUAL = { bedrock = true, cohere = true }
 
 --- What speaks for an exchange at a door, or nil.
 function providers.of(exchange, door)

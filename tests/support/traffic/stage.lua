@@ -26,8 +26,8 @@ local function routes(list, up)
     if case.speaker and not known[case.group] then
       known[case.group] = true
       local marks = { ["@"] = up:url(case.group), ["#"] = case.group }
-      out[#out + 1] = ('model "%s/*" { %s { "*", name = "%s" } }\n'):format(case.group,
-        (case.speaker.line:gsub("[@#]", marks)), case.group)
+      out[#out + 1] = ('model "%s/*" { %s { "*", name = "%s"%s } }\n'):format(case.group,
+        (case.speaker.line:gsub("[@#]", marks)), case.group, case.speaker.more or "")
     end
   end
   return table.concat(out)
