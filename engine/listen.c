@@ -153,29 +153,52 @@ bool listen_is_loopback(const char *address)
     return loopback;
 }
 
+union name {
+    struct sockaddr any;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+    struct sockaddr_un un;
+    struct sockaddr_storage room;
+};
+
+static bool write_name(const union name *name, char out[LISTEN_NAME])
+{
+    char host[INET6_ADDRSTRLEN];
+
+    if (name->any.sa_family == AF_UNIX) {
+        return snprintf(out, LISTEN_NAME, "unix:%s", name->un.sun_path) > 0;
+    }
+    if (name->any.sa_family == AF_INET) {
+        if (!inet_ntop(AF_INET, &name->in.sin_addr, host, sizeof(host))) return false;
+        return snprintf(out, LISTEN_NAME, "%s:%u", host, ntohs(name->in.sin_port)) > 0;
+    }
+    if (name->any.sa_family != AF_INET6) return false;
+    if (!inet_ntop(AF_INET6, &name->in6.sin6_addr, host, sizeof(host))) return false;
+    return snprintf(out, LISTEN_NAME, "[%s]:%u", host, ntohs(name->in6.sin6_port)) > 0;
+}
+
+bool listen_bound(int fd, char out[LISTEN_NAME])
+{
+    union name name = {.room = {0}};
+    socklen_t size = sizeof(name);
+
+    return getsockname(fd, &name.any, &size) == 0 && write_name(&name, out);
+}
+
 bool listen_name(int fd, const char *address, char out[LISTEN_NAME])
 {
-    union {
-        struct sockaddr any;
-        struct sockaddr_in in;
-        struct sockaddr_in6 in6;
-        struct sockaddr_storage room;
-    } name = {.room = {0}};
+    union name name = {.room = {0}};
     socklen_t size = sizeof(name);
-    char host[INET6_ADDRSTRLEN];
 
     if (strncmp(address, "unix:", 5) == 0) {
         return snprintf(out, LISTEN_NAME, "%s", address) < LISTEN_NAME;
     }
     if (getsockname(fd, &name.any, &size) != 0) return false;
-    if (name.any.sa_family == AF_INET) {
-        if (name.in.sin_addr.s_addr == INADDR_ANY)
-            name.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        if (!inet_ntop(AF_INET, &name.in.sin_addr, host, sizeof(host))) return false;
-        return snprintf(out, LISTEN_NAME, "%s:%u", host, ntohs(name.in.sin_port)) > 0;
+    if (name.any.sa_family == AF_INET && name.in.sin_addr.s_addr == INADDR_ANY) {
+        name.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     }
-    if (name.any.sa_family != AF_INET6) return false;
-    if (IN6_IS_ADDR_UNSPECIFIED(&name.in6.sin6_addr)) name.in6.sin6_addr = in6addr_loopback;
-    if (!inet_ntop(AF_INET6, &name.in6.sin6_addr, host, sizeof(host))) return false;
-    return snprintf(out, LISTEN_NAME, "[%s]:%u", host, ntohs(name.in6.sin6_port)) > 0;
+    if (name.any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&name.in6.sin6_addr)) {
+        name.in6.sin6_addr = in6addr_loopback;
+    }
+    return write_name(&name, out);
 }

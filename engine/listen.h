@@ -14,6 +14,9 @@ enum { LISTEN_NAME = 300 };
  * and loopback where it takes any. False: it cannot be told. */
 bool listen_name(int fd, const char *address, char out[LISTEN_NAME]);
 
+/* The address that a listening socket is bound to, as listen_open would take it. */
+bool listen_bound(int fd, char out[LISTEN_NAME]);
+
 /* Whether only this machine can reach it. False too when it cannot be told. */
 bool listen_is_loopback(const char *address);
 

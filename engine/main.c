@@ -5,9 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <sys/socket.h>
-#include <sys/un.h>
-
 #include "buf.h"
 #include "cli.h"
 #include "cli_http.h"
@@ -17,6 +14,7 @@
 #include "options.h"
 #include "options_secret.h"
 #include "say.h"
+#include "service.h"
 #include "supervisor.h"
 
 enum {
@@ -25,24 +23,6 @@ enum {
 };
 
 /* ---- the serving process ---------------------------------------------------------------- */
-
-/* Tell a service manager, where one listens. */
-static void notify(const char *state)
-{
-    const char *path = getenv("NOTIFY_SOCKET");
-    struct sockaddr_un name = {.sun_family = AF_UNIX};
-    size_t len = path ? strlen(path) : 0;
-
-    if (len == 0 || len >= sizeof(name.sun_path)) return;
-    memcpy(name.sun_path, path, len);
-    if (path[0] == '@') name.sun_path[0] = '\0'; /* the abstract name space */
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return;
-    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
-    /* A manager that does not hear us is its own trouble: we serve all the same. */
-    (void)sendto(fd, state, strlen(state), MSG_NOSIGNAL, (const struct sockaddr *)&name, size);
-    close(fd);
-}
 
 /* What can be asked for, in the words of the scripts. */
 static void tell_models(const struct moongate_options *options)
@@ -91,17 +71,30 @@ static void reload(struct moongate *gateway)
 
     (void)snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%lld",
                    (long long)moment_unhurried_us());
-    notify(state);
+    service_notify(state);
     (void)moongate_reload(gateway, &error); /* why not is in its log */
     free(error);
-    notify("READY=1");
+    service_notify("READY=1");
 }
 
-/* Until a signal says stop; which one. */
+/* -1: none came in time. */
+static int next_signal(const sigset_t *signals, int64_t wait_ms)
+{
+    const struct timespec time = {.tv_sec = wait_ms / 1000,
+                                  .tv_nsec = wait_ms % 1000 * 1000000};
+
+    return wait_ms > 0 ? sigtimedwait(signals, NULL, &time) : sigwaitinfo(signals, NULL);
+}
+
+/* Until a signal says stop; which one. A worker that stands still ends the process by itself
+ * (moongate_threads.c), so what the service manager hears here is true of them, too. */
 static int obey_signals(struct moongate *gateway, const sigset_t *signals)
 {
+    int64_t beat_ms = service_watchdog_ms();
+
     for (;;) {
-        int signal = sigwaitinfo(signals, NULL);
+        int signal = next_signal(signals, beat_ms);
+        if (beat_ms > 0) service_notify("WATCHDOG=1");
         if (signal == SIGHUP) reload(gateway);
         if (signal == SIGTERM || signal == SIGINT) return signal;
     }
@@ -126,11 +119,11 @@ static int serve(const struct moongate_options *options, int ready, bool again)
         return code;
     }
     if (!again) greet(options);
-    notify("READY=1");
+    service_notify("READY=1");
     if (write(ready, "r", 1) != 1) say_error("moongate: the supervisor is gone\n");
     close(ready);
     int last = obey_signals(gateway, &signals);
-    notify("STOPPING=1");
+    service_notify("STOPPING=1");
     moongate_stop(gateway, last == SIGTERM ? DRAIN_MS : 0);
     return EXIT_FINE;
 }
@@ -189,12 +182,17 @@ static const char serve_help[] =
     "  --vocabularies D  where vocabularies are that tokens are counted with; beside the "
     "binary\n"
     "  --watch           read the files again whenever one is saved\n"
+    "  --core            let a crash leave a core file, and debuggers in: both show keys\n"
+    "                    and prompts\n"
     "  --log-level L     debug, info, warn or error; info\n"
     "\n"
     "From the environment alone, and wiped from it: MOONGATE_ADMIN_TOKEN,\n"
     "MOONGATE_REDIS_URL (limits and budgets shared with other gateways),\n"
     "MOONGATE_POSTGRES_URL (the usage of many gateways), MOONGATE_NODE (this one's\n"
     "name among them).\n"
+    "\n"
+    "Sockets that a service manager passes (LISTEN_FDS, named clients and admin) take the\n"
+    "place of --listen and --admin.\n"
     "\n"
     "Exit code: 0 stopped, 1 failed, 2 wrong flags, 3 the routes file is wrong, 4 an address\n"
     "cannot be listened on.\n";

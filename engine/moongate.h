@@ -42,6 +42,7 @@ struct moongate_options {
     int queue_ms;     /* what a request may wait for its turn, for long; 0: 200; -1: for ever */
     unsigned workers; /* 0: one a core */
     bool watch;       /* reload when a routes, provider or script file is saved */
+    bool core;        /* the supervisor leaves core files and debuggers alone */
     int log_fd;       /* 0: standard error */
     int listen_fd, admin_fd; /* listening sockets from a supervisor; 0: opened here */
     const char *crashed;     /* why the process before this one ended, for the log; NULL */

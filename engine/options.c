@@ -90,6 +90,7 @@ enum flag {
     FLAG_IN_FLIGHT,
     FLAG_MEMORY,
     FLAG_QUEUE,
+    FLAG_CORE,
 };
 
 static const struct option flags[] = {
@@ -104,6 +105,7 @@ static const struct option flags[] = {
     {"in-flight", required_argument, NULL, FLAG_IN_FLIGHT},
     {"memory", required_argument, NULL, FLAG_MEMORY},
     {"queue", required_argument, NULL, FLAG_QUEUE},
+    {"core", no_argument, NULL, FLAG_CORE},
     {"providers", required_argument, NULL, FLAG_PROVIDERS},
     {"scripts", required_argument, NULL, FLAG_SCRIPTS},
     {"vocabularies", required_argument, NULL, FLAG_VOCABULARIES},
@@ -149,8 +151,7 @@ static bool read_admin(const char *value, const char **address)
            complain("admin", value, "an address is HOST:PORT, unix:PATH or off");
 }
 
-/* Other machines need a token. */
-static bool check_admin(const struct moongate_options *options)
+bool options_check_admin(const struct moongate_options *options)
 {
     if (strcmp(options->admin, "off") == 0 || options->admin_token) return true;
     return listen_is_loopback(options->admin) ||
@@ -264,6 +265,7 @@ static bool read_flag(int flag, const char *value, struct moongate_options *opti
     case FLAG_SCRIPTS: options->scripts_dir = value; return true;
     case FLAG_VOCABULARIES: options->vocabularies_dir = value; return true;
     case FLAG_WATCH: options->watch = true; return true;
+    case FLAG_CORE: options->core = true; return true;
     case FLAG_IN_FLIGHT: return read_in_flight(value, &options->in_flight);
     case FLAG_MEMORY: return read_memory(value, &options->memory);
     case FLAG_QUEUE: return read_queue(value, &options->queue_ms);
@@ -281,7 +283,8 @@ static const char *nearest_flag(const char *word)
                                         "--help",      "--durability",
                                         "--retention", "--admin-token-file",
                                         "--in-flight", "--memory",
-                                        "--queue",     NULL};
+                                        "--queue",     "--core",
+                                        NULL};
 
     return options_nearest(word, names);
 }
@@ -320,5 +323,5 @@ bool options_read(int argc, char **argv, struct moongate_options *options)
         }
     }
     if (optind != argc) return unknown(argv[optind]);
-    return options_take_secrets(options, token_file) && check_admin(options);
+    return options_take_secrets(options, token_file) && options_check_admin(options);
 }

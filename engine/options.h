@@ -25,6 +25,9 @@ enum exit_code {
 bool options_read(int argc, char **argv, struct moongate_options *options)
     __attribute__((warn_unused_result));
 
+/* Other machines need a token. False: they would not, and it was said. */
+bool options_check_admin(const struct moongate_options *options);
+
 /* Could this be listened on: HOST:PORT or unix:PATH? */
 bool options_address(const char *text);
 

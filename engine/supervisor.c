@@ -13,10 +13,12 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "confine.h"
 #include "listen.h"
 #include "moment.h"
 #include "options.h"
 #include "say.h"
+#include "service.h"
 
 enum {
     FIRST_DELAY_MS = 50,
@@ -31,10 +33,11 @@ struct supervisor {
     pid_t child;      /* 0: none runs */
     int ready;        /* the child writes here; read end */
     int64_t started_ms;
-    int64_t delay_ms;  /* before the next child */
-    bool served;       /* some child was ready */
-    int stopping;      /* times TERM or INT came */
-    char crashed[128]; /* why the last child ended; "" when none did */
+    int64_t delay_ms;            /* before the next child */
+    bool served;                 /* some child was ready */
+    int stopping;                /* times TERM or INT came */
+    char crashed[128];           /* why the last child ended; "" when none did */
+    char passed[2][LISTEN_NAME]; /* addresses of sockets that the service manager opened */
 };
 
 static int64_t now_ms(void)
@@ -182,18 +185,49 @@ static int supervise(struct supervisor *supervisor)
 
 /* ---- start ------------------------------------------------------------------------------ */
 
-static bool bind_one(const char *flag, const char *address, int *fd)
+static int say_unbound(const char *flag, char *error)
 {
-    char *error = NULL;
-
-    *fd = listen_open(address, &error);
-    if (*fd >= 0) return true;
     bool taken = errno == EADDRINUSE;
+
     say_error("moongate: %s", error ? error : "out of memory");
     if (taken) say_error("; %s names another address", flag);
     say_error("\n");
     free(error);
-    return false;
+    return EXIT_BIND;
+}
+
+/* EXIT_FINE, or the exit code of all. */
+static int bind_one(const char *flag, const char *address, int *fd)
+{
+    char *error = NULL;
+
+    *fd = listen_open(address, &error);
+    return *fd >= 0 ? EXIT_FINE : say_unbound(flag, error);
+}
+
+/* A passed socket's address stands where the flag's would. */
+static bool know(int fd, const char **address, char name[LISTEN_NAME])
+{
+    if (fd < 0) return true;
+    *address = name;
+    return listen_bound(fd, name);
+}
+
+static int take_sockets(struct supervisor *supervisor, int *clients, int *admin)
+{
+    struct moongate_options *options = &supervisor->options;
+
+    if (!service_sockets(clients, admin) ||
+        !know(*clients, &options->listen, supervisor->passed[0]) ||
+        !know(*admin, &options->admin, supervisor->passed[1])) {
+        say_error(
+            "moongate: what LISTEN_FDS passes is not one listening socket for clients and "
+            "at most one for admin\n");
+        return EXIT_BIND;
+    }
+    options->listen_fd = *clients;
+    options->admin_fd = *admin;
+    return options_check_admin(options) ? EXIT_FINE : EXIT_USAGE;
 }
 
 static void remove_socket_file(const char *address)
@@ -221,30 +255,55 @@ static void fill_standard_places(void)
     if (fd > 2) close(fd);
 }
 
-int supervisor_run(const struct moongate_options *options, supervisor_serve *serve)
+/* Opens what nobody has passed. */
+static int open_sockets(struct supervisor *supervisor, bool passed[2])
 {
-    struct supervisor supervisor = {.options = *options, .serve = serve};
-    bool admin = strcmp(options->admin, "off") != 0;
+    struct moongate_options *options = &supervisor->options;
+    int clients, admin;
+    int code = take_sockets(supervisor, &clients, &admin);
 
-    fill_standard_places();
-    raise_limit();
-    if (!bind_one("--listen", options->listen, &supervisor.options.listen_fd)) return EXIT_BIND;
-    if (admin && !bind_one("--admin", options->admin, &supervisor.options.admin_fd)) {
-        remove_socket_file(options->listen);
-        return EXIT_BIND;
+    passed[0] = clients >= 0;
+    passed[1] = admin >= 0 || strcmp(options->admin, "off") == 0;
+    if (code == EXIT_FINE && !passed[0]) {
+        code = bind_one("--listen", options->listen, &options->listen_fd);
     }
+    if (code == EXIT_FINE && !passed[1]) {
+        code = bind_one("--admin", options->admin, &options->admin_fd);
+        if (code != EXIT_FINE && !passed[0]) remove_socket_file(options->listen);
+    }
+    return code;
+}
+
+static void block_signals(struct supervisor *supervisor)
+{
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGUSR1, SIG_IGN); /* "reopen the logs": they go to standard error */
     (void)signal(SIGUSR2, SIG_IGN); /* nothing yet, and no reason to end */
-    sigemptyset(&supervisor.signals);
-    sigaddset(&supervisor.signals, SIGCHLD);
-    sigaddset(&supervisor.signals, SIGHUP);
-    sigaddset(&supervisor.signals, SIGTERM);
-    sigaddset(&supervisor.signals, SIGINT);
-    sigprocmask(SIG_BLOCK, &supervisor.signals, NULL);
+    sigemptyset(&supervisor->signals);
+    sigaddset(&supervisor->signals, SIGCHLD);
+    sigaddset(&supervisor->signals, SIGHUP);
+    sigaddset(&supervisor->signals, SIGTERM);
+    sigaddset(&supervisor->signals, SIGINT);
+    sigprocmask(SIG_BLOCK, &supervisor->signals, NULL);
+}
 
-    int code = supervise(&supervisor);
-    remove_socket_file(options->listen);
-    if (admin) remove_socket_file(options->admin);
+int supervisor_run(const struct moongate_options *options, supervisor_serve *serve)
+{
+    struct supervisor supervisor = {.options = *options, .serve = serve};
+    bool passed[2];
+
+    fill_standard_places();
+    raise_limit();
+    int code = open_sockets(&supervisor, passed);
+    if (code != EXIT_FINE) return code;
+    if (!options->core) confine_memory();
+    if (!confine_calls()) {
+        say_error("moongate: this kernel cannot refuse system calls (%s): served without\n",
+                  strerror(errno));
+    }
+    block_signals(&supervisor);
+    code = supervise(&supervisor);
+    if (!passed[0]) remove_socket_file(supervisor.options.listen);
+    if (!passed[1]) remove_socket_file(supervisor.options.admin);
     return code;
 }

@@ -53,10 +53,8 @@ describe("C-12: kill -9", function()
     local child = gateway:child()
     gateway.process:kill(process.KILL)
     gateway.process:wait(5)
-    helper.wait_until(function()
-      local state = process.read(("/proc/%d/stat"):format(child)):match "%) (%a)"
-      return not state or state == "Z"
-    end, 5, "the end of the serving process")
+    helper.wait_until(function() return process.gone(child) end, 5,
+      "the end of the serving process")
     helper.remove_tree(gateway.dir)
   end
 

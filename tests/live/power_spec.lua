@@ -37,11 +37,6 @@ describe("C-13: a power cut", function()
     }
   end
 
-  local function is_gone(pid)
-    local state = process.read(("/proc/%d/stat"):format(pid)):match "%) (%a)"
-    return not state or state == "Z"
-  end
-
   -- What lies on the disk afterwards.
   local function cut()
     local sizes = {}
@@ -75,7 +70,7 @@ describe("C-13: a power cut", function()
     gw.process:kill(process.KILL)
     local at = socket.gettime()
     gw.process:wait(5)
-    helper.wait_until(function() return is_gone(child) end, 5, "its end")
+    helper.wait_until(function() return process.gone(child) end, 5, "its end")
     for i, client in ipairs(clients) do
       client:stop(process.KILL)
       for id, when in process.read(dir .. "/out" .. i):gmatch "%S+ (%S+) ([%d.]+)\n" do

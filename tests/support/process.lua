@@ -1,6 +1,7 @@
 -- Programs under test: started without a shell, killed when the tests end, however they end.
 
 local ffi = require "ffi"
+local lfs = require "lfs"
 local socket = require "socket"
 
 ffi.cdef [[
@@ -114,6 +115,18 @@ function process.read(path)
   local bytes = file:read "*a"
   file:close()
   return bytes
+end
+
+--- Is nothing left of a process that is not ours to wait for? Its first thread is a zombie
+--- while others still hold its files.
+function process.gone(pid)
+  local state = process.read(("/proc/%d/stat"):format(pid)):match "%) (%a)"
+  if state ~= "Z" then return state == nil end
+  local threads = 0
+  for name in lfs.dir(("/proc/%d/task"):format(pid)) do
+    if name:find "%d" then threads = threads + 1 end
+  end
+  return threads <= 1
 end
 
 --- Replace a file's bytes at once, as editors that mean well do.
