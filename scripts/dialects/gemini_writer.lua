@@ -101,7 +101,8 @@ end
 local function arguments_of(call)
   local text = table.concat(call.pieces)
   if text == "" then return json.raw("{}") end
-  return json.index(text) and json.raw(text) or { INVALID_JSON = text }
+  if not (text:find("^%s*{") and json.index(text)) then return { INVALID_JSON = text } end
+  return json.raw((text:gsub("[\r\n]+", " "))) -- an event's data is one line
 end
 
 -- A turn's first call is signed, or says that it need not be: the next turn may be Gemini's.

@@ -88,6 +88,7 @@ function meaning.fault(status, bytes)
   if KINDS[status] then return KINDS[status] end
   if status >= 500 then return "server_error" end
   local text = bytes:lower()
+  if text:find("model identifier is invalid", 1, true) then return "model_missing" end
   for _, words in ipairs(CONTEXT) do
     if text:find(words, 1, true) then return "context_window" end
   end

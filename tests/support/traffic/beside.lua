@@ -10,6 +10,7 @@ local splice = require "support.traffic.splice"
 local beside = {}
 
 local GOOGLE = { gemini = true, vertex = true }
+local TRANSLATED = { gemini = true, vertex = true, cohere = true }
 
 --- The doors of an exchange.
 function beside.doors(exchange)
@@ -110,18 +111,28 @@ local function check_vectors(want, got, format, assert)
   assert.equal(#want, #got)
   for i, one in ipairs(got) do
     if format == "float" then
-      assert.same(want[i].values, one.embedding)
+      assert.same(want[i], one.embedding)
     else
-      check_bytes(want[i].values, one.embedding, assert)
+      check_bytes(want[i], one.embedding, assert)
     end
   end
+end
+
+-- The vectors of Google's and of Cohere's shapes, and their tokens where they are counted.
+local function vectors_of(body)
+  if not meaning.table(body.embeddings).float then
+    local list = {}
+    for i, one in ipairs(body.embeddings or { body.embedding }) do list[i] = one.values end
+    return list, meaning.table(body.usageMetadata).promptTokenCount
+  end
+  return body.embeddings.float, body.meta.billed_units.input_tokens
 end
 
 -- As many texts as there are vectors; the vectors as numbers and as bytes.
 local function translated(stage, case, assert)
   local body = case.exchange.response.body
-  local _, name = google_path(case.exchange, case.group)
-  local vectors = body.embeddings or { body.embedding }
+  local vectors, tokens = vectors_of(body)
+  local name = splice.model_of(case.exchange)
   local input = body.embeddings and "[" .. ('"hi",'):rep(#vectors - 1) .. '"hi"]' or '"hi"'
   for _, format in ipairs { "float", "base64" } do
     serve(stage, case)
@@ -129,7 +140,6 @@ local function translated(stage, case, assert)
       :format(case.group, name, format, input), { path = "/v1/embeddings" })
     assert.equal(200, answer.status, answer.body)
     check_vectors(vectors, answer.json.data, format, assert)
-    local tokens = meaning.table(body.usageMetadata).promptTokenCount
     if tokens then assert.equal(tokens, last_row(stage).tokens.input) end
   end
 end
@@ -162,11 +172,21 @@ local function count(stage, case, assert)
   assert.is_true(math.abs(got - want) <= most, ("%d, not %d"):format(got, want))
 end
 
+local function refused(stage, case, assert)
+  serve(stage, case)
+  local answer = stage.gateway:chat(('{"model":"%s/m","input":"hi"}'):format(case.group),
+    { path = "/v1/embeddings" })
+  assert.equal(STATUS[case.exchange.response.status], answer.status, answer.body)
+  assert.is_true(#answer.json.error.message > 0)
+end
+
 --- Play a case; raises what is not as it has to be.
 function beside.play(stage, case, assert)
   if case.door == "counts" then return count(stage, case, assert) end
   if case.door == "embed_content" then return google(stage, case, assert) end
-  if GOOGLE[case.exchange.provider] then return translated(stage, case, assert) end
+  if TRANSLATED[case.exchange.provider] then
+    return (case.exchange.broken and refused or translated)(stage, case, assert)
+  end
   same_shape(stage, case, assert)
 end
 

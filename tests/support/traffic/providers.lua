@@ -43,6 +43,8 @@ RESPONSES.only = { responses = true }
 local ANTHROPIC = speaker("anthropic", '"')
 local GEMINI = speaker("gemini", '"')
 local AZURE = speaker("azure", '", api_version = "2024-10-21"')
+local BEDROCK = speaker("bedrock", '", region = "us-east-1"')
+local COHERE = speaker("cohere", '/v2"')
 local AZURE_V1 = speaker("azure", '"')
 AZURE_V1.only = RESPONSES.only
 
@@ -73,8 +75,10 @@ local known = {
     chat_completions = AZURE, embeddings = AZURE, completions = AZURE, responses = AZURE_V1,
     messages = AZURE_CLAUDE,
   },
+  bedrock = { converse = BEDROCK, converse_stream = BEDROCK },
   cerebras = own "cerebras",
   cloudflare = own "cloudflare",
+  cohere = { chat_v2 = COHERE, embeddings = COHERE },
   databricks = own "databricks",
   deepseek = own "deepseek",
   gemini = {
@@ -99,13 +103,9 @@ local known = {
 known.huggingface.completions = COMPATIBLE -- recorded at an endpoint of its owner's
 known.openai.count_tokens = known.openai.responses
 
--- Of these the recordings are of no shape that `usual` could serve.
-local NOT_USUAL = { bedrock = true, cohere = true }
-
 --- What speaks for an exchange at a door, or nil.
 function providers.of(exchange, door)
-  local found = (known[exchange.provider] or {})[exchange.api]
-    or not NOT_USUAL[exchange.provider] and usual[exchange.api] or nil
+  local found = (known[exchange.provider] or {})[exchange.api] or usual[exchange.api]
   if not found or found.only and not found.only[door] then return nil end
   return found.at and found.at[door] or found
 end

@@ -13,11 +13,17 @@ function splice.model(text, name)
   return (text:gsub("^%s*{", function(head) return head .. '"model":' .. quoted .. "," end))
 end
 
---- The model that was asked; "m" where the recorder kept none.
+local function unescaped(text)
+  return (text:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
+end
+
+--- The model that was asked, in the body or in the path; "m" where the recorder kept none.
 function splice.model_of(exchange)
-  local body = exchange.request.body
+  local body, path = exchange.request.body, exchange.request.path
   local model = type(body) == "table" and body.model
-  return type(model) == "string" and model or "m"
+  if type(model) == "string" and not path:find "/models/" then return model end
+  local named = path:match "/models/([^/]+):%a+$" or path:match "/model/([^/]+)/[%a-]+$"
+  return named and unescaped(named) or "m"
 end
 
 return splice

@@ -5,6 +5,7 @@ local fault = require "lib.fault"
 local helper = require "helper"
 local luassert = require "luassert"
 local meaning = require "support.meaning"
+local splice = require "support.traffic.splice"
 
 local stage = {}
 stage.__index = stage
@@ -70,7 +71,7 @@ local function ask(self, case)
   local exchange, door = case.exchange, door_of(case)
   local text = exchange.request.text
   if not (is_native(case) and text and text:find(NEEDED[case.door], 1, true)) then
-    local path, body = door.question(exchange, case.group .. "/m")
+    local path, body = door.question(exchange, case.group .. "/" .. splice.model_of(exchange))
     return self.gateway:chat(body, { path = path })
   end
   local headers = headers_of(exchange)
@@ -86,10 +87,15 @@ end
 
 local COUNTS = { "prompt", "completion", "cached", "reasoning" }
 
-local function check_success(case, answer)
+-- What the gateway wrote of its last request.
+local function last_line(self)
+  return self.gateway:log_text():match "([^\n]*)\n*$"
+end
+
+local function check_success(self, case, answer)
   local exchange, door = case.exchange, door_of(case)
   luassert.equal(200, answer.status, answer.body)
-  luassert.is_falsy(answer.cut)
+  luassert.is_true(not answer.cut, answer.cut and last_line(self))
   local bytes = is_native(case) and door.bytes(exchange)
   if bytes then return luassert.equal(bytes, answer.body) end
   door.check_form(answer.body, exchange.stream, luassert)
@@ -154,7 +160,7 @@ function stage:play(case)
     },
   })
   local answer = ask(self, case)
-  if not exchange.broken then return check_success(case, answer) end
+  if not exchange.broken then return check_success(self, case, answer) end
   if response.status >= 400 then return check_failure(case, answer) end
   check_broken(case, answer)
 end

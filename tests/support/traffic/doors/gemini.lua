@@ -3,6 +3,7 @@
 
 local gemini = require "support.meaning.gemini"
 local meaning = require "support.meaning"
+local splice = require "support.traffic.splice"
 
 local door = {
   name = "gemini", apis = { generate_content = true, stream_generate_content = true },
@@ -13,7 +14,7 @@ local door = {
 local function path(exchange, model)
   local text = exchange.response.text
   local alt = text:find "^%s*%[" and "" or "?alt=sse"
-  return ("/v1beta/models/%s:%s"):format(model:gsub("/", "%%2F"),
+  return ("/v1beta/models/%s:%s"):format((model:gsub("/", "%%2F")),
     exchange.stream and "streamGenerateContent" .. alt or "generateContent")
 end
 
@@ -22,7 +23,7 @@ function door.question(exchange, model)
 end
 
 function door.native(exchange, prefix)
-  local name = exchange.request.path:match "([^/]+):%a+$" or "m"
+  local name = splice.model_of(exchange)
   local text = exchange.request.text
   return text, text, path(exchange, prefix .. name), name
 end
