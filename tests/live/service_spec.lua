@@ -78,7 +78,7 @@ describe("what a gateway gives up", function()
   end)
 
   it("S-44: leaves no core file, and lets nobody look inside", function()
-    gw = helper.gateway { routes = ROUTES }
+    gw = helper.gateway { routes = ROUTES, closed = true }
     for _, pid in ipairs { gw.process.pid, gw:child() } do
       local limits = process.read(("/proc/%d/limits"):format(pid))
       assert.is_truthy(limits:find "Max core file size%s+0%s+0%s", limits)

@@ -7,6 +7,7 @@ local socket = require "socket"
 ffi.cdef [[
 int fork(void);
 int getpid(void);
+unsigned getuid(void);
 int execvp(const char *file, char *const argv[]);
 int kill(int pid, int sig);
 int waitpid(int pid, int *status, int options);
@@ -116,6 +117,8 @@ function process.read(path)
   file:close()
   return bytes
 end
+
+function process.is_root() return C.getuid() == 0 end
 
 --- Is nothing left of a process that is not ours to wait for? Its first thread is a zombie
 --- while others still hold its files.
