@@ -55,7 +55,8 @@ MODULE  := $(wildcard tests/c/engine_module.c)
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all run test unit live lint fmt fmt-check asan tsan fuzz fuzzers coverage bench golden \
-        watch hooks help clean check-tools force exact tokens-table providers-matrix matrix fire
+        watch hooks help clean check-tools force exact tokens-table providers-matrix matrix fire \
+        clients
 
 # ---- what people type --------------------------------------------------------------------
 
@@ -135,6 +136,11 @@ tokens-table: all check-tools
 providers-matrix: all check-tools
 	@MOONGATE_BIN=$(OUT)/moongate MOONGATE_TOOLS=$(OUT)/tests MOONGATE_TRAFFIC=$(TRAFFIC) \
 	    luajit tests/tools/providers_matrix.lua $(if $(JSON),--json)
+
+### clients    real clients × cases × families of providers, a matrix; STAGE=quick or sdk (default)
+clients: all check-tools
+	@sh tests/tools/deps.sh test
+	@sh tests/clients/run.sh $(or $(STAGE),sdk)
 
 ### bench      nginx and moongate to one upstream, token counters side by side; prints tables
 bench: all check-tools

@@ -10,6 +10,30 @@ passed=0
 failed=0
 mkdir -p "$work"
 
+node_ready() {
+  command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || return 1
+  cp "$here/package.json" "$here/package-lock.json" "$here"/*.mjs "$work" || return 1
+  cmp -s "$here/package-lock.json" "$work/node_modules/installed" && return 0
+  (cd "$work" && timeout 120 npm ci --ignore-scripts --no-audit --no-fund >npm.log 2>&1) || return 1
+  cp "$here/package-lock.json" "$work/node_modules/installed"
+}
+
+python_ready() {
+  cmp -s "$here/requirements.txt" "$work/venv/installed" && return 0
+  python3 -m venv "$work/venv" >"$work/venv.log" 2>&1 || return 1
+  timeout 180 "$work/venv/bin/pip" install -q --disable-pip-version-check \
+    -r "$here/requirements.txt" >"$work/pip.log" 2>&1 || return 1
+  cp "$here/requirements.txt" "$work/venv/installed"
+}
+
+# Everything is fetched first; the rest is alone with itself.
+if [ "${1:-}" != installed ]; then
+  node_ready && node_is=yes || node_is=
+  python_ready && python_is=yes || python_is=
+  export node_is python_is
+  exec sh "$PWD/tests/clients/alone.sh" sh "$0" installed
+fi
+
 # Three free ports.
 ports=$(luajit -e 'local socket = require "socket"
   local function free() return (select(2, assert(socket.bind("127.0.0.1", 0)):getsockname())) end
@@ -66,23 +90,7 @@ tally() {
   [ "$status" = 0 ] || [ "${2:-1}" != 0 ] || failed=$((failed + 1))
 }
 
-node_ready() {
-  command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || return 1
-  cp "$here/package.json" "$here/package-lock.json" "$here"/*.mjs "$work" || return 1
-  cmp -s "$here/package-lock.json" "$work/node_modules/installed" && return 0
-  (cd "$work" && timeout 120 npm ci --ignore-scripts --no-audit --no-fund >npm.log 2>&1) || return 1
-  cp "$here/package-lock.json" "$work/node_modules/installed"
-}
-
-python_ready() {
-  cmp -s "$here/requirements.txt" "$work/venv/installed" && return 0
-  python3 -m venv "$work/venv" >"$work/venv.log" 2>&1 || return 1
-  timeout 180 "$work/venv/bin/pip" install -q --disable-pip-version-check \
-    -r "$here/requirements.txt" >"$work/pip.log" 2>&1 || return 1
-  cp "$here/requirements.txt" "$work/venv/installed"
-}
-
-if node_ready; then
+if [ -n "$node_is" ]; then
   node "$work/gemini.mjs" "$gemini" >"$work/gemini.log" 2>&1 &
   other=$!
   tally node node "$work/chat.mjs" "http://127.0.0.1:$port/v1"
@@ -93,7 +101,7 @@ else
   echo "node: no client could be installed; skipped"
 fi
 [ -n "$other" ] || families="mock by-openai by-anthropic"
-if python_ready; then
+if [ -n "$python_is" ]; then
   tally python "$work/venv/bin/python" "$here/chat.py" "http://127.0.0.1:$port/v1"
   tally python-messages "$work/venv/bin/python" "$here/messages.py" "http://127.0.0.1:$port" $families
   tally python-responses "$work/venv/bin/python" "$here/responses.py" "http://127.0.0.1:$port/v1" $families by-responses

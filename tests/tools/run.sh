@@ -82,7 +82,10 @@ lua_suite() {
 suite_unit() { lua_suite unit; }
 suite_live() { lua_suite live; }
 suite_fire() { lua_suite fire; }
-suite_sdk() { counted sdk sh tests/sdk/run.sh; }
+suite_sdk() {
+  counted sdk sh tests/sdk/run.sh
+  counted clients sh tests/clients/run.sh quick
+}
 suite_exact() { counted exact sh tests/tokens/run.sh 4000; }
 suite_lint() { counted lint sh tests/tools/lint.sh; }
 

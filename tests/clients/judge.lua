@@ -1,0 +1,140 @@
+-- Holds what a client said it heard, and what arrived at its provider, against the case. Each
+-- difference is a line of words; no line means that it passed.
+
+local cases = require "clients.cases"
+local cjson = require "cjson"
+
+local judge = {}
+
+local function text(value)
+  if value == nil or value == cjson.null then return "nothing" end
+  return type(value) == "table" and cjson.encode(value) or tostring(value)
+end
+
+local function expect(wrong, what, got, wanted)
+  if got ~= wanted then
+    wrong[#wrong + 1] = ("%s is %s, not %s"):format(what, text(got), text(wanted))
+  end
+end
+
+local function city_of(value)
+  if type(value) == "string" then
+    local ok, decoded = pcall(cjson.decode, value)
+    value = ok and decoded or {}
+  end
+  return type(value) == "table" and value.city or nil
+end
+
+-- What the client heard --------------------------------------------------------------------
+
+local function heard_calls(wrong, step, answer)
+  local calls = step.calls or {}
+  expect(wrong, "the number of calls", #calls, answer.call and 1 or 0)
+  if not answer.call or not calls[1] then return end
+  expect(wrong, "the called tool", calls[1].name, answer.call.name)
+  expect(wrong, "its city", city_of(calls[1].arguments), "Rome")
+end
+
+local function heard_usage(wrong, step, answer)
+  local usage = step.usage or {}
+  expect(wrong, "the input counted", usage.input, answer.input)
+  expect(wrong, "the output counted", usage.output, answer.output)
+end
+
+local function heard_answer(wrong, client, step, answer, streamed)
+  local lacks = client.lacks or {}
+  if step.text == cjson.null then step.text = nil end
+  expect(wrong, "the text", step.text or "", answer.text or "")
+  heard_calls(wrong, step, answer)
+  if not (streamed and lacks.stream_usage) then heard_usage(wrong, step, answer) end
+  if not lacks.finish then
+    expect(wrong, "the end", step.finish, client.finish[answer.call and "call" or "text"])
+  end
+end
+
+local function heard_failure(wrong, client, heard, failure)
+  local failed = heard.error or {}
+  local class = client.errors[failure.status]
+  local found = false
+  for _, name in ipairs(failed.classes or {}) do found = found or name == class end
+  if not found then
+    wrong[#wrong + 1] = ("the error is a %s, not a %s"):format(text(failed.classes), class)
+  end
+  expect(wrong, "the error's status", failed.status, failure.status)
+  if not (failed.message or ""):find(failure.message, 1, true) then
+    wrong[#wrong + 1] = ("the error says %s"):format(text(failed.message))
+  end
+end
+
+--- What is wrong with what a client heard.
+function judge.heard(client, case, heard)
+  local wrong = {}
+  if not heard then return { "the client said nothing" } end
+  if case.failure then
+    heard_failure(wrong, client, heard, case.failure)
+    return wrong
+  end
+  if heard.error then return { "the client failed: " .. text(heard.error) } end
+  expect(wrong, "the number of answers", #heard.steps, #case.answers)
+  for i, answer in ipairs(case.answers) do
+    if heard.steps[i] then
+      heard_answer(wrong, client, heard.steps[i], answer, case.stream)
+    end
+  end
+  return wrong
+end
+
+-- What arrived at the provider ---------------------------------------------------------------
+
+local function arrived_tool(wrong, asked)
+  expect(wrong, "the number of tools that arrived", #asked.tools, 1)
+  local tool = asked.tools[1]
+  if not tool then return end
+  expect(wrong, "the tool that arrived", tool.name, cases.tool.name)
+  expect(wrong, "its description", tool.description, cases.tool.description)
+  local city = ((tool.parameters or {}).properties or {}).city or {}
+  expect(wrong, "its parameter's type", (city.type or "nothing"):lower(), "string")
+  expect(wrong, "its parameter's description", city.description, "Which city")
+  expect(wrong, "what it requires", text((tool.parameters or {}).required), '["city"]')
+end
+
+local function arrived_result(wrong, asked, family)
+  expect(wrong, "the number of calls that came back", #asked.calls, 1)
+  expect(wrong, "the number of results that came back", #asked.results, 1)
+  local call, result = asked.calls[1], asked.results[1]
+  if not (call and result) then return end
+  expect(wrong, "the call that came back", call.name, cases.tool.name)
+  expect(wrong, "its city", city_of(call.arguments), "Rome")
+  expect(wrong, "its id", call.id, family.call_id)
+  expect(wrong, "the result's id", result.id, call.id)
+  if not result.text:find(cases.tool.result, 1, true) then
+    wrong[#wrong + 1] = "the result that came back is " .. result.text
+  end
+end
+
+local function arrived_turn(wrong, case, turn, request, where)
+  local family = where.family
+  local ok, asked = pcall(family.read, request)
+  if not ok then
+    wrong[#wrong + 1] = "what arrived cannot be read: " .. tostring(asked)
+    return
+  end
+  expect(wrong, "the model that arrived", asked.model, family.model)
+  expect(wrong, "the key that arrived", asked.key, where.key)
+  expect(wrong, "streaming, as it arrived,", asked.stream, case.stream or false)
+  expect(wrong, "the system prompt that arrived", asked.system, cases.system)
+  expect(wrong, "the question that arrived", asked.question, cases.question)
+  if case.tools then arrived_tool(wrong, asked) end
+  if turn == 2 then arrived_result(wrong, asked, family) end
+end
+
+--- What is wrong with the requests that a provider saw. where: family, key (the provider's).
+function judge.arrived(case, requests, where)
+  local wrong = {}
+  expect(wrong, "the number of requests that arrived", #requests,
+    case.failure and 1 or #case.answers)
+  for i, request in ipairs(requests) do arrived_turn(wrong, case, i, request, where) end
+  return wrong
+end
+
+return judge
