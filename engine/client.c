@@ -309,7 +309,7 @@ void client_start(struct upstream *upstream)
 static void resume(struct upstream *upstream)
 {
     upstream->paused = false;
-    upstream->last_byte_ms = loop_now_ms(upstream->client->loop);
+    upstream->last_byte_ms = upstream->progress_ms = loop_now_ms(upstream->client->loop);
     curl_easy_pause(upstream->easy, CURLPAUSE_CONT);
     client_rearm(upstream);
 }
@@ -413,6 +413,7 @@ int64_t upstream_first_byte_ms(const struct upstream *upstream)
 
 void upstream_progress(struct upstream *upstream)
 {
+    upstream->progress_ms = loop_now_ms(upstream->client->loop);
     if (upstream->progressed) return;
     upstream->progressed = true;
     if (upstream->state < UPSTREAM_ENDED) client_rearm(upstream);

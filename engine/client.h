@@ -23,6 +23,7 @@ struct client_timeouts {
     int64_t connect_ms;     /* name, TCP, TLS */
     int64_t first_event_ms; /* from sending to the first upstream_progress(); streams only */
     int64_t idle_ms;        /* no byte for so long; streams only */
+    int64_t event_ms;       /* from one upstream_progress() to the next; streams only */
     int64_t total_ms;       /* from client_open() on */
 };
 
@@ -90,7 +91,8 @@ struct buf *upstream_bytes(struct upstream *upstream);
 /* 0 means: what is here is not enough to find anything (an event larger than the mark); more
  * will come although nothing was taken. */
 void upstream_consume(struct upstream *upstream, size_t len);
-/* A real event was read: ends the first-event clock. */
+/* A real event was read, or its reader is what is slow: ends the first-event clock, and turns
+ * the clock between events back. */
 void upstream_progress(struct upstream *upstream);
 int64_t upstream_first_byte_ms(const struct upstream *upstream); /* monotonic; 0: none yet */
 /* Ends the transfer if it runs; the connection is dropped unless the answer was whole. */

@@ -35,6 +35,10 @@ static struct deadline next_deadline(const struct upstream *upstream)
         sooner(&next, upstream->last_byte_ms, limits->idle_ms,
                (struct deadline){0, "stalled", "the stream stalled"});
     }
+    if (idle && upstream->progressed) { /* a comment now and then is no answer (U-36, U-37) */
+        sooner(&next, upstream->progress_ms, limits->event_ms,
+               (struct deadline){0, "stalled", "no event came for too long"});
+    }
     return next;
 }
 

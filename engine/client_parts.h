@@ -95,6 +95,7 @@ struct upstream {
     /* The clock. */
     struct loop_timer timer;
     int64_t opened_ms, sent_ms, first_byte_ms, last_byte_ms;
+    int64_t progress_ms;    /* the last real event */
     int64_t write_check_ms; /* 0: the body is small, or gone */
     int64_t written;        /* of the body, at the last check */
     unsigned sends;         /* times curl was about to send: the second is forbidden */

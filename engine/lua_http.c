@@ -22,7 +22,7 @@
 enum {
     MAX_EVENT = 4 << 20,   /* MATRICES.md T13 */
     MAX_ANSWER = 64 << 20, /* MATRICES.md 3.4 */
-    SHOWN = 200,           /* bytes of an answer that is no JSON */
+    SHOWN = 4096,          /* bytes of an answer that is no JSON */
 };
 
 static const char UPSTREAM[] = "moongate.upstream";
@@ -90,6 +90,7 @@ static void read_timeouts(lua_State *L, int index, struct client_timeouts *timeo
         timeouts->connect_ms = milliseconds(L, at, "connect");
         timeouts->first_event_ms = milliseconds(L, at, "first_event");
         timeouts->idle_ms = milliseconds(L, at, "idle");
+        timeouts->event_ms = milliseconds(L, at, "event");
         timeouts->total_ms = milliseconds(L, at, "total");
     }
     lua_pop(L, 1);

@@ -118,7 +118,10 @@ static bool advance(struct upstream_box *box)
     struct request *client = box->relay.client;
 
     if (upstream_state(box->up) != UPSTREAM_OPEN || request_is_gone(client)) return false;
-    if (is_crowded(client)) return true; /* the reader wakes the task when it has room */
+    if (is_crowded(client)) { /* the reader wakes the task when it has room */
+        upstream_progress(box->up);
+        return true;
+    }
     if (pass(box, client) != SSE_MORE) return false;
     upstream_consume(box->up, 0); /* what is here is not enough, even if it fills the buffer */
     return true;

@@ -8,7 +8,9 @@ local wildcard = require "lib.wildcard"
 local groups = {}
 
 -- MATRICES.md 3.4, where routes.lua says nothing. A stream may last longer than a whole answer.
-local TIMEOUT = { connect = 3, first_token = 60, idle = 60, total = 600, stream_total = 3600 }
+local TIMEOUT = {
+  connect = 3, first_token = 60, idle = 60, event = 300, total = 600, stream_total = 3600,
+}
 local COOLDOWN = { allowed_fails = 3, within = 60, time = 30 }
 local RETRIES, BACKOFF = 2, 0.25
 

@@ -11,7 +11,7 @@ local schema = {}
 schema.timeout = {
   fields = {
     connect = kinds.duration, first_token = kinds.duration, idle = kinds.duration,
-    total = kinds.duration,
+    event = kinds.duration, total = kinds.duration,
   },
 }
 

@@ -51,6 +51,19 @@ function provider_error.clean(text, secret)
   return (text:sub(1, MESSAGE_MOST):gsub("[\192-\255]?[\128-\191]*$", "")) .. "…"
 end
 
+local EXCERPT = 200 -- bytes of an answer that is no JSON, for the log
+
+--- The beginning of an answer that is no JSON, for the log: of a page, its words.
+function provider_error.excerpt(bytes, secret)
+  local text = bytes:sub(1, 4096)
+  if text:find "^%s*<" then
+    text = text:gsub("<[^<>]*>", " "):gsub("<[^<>]*$", ""):gsub("%s+", " "):gsub("^ ", "")
+  end
+  text = provider_error.clean(text, secret)
+  if #text <= EXCERPT then return text end
+  return (text:sub(1, EXCERPT):gsub("[\192-\255]?[\128-\191]*$", ""))
+end
+
 local GENERIC = {
   rate_limit = "The provider's rate limit is reached.",
   overloaded = "The provider is overloaded.",

@@ -18,6 +18,7 @@
 ---@field connect? number      seconds for name, TCP and TLS
 ---@field first_event? number  seconds to the first event; streams only
 ---@field idle? number         seconds without a byte; streams only
+---@field event? number      seconds between two events; streams only
 ---@field total? number        seconds for all of it
 
 ---@class HttpRequest

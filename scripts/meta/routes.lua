@@ -121,7 +121,8 @@
 ---@class Timeout
 ---@field connect? Duration     until the connection stands; 3s
 ---@field first_token? Duration  until the first piece of the answer; 60s
----@field idle? Duration        between two pieces; 60s
+---@field idle? Duration        between two pieces, of whatever; 60s
+---@field event? Duration       between two events, comments being none; 5m
 ---@field total? Duration       for the whole request; 10m, and 1h for streams
 
 ---@class Cooldown

@@ -16,7 +16,7 @@ local time = require "engine.time"
 local attempt = {}
 
 local TEXT = { raw = { input = true, args = true } } -- what stays as the provider wrote it
-local SHOWN = 200 -- bytes of an answer that is no JSON, for the log
+local CLASSIFIED = 200 -- bytes of an answer that is no JSON, for an adapter to judge
 local LIMITS = {
   "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests",
   "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens",
@@ -114,7 +114,8 @@ local function timeouts(call, dep)
     return { connect = t.connect, total = math.min(left, call.started + t.total - now) }
   end
   return {
-    connect = t.connect, first_event = math.min(t.first_token, left), idle = t.idle,
+    connect = t.connect, first_event = math.min(t.first_token, left),
+    idle = t.idle, event = t.event,
     total = call.started + t.stream_total - now,
   }
 end
@@ -190,14 +191,15 @@ local function refused(upstream, call, dep, reply)
   local kind, more
   local classify = dep.provider.adapter.classify
   if classify then
-    kind, more = pure(dep, call.cfg, classify, status, body or bytes:sub(1, SHOWN), upstream)
+    kind, more = pure(dep, call.cfg, classify, status, body or bytes:sub(1, CLASSIFIED),
+      upstream)
   end
   local secret = secret_of(call, dep)
   local err = provider_error.fault(status, body, kind, more, {
     retry_after = upstream.retry_after, secret = secret,
   })
   err.body = own_words(err, bytes, body, dep, reply)
-  err.detail = err.detail or provider_error.clean(bytes:sub(1, SHOWN), secret)
+  err.detail = err.detail or provider_error.excerpt(bytes, secret)
   return err
 end
 
@@ -216,7 +218,7 @@ local function unreadable(err, upstream, call, dep, reply)
     return waiting(dep, call.cfg, dep.provider.adapter.stream, upstream, reply)
   end
   local failed = fault.of(err)
-  failed.detail = provider_error.clean(text, secret_of(call, dep))
+  failed.detail = provider_error.excerpt(text, secret_of(call, dep))
   error(failed, 0)
 end
 

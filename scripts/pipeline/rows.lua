@@ -74,10 +74,13 @@ local PROBLEM = { "kind", "code", "message", "detail", "upstream_status", "trace
 
 local function problem(err)
   if not err then return "" end
-  return ',"error":' .. text(json.object(PROBLEM, {
-    kind = err.kind, code = err.code, message = err.message, detail = err.detail,
-    trace = err.trace, upstream_status = err.upstream_status,
-  }))
+  local out = {}
+  for _, name in ipairs(PROBLEM) do
+    local value = err[name]
+    local words = type(value) == "string" and log.quote(value) or value and text(value)
+    if words then out[#out + 1] = ('"%s":%s'):format(name, words) end
+  end
+  return ',"error":{' .. table.concat(out, ",") .. "}"
 end
 
 local function short(value, most)

@@ -4,4 +4,20 @@
 --     ["X-00"] = { absent = "…" }    not applicable: nothing is here to which it applies
 
 return {
+  ["U-18"] = {
+    changed = "A stray answer that is there before the next request leaves is never given to "
+      .. "anybody. One that arrives later cannot be told from the answer by anybody who speaks "
+      .. "HTTP/1.1.",
+  },
+  ["U-19"] = {
+    changed = "502 upstream_invalid_response for clients of the same dialect, too, so that "
+      .. "another deployment may still answer: bytes that are no answer help no client.",
+  },
+  ["U-20"] = {
+    changed = "304 is answered as the other 3xx are: 502 upstream_redirect. Nothing asked for "
+      .. "a cached answer.",
+  },
+  ["U-21"] = {
+    changed = "524 says that the provider's own server took too long: 504 upstream_timeout.",
+  },
 }

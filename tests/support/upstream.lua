@@ -94,23 +94,31 @@ local function parse(raw)
   return request
 end
 
+-- The request of that number, from 0.
+local function request_at(self, i)
+  local answer = self:tell(("request %d\n"):format(i))
+  local name, connection, at, len = answer:match "(%S+) (%d+) (%d+) (%d+)"
+  local request = parse(self.control:take(tonumber(len)))
+  request.lane, request.connection, request.at_ms = name, tonumber(connection), tonumber(at)
+  return request
+end
+
 --- The requests seen so far (of one lane), in order.
 function Upstream:requests(lane)
   local list = {}
   for i = 0, (self:stats()) - 1 do
-    local answer = self:tell(("request %d\n"):format(i))
-    local name, connection, at, len = answer:match "(%S+) (%d+) (%d+) (%d+)"
-    local request = parse(self.control:take(tonumber(len)))
-    request.lane, request.connection, request.at_ms = name, tonumber(connection), tonumber(at)
-    if not lane or lane == name then list[#list + 1] = request end
+    local request = request_at(self, i)
+    if not lane or lane == request.lane then list[#list + 1] = request end
   end
   return list
 end
 
 --- The last request seen in a lane.
 function Upstream:last(lane)
-  local list = self:requests(lane)
-  return list[#list]
+  for i = (self:stats()) - 1, 0, -1 do
+    local request = request_at(self, i)
+    if not lane or lane == request.lane then return request end
+  end
 end
 
 --- What became of a connection: "open" | "peer" | "us", when, bytes sent.

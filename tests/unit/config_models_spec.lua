@@ -178,9 +178,11 @@ local slow = provider "openai" { name = "slow", timeout = { connect = "4s", idle
 model "b" { slow { "x", timeout = { first_token = "1s" } }, timeout = { idle = "8s" },
   retries = 0 }
 ]])
-    assert.same({ connect = 4, first_token = 1, idle = 8, total = 300, stream_total = 300 },
+    assert.same({ connect = 4, first_token = 1, idle = 8, event = 300, total = 300,
+      stream_total = 300 },
       cfg.groups.b.deployments[1].timeout)
-    assert.same({ connect = 2, first_token = 60, idle = 60, total = 300, stream_total = 300 },
+    assert.same({ connect = 2, first_token = 60, idle = 60, event = 300, total = 300,
+      stream_total = 300 },
       cfg.groups.a.timeout)
     assert.same({ 0, 1 }, { cfg.groups.b.retries, cfg.groups.a.retries })
     assert.same({ allowed_fails = 3, within = 60, time = 9 }, cfg.groups.a.cooldown)

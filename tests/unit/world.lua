@@ -136,7 +136,7 @@ local function journal_of(w)
 end
 
 local function log_of(w)
-  local log = { secret = function() end }
+  local log = { secret = function() end, quote = json.encode }
   function log.row(level, event, ...)
     local fields = assert(json.decode("{" .. row(...) .. "}"))
     w.log[#w.log + 1] = { level = level, event = event, fields = fields }
