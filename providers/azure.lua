@@ -82,7 +82,7 @@ local function claude_url(dep)
 end
 
 local claude = require("providers.anthropic"):with {
-  base_url = claude_url, prices = "anthropic",
+  base_url = claude_url, sees_base = true, prices = "anthropic",
 }
 
 return require("providers.openai_compatible"):with {

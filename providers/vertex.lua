@@ -10,7 +10,6 @@
 
 local anthropic = require "providers.anthropic"
 local embeddings = require "lib.vertex_embeddings"
-local fault = require "lib.fault"
 local gemini = require "providers.gemini"
 local json = require "engine.json"
 local narrow = require "lib.messages_narrow"
@@ -40,17 +39,22 @@ local function base_url(dep)
   return "https://" .. (HOSTS[location] or escape(location) .. "-aiplatform.googleapis.com")
 end
 
+local function project_of(provider)
+  return provider.project or provider.token and provider.token.project
+end
+
 -- Whoever comes with a key instead of a token names no project: Vertex in express mode.
+local function missing(provider)
+  if project_of(provider) or provider.api_key or not provider.token then return nil end
+  return "needs a project, since its token names none"
+end
+
 local function place(dep, version)
-  local provider, token = dep.provider, dep.provider.token
-  local project = provider.project or token and token.project
+  local provider, project = dep.provider, project_of(dep.provider)
   local out = "/" .. (provider.version or version)
-  if project then
-    return ("%s/projects/%s/locations/%s"):format(out, escape(project),
-      escape(location_of(dep)))
-  end
-  if provider.api_key then return out end
-  fault.raise("internal", nil, { detail = dep.name .. " has no project" })
+  if not project then return out end
+  return ("%s/projects/%s/locations/%s"):format(out, escape(project),
+    escape(location_of(dep)))
 end
 
 -- A model's own endpoint, or what a publisher calls it.
@@ -143,7 +147,8 @@ local messages = setmetatable({
 }, { __index = passing })
 
 local claude = anthropic:with {
-  base_url = base_url, path = claude_path, encode = claude_body, classify = claude_classify,
+  base_url = base_url, sees_base = true, path = claude_path,
+  encode = claude_body, classify = claude_classify,
   headers = function(dep)
     return { ["x-goog-api-key"] = dep.provider.api_key, ["anthropic-beta"] = dep.provider.beta }
   end,
@@ -155,7 +160,7 @@ local claude = anthropic:with {
 
 -- cloud.google.com/vertex-ai/generative-ai/docs/migrate/openai/overview
 local openai = require("providers.openai_compatible"):with {
-  base_url = base_url, headers = headers, keeps = {},
+  base_url = base_url, sees_base = true, headers = headers, keeps = {},
   path = function(dep) return place(dep, "v1") .. "/endpoints/openapi/chat/completions" end,
   embeddings = false, completions = false,
 }
@@ -163,7 +168,8 @@ local openai = require("providers.openai_compatible"):with {
 -- The adapter ----------------------------------------------------------------------
 
 return gemini:with {
-  base_url = base_url, path = google_path, headers = headers, prices = "gemini",
+  base_url = base_url, sees_base = true, path = google_path, headers = headers,
+  prices = "gemini",
   natives = {
     gemini = generate_here, embeddings = at_model(embeddings),
     embed_content = at_model(embeddings.googles),
@@ -178,5 +184,5 @@ return gemini:with {
     version = { type = "string" }, beta = { type = "string" },
   },
   deployment_fields = { location = { type = "string" } },
-  needs = { "project", "token", "api_key" },
+  needs = { "project", "token", "api_key" }, problem = missing,
 }

@@ -94,6 +94,8 @@ function declare.provider(session, adapter_name, fields, line)
   if provider.api_key and provider.token then
     at:error("has an api_key and a token; one of them is enough", "token")
   end
+  local problem = adapter.problem and adapter.problem(provider)
+  if problem then at:error(problem) end
   in_the_clear(at, provider)
   gone(at, provider)
   local function maker(arg)

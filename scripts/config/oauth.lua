@@ -47,22 +47,23 @@ end
 words.schema = {
   fields = {
     service_account = service_account, token_url = token_url, client_id = kinds.text,
-    client_secret = kinds.secret, scope = kinds.text,
+    client_secret = kinds.secret, scope = kinds.text, metadata = kinds.flag,
   },
 }
 
 local function of_account(at, source)
   local account = source.service_account
   if source.client_id or source.client_secret then
-    at:error("has a service_account and a client's credentials; one of them is enough")
+    return at:error("has a service_account and a client's credentials; one of them is enough")
   end
   if not source.token_url and account.token_uri:find("^http:") then
-    at:error("service_account has a token_uri that is not https", "service_account")
+    return at:error("service_account has a token_uri that is not https", "service_account")
   end
   source.account, source.service_account = account, nil
   source.token_url = source.token_url or account.token_uri
   source.scope = source.scope or oauth.SCOPE
   source.project = type(account.project_id) == "string" and account.project_id or nil
+  return true
 end
 
 local function of_client(at, source)
@@ -71,6 +72,17 @@ local function of_client(at, source)
       return at:error(("needs a service_account, or the field \"%s\""):format(name))
     end
   end
+  return true
+end
+
+local function of_machine(at, source)
+  for _, name in ipairs { "service_account", "client_id", "client_secret", "scope" } do
+    if source[name] then
+      return at:error(("asks the machine; %s says nothing then"):format(name), name)
+    end
+  end
+  source.token_url = source.token_url or oauth.METADATA
+  return true
 end
 
 --- What `oauth { … }` builds.
@@ -80,8 +92,9 @@ function words.declare(session, fields, line)
   for _, value in pairs(source) do
     if value == void then return void end -- it has been spoken of
   end
-  local finish = source.service_account and of_account or of_client
-  finish(at, source)
+  local finish = source.metadata and of_machine or source.service_account and of_account
+    or of_client
+  if not finish(at, source) then return void end
   local token = {}
   session.oauths[token] = source
   return token

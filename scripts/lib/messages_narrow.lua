@@ -100,6 +100,42 @@ local function config(edits, call, dep, doc)
   call:drop("output_config.effort")
 end
 
+-- A mark for the cache that says for whom: the mark stays.
+local function without_scope(value)
+  local changed = false
+  for _, member in pairs(value) do
+    if type(member) == "table" and not json.is_raw(member) then
+      changed = without_scope(member) or changed
+    end
+  end
+  local mark = value.cache_control
+  if type(mark) == "table" and mark.scope ~= nil then
+    mark.scope, changed = nil, true
+  end
+  return changed
+end
+
+local PLACES = { "system", "messages", "tools" }
+local OWN = {
+  ordered = true, raw = { input = true, input_schema = true, input_examples = true },
+}
+
+local function scopes(self, edits, call, dep, doc)
+  if is_known(self, "prompt-caching-scope", dep) or not tokens.mentions(doc, '"scope"') then
+    return
+  end
+  for _, name in ipairs(PLACES) do
+    local value = edits[name]
+    if value == nil and doc:type(name) == "array" then
+      value = json.decode(doc:raw(name), OWN)
+    end
+    if type(value) == "table" and without_scope(value) then
+      edits[name] = value
+      call:drop("cache_control.scope")
+    end
+  end
+end
+
 -- Where to cut is known only with its beta.
 local function context(self, edits, call, dep, doc)
   if doc:type("context_management") and not is_known(self, "context-management", dep) then
@@ -113,6 +149,7 @@ function Narrow:edits(call, dep, doc)
   local edits = { tools = tools(self, call, dep, doc) }
   config(edits, call, dep, doc)
   context(self, edits, call, dep, doc)
+  scopes(self, edits, call, dep, doc)
   return edits
 end
 

@@ -1,7 +1,8 @@
--- Access tokens of OAuth 2: what is asked of a token endpoint, and what its answer says. Two
--- grants: a service account's signed assertion (RFC 7523; Google's
--- developers.google.com/identity/protocols/oauth2/service-account), and a client's own
--- credentials (RFC 6749 section 4.4: Azure Entra, Databricks).
+-- Access tokens of OAuth 2: what is asked of a token endpoint, and what its answer says. A
+-- service account's signed assertion (RFC 7523; Google's
+-- developers.google.com/identity/protocols/oauth2/service-account), a client's own credentials
+-- (RFC 6749 section 4.4: Azure Entra, Databricks), or a machine in Google's cloud that is asked
+-- for its own (cloud.google.com/compute/docs/access/authenticate-workloads).
 
 local crypto = require "engine.crypto"
 local json = require "engine.json"
@@ -14,6 +15,8 @@ local UNSAID = 300          -- seconds of a token whose life nobody tells
 local LONGEST = 24 * 3600
 local SHOWN = 200           -- bytes of an endpoint's words for the log
 
+oauth.METADATA = "http://metadata.google.internal/computeMetadata/v1/instance"
+  .. "/service-accounts/default/token"
 oauth.SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 -- Requests ------------------------------------------------------------------------------
@@ -49,25 +52,32 @@ function oauth.assertion(account, scope, now)
   return text .. "." .. crypto.base64url(signature)
 end
 
---- What is sent for a token: { url, headers, body }; nil, message where nothing can be.
-function oauth.request(source, now)
-  local headers = {
-    ["content-type"] = "application/x-www-form-urlencoded", accept = "application/json",
-    ["user-agent"] = "moongate",
+local function by_account(source, _, now)
+  local assertion, problem = oauth.assertion(source.account, source.scope, now)
+  if not assertion then return nil, problem end
+  return form { { "grant_type", JWT_BEARER }, { "assertion", assertion } }
+end
+
+local function encoded(text) return (text:gsub("[^%w%-._~]", escaped)) end
+
+local function by_client(source, headers)
+  headers.authorization = "Basic "
+    .. crypto.base64(encoded(source.client_id) .. ":" .. encoded(source.client_secret))
+  return form {
+    { "grant_type", "client_credentials" }, source.scope and { "scope", source.scope } or nil,
   }
-  local body
-  if source.account then
-    local assertion, problem = oauth.assertion(source.account, source.scope, now)
-    if not assertion then return nil, problem end
-    body = form { { "grant_type", JWT_BEARER }, { "assertion", assertion } }
-  else
-    local function word(text) return (text:gsub("[^%w%-._~]", escaped)) end
-    headers.authorization = "Basic "
-      .. crypto.base64(word(source.client_id) .. ":" .. word(source.client_secret))
-    body = form {
-      { "grant_type", "client_credentials" }, source.scope and { "scope", source.scope } or nil,
-    }
+end
+
+--- What is sent for a token: { url, method, headers, body }; nil, message where nothing can be.
+function oauth.request(source, now)
+  local headers = { accept = "application/json", ["user-agent"] = "moongate" }
+  if source.metadata then
+    headers["metadata-flavor"] = "Google"
+    return { url = source.token_url, method = "GET", headers = headers }
   end
+  headers["content-type"] = "application/x-www-form-urlencoded"
+  local body, problem = (source.account and by_account or by_client)(source, headers, now)
+  if not body then return nil, problem end
   return { url = source.token_url, method = "POST", headers = headers, body = body }
 end
 

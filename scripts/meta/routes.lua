@@ -43,6 +43,7 @@
 ---@field client_id? string     a client's own credentials (Azure Entra, Databricks)
 ---@field client_secret? string
 ---@field token_url? string     where tokens are asked for: https, or http within one's own network; what the service account's file says
+---@field metadata? boolean     or the account of the machine itself, in Google's cloud
 ---@field scope? string         what for; all of Google's cloud for a service account
 
 ---@class Deployment

@@ -66,6 +66,7 @@ local function url_of(call, dep)
   local urls = runtime.of(call.cfg, dep).urls
   if urls[face] then return urls[face] end
   local base, path = dep.provider.base_url or adapter.base_url, face.path or adapter.path
+  if adapter.sees_base then base = adapter.base_url end -- which reads the provider's own
   local url = part(base, dep, call):gsub("/+$", "") .. part(path, dep, call)
   if type(base) ~= "function" and type(path) ~= "function" then urls[face] = url end
   return url

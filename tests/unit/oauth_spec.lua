@@ -192,6 +192,21 @@ model "both" {
     end
   end)
 
+  it("are asked of the machine itself, where that has an account", function()
+    w = new([[
+model "m" {
+  provider "databricks" { base_url = "https://up.test", token = oauth { metadata = true } } "x",
+}]])
+    w.answers["metadata.google.internal"] = { granted "token-of-machine" }
+    w.answers["up.test"] = { world.completion "hi" }
+    assert.equal(200, w:chat("m").status)
+    local request = w.calls[1].request
+    assert.equal("GET", request.method)
+    assert.equal("Google", request.headers["metadata-flavor"])
+    assert.is_nil(request.body)
+    assert.equal("Bearer token-of-machine", last_header "authorization")
+  end)
+
   it("may be given as they are", function()
     w = new([[
 model "m" {

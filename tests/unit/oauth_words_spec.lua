@@ -25,7 +25,7 @@ end
 
 local function load(oauth, changes, provider)
   return routes.load(("local t = oauth { %s }\n"):format(oauth)
-    .. (provider or 'local p = provider "vertex" { token = t }\n')
+    .. (provider or 'local p = provider "vertex" { token = t, project = "x" }\n')
     .. 'model "a" { p "gemini-2.5-pro" }\n', env(changes))
 end
 
@@ -102,6 +102,18 @@ describe("oauth", function()
       'client_ids = "x", service_account = env.ACCOUNT')
     refused("1: environment variable NOWHERE is not set",
       "service_account = env.ACCOUNT, scope = env.NOWHERE")
+  end)
+
+  it("asks the machine for its own account, where that is Google's", function()
+    local cfg = load "metadata = true"
+    assert.same({
+      metadata = true, token_url = "http://metadata.google.internal/computeMetadata/v1/instance"
+        .. "/service-accounts/default/token",
+    }, cfg.groups.a.deployments[1].provider.token)
+    refused("1: oauth: asks the machine; scope says nothing then",
+      'metadata = true, scope = "s"')
+    refused('2: provider "vertex": needs a project, since its token names none',
+      "metadata = true", nil, 'local p = provider "vertex" { token = t }\n')
   end)
 
   it("belongs into the token of a provider, which has no key then", function()

@@ -146,6 +146,24 @@ describe("vertex", function()
     assert.is_true(doc.tools[1].defer_loading)
   end)
 
+  it("leaves out for whom a cache is kept, and no mark", function()
+    local mark = '"cache_control":{"type":"ephemeral","scope":"global","ttl":"1h"}'
+    local tool = '{"name":"a","input_schema":{"scope":1.0},' .. mark .. "}"
+    local text = ('{"model":"m","max_tokens":9,"system":[{"type":"text","text":"a",%s}],'
+      .. '"messages":[{"role":"user","content":[{"type":"tool_result","tool_use_id":"t",'
+      .. '"content":[{"type":"text","text":"\\"scope\\"",%s}]},{"type":"text","text":"b"}]},'
+      .. '{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"a","input":'
+      .. '{"cache_control":{"scope":1.50}}}]}],"tools":[%s]}'):format(mark, mark, tool)
+    local body, _, dropped = sent(text, "claude-opus-4-6")
+    assert.same({ "cache_control.scope" }, dropped)
+    local want = text:gsub('"scope":"global",', ""):gsub('"model":"m",', "")
+    want = want:gsub("^{", '{"anthropic_version":"vertex-2023-10-16",')
+    assert.equal(want, body)
+    body, _, dropped = sent(text, "claude-opus-4-6", "prompt-caching-scope-2026-01-05")
+    assert.same({}, dropped)
+    assert.truthy(body:find(mark, 1, true))
+  end)
+
   it("tells a Messages' client its own errors only, not Google's", function()
     local owns = deployment("claude-x").provider.adapter.natives.anthropic.owns
     assert.is_true(owns { type = "error", error = { type = "x" } })
