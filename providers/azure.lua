@@ -94,6 +94,7 @@ return require("providers.openai_compatible"):with {
   keeps = {}, -- what it does not know, it refuses
   max_tokens_name = "max_completion_tokens",
   natives = { responses = responses },
+  responses_only = { "codex", "-pro", "deep-research", "computer-use" }, -- as OpenAI's
   families = {
     { name = "claude", models = { "^claude" }, adapter = claude }, { name = "openai" },
   },

@@ -131,6 +131,7 @@ end
 return chat.adapter {
   base_url = "https://api.cohere.com/v2",
   path     = "/chat",
+  beside   = { rerank = "/rerank" },
   encode   = request.encode,
   decode   = decode,
   stream   = stream,

@@ -3,7 +3,7 @@
 
 return require("providers.openai_compatible"):with {
   base_url = "https://api.groq.com/openai/v1",
-  embeddings = false, completions = false,
+  embeddings = false, completions = false, responses = "/responses", forgets = true,
   keeps    = { reasoning_content = true },
   fields   = {},
   quirks   = {

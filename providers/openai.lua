@@ -1,7 +1,6 @@
 -- OpenAI: https://platform.openai.com/docs/api-reference/chat
 
 local chat = require "lib.chat"
-local passing = require "lib.responses_pass"
 
 local function headers(dep)
   local out = chat.bearer(dep)
@@ -16,6 +15,7 @@ return require("providers.openai_compatible"):with {
   keeps           = {}, -- what it does not know, it refuses
   max_tokens_name = "max_completion_tokens", -- reasoning models refuse the older name
   beside          = { moderations = "/moderations" },
-  natives         = { responses = passing },
+  responses       = "/responses",
+  responses_only  = { "codex", "-pro", "deep-research", "computer-use" }, -- the models' pages
   fields          = { organization = { type = "string" }, project = { type = "string" } },
 }

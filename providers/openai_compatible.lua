@@ -2,6 +2,11 @@
 
 local chat = require "lib.chat"
 
+-- Not every server speaks more than chats: where one does, its provider says so.
+local function says(name)
+  return function(dep) return dep.provider[name] == true or dep.api == name end
+end
+
 return chat.adapter {
   path    = "/chat/completions",
   headers = chat.bearer,
@@ -11,9 +16,12 @@ return chat.adapter {
   embeddings  = "/embeddings",
   completions = "/completions",
   beside = { moderations = "/moderations", rerank = "/rerank" }, -- where the server has it
+  responses = { path = "/responses", speaks = says "responses" },
+  messages  = { path = "/messages", speaks = says "messages" },
   keeps   = { reasoning_content = true, top_k = true },
   fields  = {
     name     = { type = "string", required = true }, -- many servers speak it: which is this?
     base_url = { type = "url", required = true },
+    responses = { type = "boolean" }, messages = { type = "boolean" }, -- does it speak them?
   },
 }

@@ -1,10 +1,10 @@
 -- Perplexity: https://docs.perplexity.ai/docs/sonar/openai-compatibility. The cost it reports,
 -- in each chunk so far, holds its searches; streams end without [DONE] (both as recorded).
--- Since `ended` only its Agent API (/v1/responses) is served: @ai-sdk/perplexity@2.1.0.
+-- Since `ended` only its Agent API is served (@ai-sdk/perplexity@2.1.0): …/docs/agent-api.
 
 return require("providers.openai_compatible"):with {
   base_url = "https://api.perplexity.ai",
-  completions = false,
+  completions = false, responses = "/v1/responses", forgets = true,
   ended    = "2026-09-27",
   fields   = {},
   quirks   = {

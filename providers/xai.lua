@@ -3,7 +3,7 @@
 
 return require("providers.openai_compatible"):with {
   base_url = "https://api.x.ai/v1",
-  embeddings = false,
+  embeddings = false, responses = "/responses", -- kept for 30 days
   fields   = {},
   keeps    = {},
   quirks   = { cost = { at = "usage.cost_in_usd_ticks", nano = 0.1 } },

@@ -4,6 +4,7 @@ local chat = require "lib.chat"
 local conversation = require "lib.conversation"
 local crypto = require "engine.crypto"
 local json = require "engine.json"
+local sealed = require "lib.responses_sealed"
 
 local messages = {}
 
@@ -85,7 +86,7 @@ local function thought(item)
     })
   end
   if (item.type == "redacted_thinking" or item.type == "reasoning.encrypted")
-    and type(item.data) == "string" then
+    and type(item.data) == "string" and not sealed.is(item.data) then
     return json.object({ "type", "data" }, { type = "redacted_thinking", data = item.data })
   end
   return nil

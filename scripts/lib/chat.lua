@@ -9,6 +9,7 @@ local fault = require "lib.fault"
 local finish = require "lib.finish"
 local json = require "engine.json"
 local quirks = require "lib.quirks"
+local tongues = require "lib.tongues"
 local usage = require "lib.usage"
 
 local chat = {}
@@ -227,8 +228,18 @@ local function add_natives(adapter, inherited)
     end
   end
   beside.add(natives, adapter.beside, cost)
+  tongues.add(natives, adapter, cost)
   adapter.natives = natives
+  adapter.deployment_fields = tongues.fields(adapter)
   return adapter
+end
+
+-- What an adapter has beside chats in its natives: another server perhaps has not.
+local function inherited_by(adapter, natives)
+  if natives then return {} end
+  local names = tongues.own(adapter)
+  for name in pairs(adapter.beside or {}) do names[name] = true end
+  return names
 end
 
 --- An adapter: what `t` says, and the OpenAI chat dialect for the rest.
@@ -258,7 +269,7 @@ local function address(template)
 end
 
 --- The same adapter with some members changed. A base_url may name fields of the provider in
---- braces; `quirks` are lib/quirks.lua's. What is `beside` chats is never taken over.
+--- braces; `quirks` are lib/quirks.lua's. What a server has beside chats is never taken over.
 function Adapter:with(changes)
   local copy = {}
   for name, value in pairs(self) do copy[name] = value end
@@ -271,8 +282,9 @@ function Adapter:with(changes)
     copy.decode = quirks.decode(copy.decode, cost)
     copy.stream = quirks.stream(copy.stream, cost)
   end
-  copy.beside = changes.beside
-  return setmetatable(add_natives(copy, changes.natives and {} or self.beside or {}), Adapter)
+  copy.beside, copy.deployment_fields = changes.beside, changes.deployment_fields
+  copy.responses, copy.messages = changes.responses, changes.messages
+  return setmetatable(add_natives(copy, inherited_by(self, changes.natives)), Adapter)
 end
 
 return chat

@@ -9,6 +9,7 @@ local chat = require "lib.chat"
 local crypto = require "engine.crypto"
 local fit = require "lib.fit"
 local json = require "engine.json"
+local natives = require "lib.natives"
 local prices = require "lib.prices"
 
 local face = {}
@@ -142,7 +143,8 @@ local function least_effort(name, wanted)
   return name:find("^gpt%-5") and "minimal" or "low"
 end
 
-local function effort(call, dep)
+--- The effort that a deployment is asked for, by a client of another dialect.
+function face.effort(call, dep)
   local wanted = call.body.reasoning_effort
   if not wanted then return nil end
   if not takes_effort(dep.model) then return call:drop("reasoning_effort") end
@@ -181,7 +183,7 @@ function face.document(call, dep)
   out.stream = call.stream or nil -- Gemini's clients say so in the path
   out.top_k, out.user = top_k(call, keeps), user(body.user)
   if not out.tools then out.tool_choice, out.parallel_tool_calls = nil, nil end
-  out.reasoning_effort = effort(call, dep)
+  out.reasoning_effort = face.effort(call, dep)
   out.max_tokens = nil
   out[adapter.max_tokens_name or "max_tokens"] = body.max_tokens
   return assert(json.index(json.encode(json.object(BODY, out))))
@@ -197,7 +199,8 @@ end
 
 --- Drop, and name, what `dep` need not be told; refuse what it cannot be.
 function face.fit(call, dep)
-  local notes, keeps = call.notes, dep.provider.adapter.keeps or NOTHING
+  local asked = natives.of(call.dialect, dep) or dep.provider.adapter
+  local notes, keeps = call.notes, asked.keeps or NOTHING
   lower(call, dep)
   for _, name in ipairs(notes.hints) do call:drop(name) end
   if notes.marked and not keeps.cache_control then call:drop("cache_control") end

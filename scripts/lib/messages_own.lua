@@ -3,17 +3,19 @@
 
 local content = require "lib.messages_content"
 local json = require "engine.json"
+local sealed = require "lib.responses_sealed"
 local tokens = require "engine.tokens"
 
 local own = {}
 
 -- How they are written (dialects/anthropic_writer.lua), with and without a blank.
-local MARKS = { '"moongate:', '"signature":""', '"signature": ""' }
+local MARKS = { '"moongate:', '"' .. sealed.MARK, '"signature":""', '"signature": ""' }
 
 local function is_own(block)
   if type(block) ~= "table" then return false end
   if block.type == "thinking" then return block.signature == "" end
-  return block.type == "redacted_thinking" and content.carried(block.data) ~= nil
+  return block.type == "redacted_thinking"
+    and (content.carried(block.data) ~= nil or sealed.is(block.data))
 end
 
 local function without(list)

@@ -92,7 +92,8 @@ end
 -- What nobody needs who has not heard the rest: it waits for the first real piece.
 local HELD = { message_start = true, ping = true }
 
-local function event(name, data, bytes, reply, seen)
+local function event(name, data, bytes, reply, seen, look)
+  if look then look(data, reply) end
   local kind = type(data.type) == "string" and data.type or name
   if EVENTS[kind] then EVENTS[kind](data, reply, seen) end
   local delta = chat.table_or_empty(data.delta)
@@ -100,11 +101,14 @@ local function event(name, data, bytes, reply, seen)
     #(text_of(delta.text) or text_of(delta.thinking) or text_of(delta.partial_json) or ""))
 end
 
---- A stream, event by event; what follows the last one is read and ignored.
-function passing.stream(upstream, reply)
+--- A stream, event by event; what follows the last one is read and ignored. `look`, where there
+--- is one, sees each event first.
+function passing.stream(upstream, reply, look)
   local seen = {}
   for name, data, bytes in reply:passed_events(upstream, MARKS) do
-    if not reply.done and chat.is_readable(data) then event(name, data, bytes, reply, seen) end
+    if not reply.done and chat.is_readable(data) then
+      event(name, data, bytes, reply, seen, look)
+    end
   end
 end
 

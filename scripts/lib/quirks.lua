@@ -198,6 +198,17 @@ local function tell(reply, nano)
   if nano then reply:usage { cost_nano = nano } end
 end
 
+--- What sees answers, or pieces of them, as tables, and tells what they report; nil where that
+--- is nothing.
+function quirks.look(own)
+  if not own then return nil end
+  return function(event, reply)
+    if type(event.usage) ~= "table" then return end
+    local set = own.if_true and at(event, own.if_true)
+    tell(reply, cost_of(own, at(event, own.at), set, own.plus and at(event, own.plus)))
+  end
+end
+
 --- `decode` for a server that says what its answers cost.
 function quirks.decode(decode, own)
   local flag, more = own.if_true or own.at, own.plus or own.at
@@ -210,11 +221,7 @@ end
 
 --- `stream` likewise.
 function quirks.stream(stream, own)
-  local function look(event, reply)
-    if type(event.usage) ~= "table" then return end
-    local set = own.if_true and at(event, own.if_true)
-    tell(reply, cost_of(own, at(event, own.at), set, own.plus and at(event, own.plus)))
-  end
+  local look = quirks.look(own)
   return function(upstream, reply) return stream(upstream, reply, look) end
 end
 

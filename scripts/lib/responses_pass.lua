@@ -103,7 +103,8 @@ local HELD = {
 
 local EVENTS_MOST = 2 ^ 31 -- no stream has more of them
 
-local function event(name, data, bytes, reply)
+local function event(name, data, bytes, reply, look)
+  if look and type(data.response) == "table" then look(data.response, reply) end
   local kind = text_of(data.type) or name
   if kind == "error" then
     chat_errors.raise(type(data.error) == "table" and data or { error = data })
@@ -115,13 +116,13 @@ local function event(name, data, bytes, reply)
 end
 
 --- A stream, event by event. Some end it with a chat's mark; what else follows the last event
---- is read and ignored.
-function passing.stream(upstream, reply)
+--- is read and ignored. `look`, where there is one, sees each response first.
+function passing.stream(upstream, reply, look)
   for name, data, bytes in reply:passed_events(upstream, MARKS) do
     if data == "[DONE]" then
       reply:pass(bytes, true, 0)
     elseif not reply.done and chat.is_readable(data) then
-      event(name, data, bytes, reply)
+      event(name, data, bytes, reply, look)
     end
   end
 end

@@ -236,10 +236,14 @@
 ---together, openrouter, xai, perplexity, fireworks, cerebras, huggingface, nvidia, github;
 ---databricks (`host`), cloudflare (`account`);
 ---bedrock (`region`, and `api_key` or `access_key_id` and `secret_access_key`);
----ollama, vllm, llama_cpp, lm_studio on this machine, or elsewhere by `base_url`; openai_compatible for
----any other that speaks OpenAI's dialect (`name`, `base_url`); mock; or your own. Returns a maker
----of deployments: call it with a model's name, or with a table to say more. Name it with `local`,
----so two regions are two locals.
+---ollama, vllm, llama_cpp, lm_studio on this machine, or elsewhere by `base_url`;
+---openai_compatible for any other that speaks OpenAI's dialect (`name`, `base_url`, and
+---`responses = true` or `messages = true` where it serves those, too); mock; or your own. Returns
+---a maker of deployments: call it with a model's name, or with a table to say more. Name it with
+---`local`, so two regions are two locals. Where a provider serves OpenAI's Responses or Anthropic's
+---Messages beside a chat's dialect (docs/providers.md), clients of these pass as they came; a
+---deployment that says `api = "chat"` is asked for a chat by all, one with `api = "responses"` by
+---Responses.
 ---```lua
 ---local openai = provider "openai" { api_key = env.OPENAI_API_KEY }
 ---local gpu    = provider "openai_compatible" { name = "gpu", base_url = "http://gpu-1:8000/v1" }

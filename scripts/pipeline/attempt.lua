@@ -216,7 +216,9 @@ local function unreadable(err, upstream, call, dep, reply)
   if not text then error(fault.of(err), 0) end
   if text:find("^[%s]*$") then nothing("an empty body") end
   if text:find("^data:") or text:find("^event:") or text:find("^:") then
-    return waiting(dep, call.cfg, dep.provider.adapter.stream, upstream, reply)
+    local face = face_of(call, dep) -- one that only passes would pass events to who wants none
+    local stream = (face.dialect and dep.provider.adapter or face).stream
+    return waiting(dep, call.cfg, stream, upstream, reply)
   end
   local failed = fault.of(err)
   failed.detail = provider_error.excerpt(text, secret_of(call, dep))

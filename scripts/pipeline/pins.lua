@@ -21,12 +21,17 @@ local function key_of(id)
   return "response:" .. crypto.sha256(id):sub(1, 32)
 end
 
--- The accounts of a group that speak the call's dialect: names in order.
+-- Does this deployment speak the call's dialect, and is something kept there?
+local function keeps(call, dep)
+  return not dep.provider.adapter.forgets and natives.of(call.dialect, dep) ~= nil
+end
+
+-- The accounts of a group that keep responses: names in order.
 local function accounts(call)
   local list, seen = {}, {}
   for _, dep in ipairs(call.group.deployments) do
     local name = dep.provider.name
-    if natives.of(call.dialect, dep) and not seen[name] then
+    if keeps(call, dep) and not seen[name] then
       list[#list + 1], seen[name] = name, true
     end
   end
@@ -37,7 +42,7 @@ end
 function pins.remember(call, id)
   if not (call.keeps and id and call.group.deployments[2]) then return end
   local dep = call.dep
-  if not natives.of(call.dialect, dep) or #accounts(call) < 2 then return end
+  if not keeps(call, dep) or #accounts(call) < 2 then return end
   shared.set(key_of(id), number_of(dep.provider.name), KEPT)
 end
 
@@ -72,7 +77,7 @@ end
 --- May this deployment take the call?
 function pins.allow(call, dep)
   if not call.pinned then return true end
-  return dep.provider.name == call.pinned and natives.of(call.dialect, dep) ~= nil
+  return dep.provider.name == call.pinned and keeps(call, dep)
 end
 
 return pins

@@ -1,6 +1,8 @@
 -- docs/providers.md: what the providers on the generic base do otherwise, from their own files,
 -- so that nobody has to keep it by hand.
 
+local beside = require "lib.beside"
+
 local manual = {}
 
 local HEAD = [[
@@ -62,6 +64,32 @@ local function changes(quirks)
   return table.concat(to, ", "), code(left), table.concat(more, "; ")
 end
 
+-- What a server is asked for, in the order of the columns; how each is called in `natives`.
+local ASKED = {
+  { "Responses", "responses" }, { "Messages", "anthropic" }, { "generateContent", "gemini" },
+  { "embeddings", "embeddings" }, { "completions", "completions" },
+}
+for _, name in ipairs(beside.names) do ASKED[#ASKED + 1] = { name, name } end
+
+-- Some serve a thing to those deployments only that say so, or that their adapter picks.
+local function mark(face)
+  if not face then return "" end
+  return type(rawget(face, "speaks")) == "function" and "(✓)" or "✓"
+end
+
+local function columns()
+  local names = {}
+  for i, one in ipairs(ASKED) do names[i] = one[1] end
+  return names
+end
+
+local function able(name, adapter)
+  local cells = {}
+  for i, one in ipairs(ASKED) do cells[i] = mark(adapter.natives[one[2]]) end
+  if cells[1] ~= "" and adapter.forgets then cells[1] = cells[1] .. " keeps none" end
+  return ("| `%s` | %s |"):format(name, table.concat(cells, " | "))
+end
+
 local function row(name, adapter)
   local quirks = adapter.quirks or {}
   local to, left, more = changes(quirks)
@@ -72,14 +100,36 @@ local function row(name, adapter)
     adapter.template or adapter.base_url, adapter.path, ended, to, left, more, cost)
 end
 
---- The manual's text, given the names of the providers and what their files return.
-function manual.write(names, adapter_of)
+local WHAT = [[
+## What else they serve
+
+Chats all of them do. Clients of Responses and of Messages pass to who speaks them as they came,
+and are translated elsewhere; `(✓)` holds for some deployments: those of an `openai_compatible`
+provider that says `responses = true` or `messages = true`, `azure`'s newer api-versions. A
+deployment says `api = "chat"` to be asked for a chat all the same, or `api = "responses"` to
+answer chats by Responses. *Keeps none*: it cannot go on from a `previous_response_id`.]]
+
+local function list(names, adapter_of)
+  local head = columns()
+  local rows = {
+    ("| provider | %s |"):format(table.concat(head, " | ")),
+    ("|---|%s"):format(("---|"):rep(#head)),
+  }
+  for _, name in ipairs(names) do rows[#rows + 1] = able(name, adapter_of(name)) end
+  return table.concat(rows, "\n")
+end
+
+--- The manual's text, given the names of the providers on the generic base, those of all, and
+--- what their files return.
+function manual.write(names, all, adapter_of)
   local rows = {
     "| provider | where | renamed | left out | else | cost |",
     "|---|---|---|---|---|---|",
   }
   for _, name in ipairs(names) do rows[#rows + 1] = row(name, adapter_of(name)) end
-  return table.concat({ HEAD, table.concat(rows, "\n"), TAIL }, "\n\n") .. "\n"
+  return table.concat({
+    HEAD, table.concat(rows, "\n"), WHAT, list(all, adapter_of), TAIL,
+  }, "\n\n") .. "\n"
 end
 
 return manual

@@ -11,6 +11,7 @@ local recorded = {}
 local APIS = {
   chat_completions = "openai", messages = "anthropic", generate_content = "gemini",
   stream_generate_content = "gemini", chat_v2 = "cohere",
+  responses = "responses",
 }
 
 local function read(path)
@@ -330,6 +331,56 @@ function recorded.cohere(bytes)
   return answer
 end
 
+-- Responses'.
+
+local RESPONSES = {
+  message = function(answer, item)
+    for _, part in ipairs(item.content) do
+      add(answer, part.type == "refusal" and "refusal" or "text", part.refusal or part.text)
+    end
+  end,
+  reasoning = function(answer, item)
+    local texts = {}
+    for _, part in ipairs(given(item.summary) or {}) do texts[#texts + 1] = part.text end
+    add(answer, "thought", table.concat(texts, "\n\n"))
+    for _, part in ipairs(#texts == 0 and given(item.content) or {}) do
+      add(answer, "thought", part.text)
+    end
+  end,
+  function_call = function(answer, item)
+    answer.tools[#answer.tools + 1] = { name = item.name, arguments = item.arguments }
+  end,
+}
+
+local function responses_finish(answer, body)
+  local details = given(body.incomplete_details) or {}
+  if body.status ~= "incomplete" then return #answer.tools > 0 and "tool_calls" or "stop" end
+  return details.reason == "content_filter" and "content_filter" or "length"
+end
+
+function recorded.responses(bytes)
+  local answer, list = new_answer(), pieces(bytes)
+  local body, items = list[1], list[1].output
+  if not items then
+    items = {}
+    for _, event in ipairs(list) do
+      if event.type == "response.output_item.done" then items[#items + 1] = event.item end
+      body = given(event.response) or body
+    end
+  end
+  for _, item in ipairs(items) do
+    if RESPONSES[item.type] then RESPONSES[item.type](answer, item) end
+  end
+  answer.finish = responses_finish(answer, body)
+  local input = given(body.usage.input_tokens_details) or {}
+  local output = given(body.usage.output_tokens_details) or {}
+  answer.usage = {
+    input = body.usage.input_tokens, output = body.usage.output_tokens,
+    cached = input.cached_tokens or 0, reasoning = output.reasoning_tokens or 0,
+  }
+  return answer
+end
+
 -- Errors ---------------------------------------------------------------------------
 
 local BY_STATUS = {
@@ -337,21 +388,24 @@ local BY_STATUS = {
   [429] = "rate_limit",
 }
 
+local BY_TEXT = {
+  { "context_length_exceeded", "context_window" }, { "prompt is too long", "context_window" },
+  { "maximum number of tokens", "context_window" },
+  { "maximum context length", "context_window" },
+  { "exceeds the context window", "context_window" },
+  { "max context length", "context_window" }, { "too many tokens", "context_window" },
+  { "api key not valid", "auth" }, { "api_key_invalid", "auth" },
+  { "incorrect api key", "auth" }, { "content_filter", "content_policy" },
+}
+
 --- The kind of fault that a refusal is: by its status, and a 400 by what it says.
 function recorded.kind(status, bytes)
   if BY_STATUS[status] then return BY_STATUS[status] end
   if status >= 500 then return "server_error" end
   local text = bytes:lower()
-  if text:find("context_length_exceeded", 1, true) or text:find("prompt is too long", 1, true)
-    or text:find("maximum number of tokens", 1, true)
-    or text:find("maximum context length", 1, true)
-    or text:find("max context length", 1, true) or text:find("too many tokens", 1, true) then
-    return "context_window"
+  for _, one in ipairs(BY_TEXT) do
+    if text:find(one[1], 1, true) then return one[2] end
   end
-  if text:find("api key not valid", 1, true) or text:find("api_key_invalid", 1, true) then
-    return "auth"
-  end
-  if text:find("content_filter", 1, true) then return "content_policy" end
   return "bad_request"
 end
 

@@ -126,7 +126,9 @@ describe("docs/providers.md", function()
     local list = {}
     for name in pairs(URLS) do list[#list + 1] = name end
     table.sort(list)
-    local text = require("tools.providers_manual").write(list, function(name)
+    local all = names()
+    table.sort(all)
+    local text = require("tools.providers_manual").write(list, all, function(name)
       return require("providers." .. name)
     end)
     if os.getenv "GOLDEN" == "write" then

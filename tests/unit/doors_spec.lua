@@ -10,8 +10,9 @@ local stub = require "tools.stub"
 local ROOT = "tests/doors"
 local WRITE = os.getenv "GOLDEN" == "write"
 local FAMILIES = {
-  { "openai", "gpt-5.4" }, { "deepseek", "deepseek-chat" }, { "gemini", "gemini-3-pro" },
-  { "anthropic", "claude-opus-4-6" }, { "vertex", "claude-opus-4-6" },
+  { "openai", "gpt-5.4" }, { "deepseek", "deepseek-chat", { api = "chat" } },
+  { "gemini", "gemini-3-pro" }, { "anthropic", "claude-opus-4-6" },
+  { "vertex", "claude-opus-4-6" },
 }
 -- A question in the words of each door, streamed or not.
 local QUESTIONS = {

@@ -3,6 +3,7 @@
 require "engine"
 
 local cjson = require "cjson"
+local natives = require "lib.natives"
 local recorded = require "tools.recorded"
 local stub = require "tools.stub"
 
@@ -17,14 +18,16 @@ local CALLED = { llamacpp = "llama_cpp" }
 
 -- Who speaks for a provider: its own adapter where we ship one, else its dialect's.
 local function adapter_name(exchange)
-  if exchange.dialect ~= "openai" then return exchange.dialect end
+  local own = exchange.dialect ~= "openai" and exchange.dialect ~= "responses"
+  if own then return exchange.dialect end
   local name = CALLED[exchange.provider] or exchange.provider
   local ok, adapter = pcall(require, "providers." .. name)
   return ok and adapter.dialect == "openai" and name or "openai_compatible"
 end
 
 local function deployment(exchange, model)
-  return stub.deployment(adapter_name(exchange), model, nil,
+  local api = exchange.dialect == "responses" and "responses" or nil
+  return stub.deployment(adapter_name(exchange), model, { api = api },
     { base_url = "http://127.0.0.1", resource = "r" })
 end
 
@@ -41,7 +44,7 @@ end
 local function heard(exchange, writer)
   local call = call_of(exchange)
   local dep = deployment(exchange, "some-model")
-  local adapter = dep.provider.adapter
+  local adapter = natives.of("openai", dep) or dep.provider.adapter
   local reply, client = stub.reply(call, dep)
   reply.writer = writer or reply.writer
   local upstream = stub.upstream(exchange.answer, exchange.headers)
@@ -148,6 +151,8 @@ end
 
 -- What was said in a 200 that holds an error, or a stream that ends in one.
 local INSIDE = {
+  ["openai/responses/ai-openai-error-1-0-501de1.json"] =
+    { "rate_limit", "^You exceeded your current quota" },
   ["groq/chat_completions/pydantic-ai-test-tool-use-failed-error-streaming-0-b75f85.json"] =
     { "bad_request", "^Tool call validation failed" },
   ["openrouter/chat_completions/pydantic-ai-test-openrouter-stream-error-0-19ec71.json"] =

@@ -150,8 +150,9 @@ local PATHS = {
   anthropic = "/v1/messages/count_tokens?beta=true", openai = "/v1/responses/input_tokens",
 }
 
--- OpenAI's vocabularies are public; others' counts are known to within so much: docs/tokens.md.
-local WITHIN = { openai = 0.01, anthropic = 0.15, gemini = 0.2, vertex = 0.2 }
+-- OpenAI's vocabularies are public, but not how it shows schemas, which the recorded one has;
+-- others' counts are known to within so much: docs/tokens.md.
+local WITHIN = { openai = 0.07, anthropic = 0.15, gemini = 0.2, vertex = 0.2 }
 
 local function count(stage, case, assert)
   local exchange = case.exchange

@@ -54,10 +54,10 @@ end
 
 -- A deployment that failed has to rest: each failure has one of its own. Short: they are lanes
 -- of the replay too.
-local function group_of(exchange, speaker, n)
+local function group_of(exchange, n)
   if exchange.broken then return ("%s.%d"):format(exchange.provider, n) end
   local kind = exchange.api:gsub("(%w)%w*_", "%1_")
-  return ("%s.%s%s"):format(exchange.provider, kind, speaker and speaker.at and ".own" or "")
+  return ("%s.%s"):format(exchange.provider, kind)
 end
 
 local function add(list, exchange, door, why)
@@ -66,7 +66,7 @@ local function add(list, exchange, door, why)
     list[#list + 1] = {
       exchange = exchange, door = door, mode = mode[1], how = mode[2], speaker = spoken_by,
       why = why or not spoken_by and "no adapter yet" or nil,
-      group = group_of(exchange, spoken_by, #list + i),
+      group = group_of(exchange, #list + i),
       name = ("%s at %s, %s"):format(exchange.path:gsub("%.json$", ""), door, mode[2]),
     }
   end

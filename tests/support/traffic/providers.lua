@@ -3,10 +3,9 @@
 -- here and no code.
 --
 --     line    the statement, but for what it serves
---     more    what else its deployment says
+--     more    what else its deployment says (`api`, where the provider would be asked at some
+--             doors in another of its dialects than the one that was recorded)
 --     only    the doors that it serves, where that is not all of them
---     at      what speaks for it at single doors: there the provider would be asked in another
---             of its dialects than the one that was recorded
 --     body    what the provider is sent for a body in its own dialect (a function of the
 --             client's bytes, with the provider's name of the model), where that is not those
 --
@@ -15,38 +14,36 @@
 
 local providers = {}
 
-local function speaker(name, more)
+local function speaker(name, more, api)
   local line = 'provider "%s" { name = "#", api_key = "k", base_url = "@%s }'
-  return { line = line:format(name, more) }
+  return { line = line:format(name, more), more = api and (', api = "%s"'):format(api) }
 end
 
-local COMPATIBLE = {
-  line = 'provider "openai_compatible" { name = "#", base_url = "@/v1" }',
-}
+local GENERIC = 'provider "openai_compatible" { name = "#", base_url = "@/v1" }'
+local COMPATIBLE = { line = GENERIC }
+
+-- Is there a choice of how its deployments are asked?
+local function has_choice(name)
+  local fields = require("providers." .. name).deployment_fields
+  return fields and fields.api ~= nil
+end
 
 local function own(name)
-  local line = speaker(name, '/v1"')
-  return { chat_completions = line, embeddings = line, completions = line }
+  local line, choice = speaker(name, '/v1"'), has_choice(name)
+  local chats = speaker(name, '/v1"', choice and "chat" or nil)
+  local responses = require("providers." .. name).natives.responses
+  return {
+    chat_completions = chats, embeddings = line, completions = line,
+    responses = responses and speaker(name, '/v1"', "responses") or nil,
+  }
 end
 
--- Those that speak Responses natively are asked in that dialect by clients of it.
-local function own_both(name)
-  local out, responses = own(name), speaker(name, '/v1"')
-  out.chat_completions.at = { responses = COMPATIBLE }
-  responses.only = { responses = true }
-  out.responses = responses
-  return out
-end
-
-local RESPONSES = speaker("openai", '/v1"')
-RESPONSES.only = { responses = true }
 local ANTHROPIC = speaker("anthropic", '"')
 local GEMINI = speaker("gemini", '"')
-local AZURE = speaker("azure", '", api_version = "2024-10-21"')
+local AZURE = speaker("azure", '", api_version = "2024-10-21"', "chat")
+local AZURE_V1 = speaker("azure", '"', "responses")
 local BEDROCK = speaker("bedrock", '", region = "us-east-1"')
 local COHERE = speaker("cohere", '/v2"')
-local AZURE_V1 = speaker("azure", '"')
-AZURE_V1.only = RESPONSES.only
 
 local AZURE_CLAUDE = speaker("azure", '"')
 AZURE_CLAUDE.more = ', family = "claude"'
@@ -66,7 +63,7 @@ end
 
 local usual = {
   chat_completions = COMPATIBLE, embeddings = COMPATIBLE, completions = COMPATIBLE,
-  responses = RESPONSES,
+  responses = { line = GENERIC, more = ', api = "responses"' },
 }
 
 local known = {
@@ -90,7 +87,7 @@ local known = {
   llamacpp = own "llama_cpp",
   mistral = own "mistral",
   ollama = own "ollama",
-  openai = own_both "openai",
+  openai = own "openai",
   openrouter = own "openrouter",
   perplexity = own "perplexity",
   together = own "together",
@@ -101,13 +98,13 @@ local known = {
   xai = own "xai",
 }
 known.huggingface.completions = COMPATIBLE -- recorded at an endpoint of its owner's
-known.openai.count_tokens = known.openai.responses
+known.openai.count_tokens = known.openai.embeddings
 
 --- What speaks for an exchange at a door, or nil.
 function providers.of(exchange, door)
   local found = (known[exchange.provider] or {})[exchange.api] or usual[exchange.api]
   if not found or found.only and not found.only[door] then return nil end
-  return found.at and found.at[door] or found
+  return found
 end
 
 return providers

@@ -1,0 +1,225 @@
+-- Answers of OpenAI's Responses API, told in verbs to clients of other dialects.
+
+local ask = require "lib.responses_ask"
+local chat = require "lib.chat"
+local chat_errors = require "lib.chat_errors"
+local counts = require "lib.responses_usage"
+local fault = require "lib.fault"
+local sealed = require "lib.responses_sealed"
+
+local told = {}
+
+local BETWEEN = "\n\n" -- parts of a summary
+
+local function text_of(value)
+  return type(value) == "string" and value ~= "" and value or nil
+end
+
+local function check_end(response)
+  if chat.given(response.error) then chat_errors.raise { error = response.error } end
+  if response.status == "failed" or response.status == "cancelled" then
+    fault.raise("server_error", "The provider broke off (" .. response.status .. ").")
+  end
+end
+
+-- Items ----------------------------------------------------------------------------
+
+local function texts(list)
+  local out = {}
+  for part in chat.objects(list) do out[#out + 1] = text_of(part.text) end
+  return out
+end
+
+-- Summaries where there are any: what is thought in full is said once.
+local function thought_of(item)
+  local summary = texts(item.summary)
+  if #summary > 0 then return table.concat(summary, BETWEEN) end
+  return table.concat(texts(item.content))
+end
+
+local function seal(item, reply)
+  local content = text_of(item.encrypted_content)
+  if not content then return end
+  local dep = reply.call.dep
+  reply:reasoning("", {
+    redacted = sealed.write(dep.provider.name, text_of(item.id) or "", content),
+  })
+end
+
+local function call_of(item)
+  if text_of(item.name) then return item end
+  fault.raise("invalid_response", "The provider called a tool without a name.")
+end
+
+local function say(part, reply)
+  if part.type == "refusal" then return reply:refusal(part.refusal) end
+  if part.type == "output_text" or part.type == "text" then reply:text(part.text) end
+end
+
+local ITEMS = {
+  reasoning = function(item, reply)
+    reply:reasoning(thought_of(item))
+    seal(item, reply)
+  end,
+  message = function(item, reply)
+    for part in chat.objects(item.content) do say(part, reply) end
+  end,
+  function_call = function(item, reply)
+    reply:tool_call {
+      id = item.call_id, name = call_of(item).name, arguments = text_of(item.arguments) or "{}",
+    }
+  end,
+}
+
+local function note(response, reply)
+  local counted = counts.read(response)
+  if counted then reply:usage(counted) end
+end
+
+-- Some leave what they said out of the last event of a stream: `has_called` knows.
+local function ended(response, reply, has_called)
+  note(response, reply)
+  check_end(response)
+  local reason = counts.finish(response) or "stop"
+  reply:finish(has_called and reason == "stop" and "tool_calls" or reason)
+end
+
+local function decode(response, reply)
+  if type(response.output) ~= "table" then
+    if chat.given(response.error) then chat_errors.raise(response) end
+    fault.raise("invalid_response", "The provider's answer is no response.")
+  end
+  check_end(response)
+  reply:start { id = text_of(response.id), model = text_of(response.model) }
+  for item in chat.objects(response.output) do
+    local read = ITEMS[item.type] -- what the provider's own tools did is not for this client
+    if read then read(item, reply) end
+  end
+  ended(response, reply)
+end
+
+-- Streams ----------------------------------------------------------------------------
+
+local EVENTS = {}
+
+EVENTS["response.created"] = function(data, reply)
+  local response = chat.table_or_empty(data.response)
+  reply:start { id = text_of(response.id), model = text_of(response.model) }
+end
+
+-- What an item has said so far; nothing is known of one that did not begin.
+local function item_at(state, data)
+  local index = data.output_index
+  local item = index ~= nil and state[index]
+  if item then return item end
+  item = {}
+  if index ~= nil then state[index] = item end
+  return item
+end
+
+EVENTS["response.output_item.added"] = function(data, reply, state)
+  local item, mine = chat.table_or_empty(data.item), item_at(state, data)
+  if item.type ~= "function_call" then return end
+  mine.open, state.has_called = true, true
+  reply:tool_call { index = data.output_index, id = item.call_id, name = call_of(item).name }
+end
+
+EVENTS["response.function_call_arguments.delta"] = function(data, reply, state)
+  local mine = item_at(state, data)
+  if not mine.open or not text_of(data.delta) then return end
+  mine.said = true
+  reply:tool_call { index = data.output_index, arguments = data.delta }
+end
+
+EVENTS["response.output_text.delta"] = function(data, reply, state)
+  item_at(state, data).said = true
+  reply:text(data.delta)
+end
+
+EVENTS["response.refusal.delta"] = function(data, reply, state)
+  item_at(state, data).said = true
+  reply:refusal(data.delta)
+end
+
+EVENTS["response.reasoning_summary_text.delta"] = function(data, reply, state)
+  local mine = item_at(state, data)
+  if mine.part and mine.part ~= data.summary_index then reply:reasoning(BETWEEN) end
+  mine.part, mine.said, mine.summary = data.summary_index, true, true
+  reply:reasoning(data.delta)
+end
+
+EVENTS["response.reasoning_text.delta"] = function(data, reply, state)
+  local mine = item_at(state, data)
+  if mine.summary then return end
+  mine.said = true
+  reply:reasoning(data.delta)
+end
+
+-- What was not said piece by piece is said when an item ends.
+EVENTS["response.output_item.done"] = function(data, reply, state)
+  local item, mine = chat.table_or_empty(data.item), item_at(state, data)
+  if item.type == "function_call" and mine.open then
+    if mine.said then return end
+    return reply:tool_call {
+      index = data.output_index, arguments = text_of(item.arguments) or "{}",
+    }
+  end
+  if not mine.said then
+    local read = ITEMS[item.type]
+    if read then read(item, reply) end
+    state.has_called = state.has_called or item.type == "function_call"
+  elseif item.type == "reasoning" then
+    seal(item, reply)
+  end
+end
+
+local function last(data, reply, state)
+  ended(chat.table_or_empty(data.response), reply, state.has_called)
+  reply.done = true
+end
+
+EVENTS["response.completed"] = last
+EVENTS["response.incomplete"] = last
+EVENTS["response.cancelled"] = last
+
+EVENTS["response.failed"] = function(data, reply)
+  local response = chat.table_or_empty(data.response)
+  note(response, reply)
+  check_end(response)
+  fault.raise("server_error", "The provider broke off.")
+end
+
+EVENTS.error = function(data)
+  chat_errors.raise(type(data.error) == "table" and data or { error = data })
+end
+
+local function stream(upstream, reply, look)
+  local body = chat.whole_instead(upstream)
+  if body then
+    if look then look(body, reply) end
+    return decode(body, reply)
+  end
+  local state = {}
+  for name, data in upstream:sse() do
+    if not reply.done and chat.is_readable(data) then
+      local read = EVENTS[text_of(data.type) or name]
+      if look and type(data.response) == "table" then look(data.response, reply) end
+      if read then read(data, reply, state) end
+    end
+  end
+end
+
+--- How whoever speaks a chat is answered; `look`, where there is one, sees what each answer
+--- reports beside.
+function told.face(look)
+  return {
+    encode = ask.encode, keeps = { thinking_blocks = true },
+    decode = function(body, reply)
+      if look then look(body, reply) end
+      return decode(body, reply)
+    end,
+    stream = function(upstream, reply) return stream(upstream, reply, look) end,
+  }
+end
+
+return told
