@@ -260,7 +260,9 @@ static void begin_anew(struct upstream *upstream, const struct client_request *r
     upstream->body.limit = request->stream ? MAX_STREAM_BYTES : request->max_body;
     upstream->header_count = upstream->sends = 0;
     upstream->status = 0;
-    upstream->head_done = upstream->progressed = upstream->paused = false;
+    upstream->head_done = upstream->progressed = false;
+    upstream->paused = upstream->waited = false;
+    upstream->local_port = 0;
     upstream->opened_ms = loop_now_ms(upstream->client->loop);
     upstream->sent_ms = upstream->first_byte_ms = upstream->last_byte_ms = 0;
     upstream->write_check_ms = upstream->written = 0;

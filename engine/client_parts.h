@@ -102,6 +102,8 @@ struct upstream {
     bool progressed;        /* a real event was read */
 
     bool paused;
+    bool waited;         /* curl has waited for its connection */
+    int local_port;      /* of that connection; 0: not known */
     size_t mark;         /* bytes in `body` to pause at */
     struct queue *queue; /* borrowed; where prev and next belong to; NULL: in none */
     struct upstream *prev, *next;
@@ -143,6 +145,8 @@ curl_socket_t client_open_socket(void *owner, curlsocktype purpose,
                                  struct curl_sockaddr *address);
 int client_close_socket(void *owner, curl_socket_t fd);
 int client_want_socket(CURL *easy, curl_socket_t fd, int what, void *owner, void *unused);
+/* Its transfer has paused: nothing that comes makes its connection one that is idle. */
+void client_hold_socket(struct upstream *upstream);
 
 /* ---- client_send.c ---------------------------------------------------------------------- */
 

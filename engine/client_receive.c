@@ -146,6 +146,7 @@ size_t client_take_body(char *bytes, size_t one, size_t len, void *owner)
     upstream->last_byte_ms = loop_now_ms(upstream->client->loop);
     if (stream && upstream->body.len >= upstream->mark) {
         upstream->paused = true; /* curl keeps these bytes and reads no more */
+        client_hold_socket(upstream);
         return CURL_WRITEFUNC_PAUSE;
     }
     if (!buf_append(&upstream->body, bytes, len)) {

@@ -215,8 +215,9 @@ static int before_send(void *owner, char *peer, char *local, int peer_port, int 
 {
     struct upstream *upstream = owner;
 
-    (void)peer, (void)local, (void)peer_port, (void)local_port;
+    (void)peer, (void)local, (void)peer_port;
     if (upstream->sends++) return CURL_PREREQFUNC_ABORT;
+    upstream->local_port = local_port;
     upstream->sent_ms = upstream->last_byte_ms = loop_now_ms(upstream->client->loop);
     if (upstream->request.body_len > LARGE_BODY) {
         upstream->write_check_ms = upstream->sent_ms + WRITE_STALL_MS;

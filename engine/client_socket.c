@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
@@ -145,22 +146,49 @@ int client_want_socket(CURL *easy, curl_socket_t fd, int what, void *owner, void
 {
     struct shard *shard = owner;
     struct wire *wire = wire_at(shard->client, fd);
+    struct upstream *upstream = NULL;
     uint32_t events = 0;
 
     (void)unused;
     if (!wire) return 0; /* closed already */
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &upstream);
     if (what == CURL_POLL_REMOVE) {
-        struct upstream *upstream = NULL;
-        curl_easy_getinfo(easy, CURLINFO_PRIVATE, &upstream);
         wire->wanted = false;
         wire->pooled = !upstream || !upstream->paused;
         return 0;
     }
     if (what & CURL_POLL_IN) events |= EPOLLIN;
     if (what & CURL_POLL_OUT) events |= EPOLLOUT;
+    if (upstream) upstream->waited = true;
     wire->shard = shard;
     wire->wanted = true;
     wire->pooled = false;
     reregister(wire, events);
     return 0;
+}
+
+/* The port of our side; 0: not known. */
+static int port_of(curl_socket_t fd)
+{
+    struct sockaddr_in6 address; /* the port stands where IPv4 has it */
+    socklen_t len = sizeof(address);
+
+    memset(&address, 0, sizeof(address));
+    if (getsockname(fd, (struct sockaddr *)&address, &len) != 0) return 0;
+    return ntohs(address.sin6_port);
+}
+
+/* An answer may come so fast that a transfer on a pooled connection pauses before curl ever
+ * waits for it. Then curl says nothing of the connection, since nothing changes, and here it
+ * would still be thought idle; what comes next would spoil it in the middle of an answer. */
+void client_hold_socket(struct upstream *upstream)
+{
+    struct client *client = upstream->client;
+
+    if (upstream->waited) return;
+    for (size_t fd = 0; fd < client->wire_room; fd++) {
+        struct wire *wire = client->wires[fd];
+        bool idle = wire && wire->pooled && !wire->wanted;
+        if (idle && port_of(wire->fd) == upstream->local_port) wire->pooled = false;
+    }
 }

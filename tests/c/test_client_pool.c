@@ -220,6 +220,49 @@ static void test_large_requests(void)
     free(body);
 }
 
+/* ---- answers that come at once ------------------------------------------------------------
+ */
+
+enum { LARGE_CHUNK = 0x90000 }; /* more than is read before a pause */
+
+static bool stream_at_once(struct peer *self, int fd)
+{
+    static char answer[LARGE_CHUNK + 256];
+    int head =
+        snprintf(answer, 128, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n",
+                 LARGE_CHUNK);
+
+    memset(answer + head, 'x', LARGE_CHUNK);
+    memcpy(answer + head + LARGE_CHUNK, "\r\n0\r\n\r\n", 8);
+    while (peer_read(self, fd))
+        peer_send(fd, answer);
+    return true;
+}
+
+/* A transfer on a pooled connection whose answer is here before curl first waits for it: it
+ * pauses, and what still comes must not be taken for a stray answer. */
+static void test_paused_at_once(void)
+{
+    struct call call;
+
+    peer_start(&peer, stream_at_once);
+    for (unsigned i = 0; i < 200; i++) {
+        struct client_request request = call_to(peer.port, url, sizeof(url));
+        size_t len = 0;
+        request.stream = true;
+        if (!call_open(&rig, &call, &request)) abort();
+        for (int turn = 0; turn < 3000 && upstream_state(call.up) < UPSTREAM_ENDED; turn++) {
+            rig_turn(&rig, 1);
+            len += upstream_bytes(call.up)->len;
+            upstream_consume(call.up, upstream_bytes(call.up)->len);
+        }
+        CHECK(upstream_failure(call.up) == NULL && len == LARGE_CHUNK);
+        upstream_close(call.up);
+    }
+    CHECK(peer.connections == 1);
+    peer_stop(&peer);
+}
+
 /* ---- many at once ---------------------------------------------------------------------------
  */
 
@@ -281,6 +324,7 @@ int main(void)
     test_stray_answers();
     test_longer_than_announced();
     test_large_requests();
+    test_paused_at_once();
     test_many_at_once();
     rig_close(&rig);
     return check_report();
