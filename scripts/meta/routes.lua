@@ -235,7 +235,7 @@
 ---anthropic, gemini, cohere; vertex and azure with tokens too (oauth); groq, mistral, deepseek,
 ---together, openrouter, xai, perplexity, fireworks, cerebras, huggingface, nvidia, github;
 ---databricks (`host`), cloudflare (`account`);
----bedrock (`region`, and `api_key` or `access_key_id` and `secret_access_key`);
+---bedrock and bedrock_openai (`region`, and `api_key` or `access_key_id` and `secret_access_key`);
 ---ollama, vllm, llama_cpp, lm_studio on this machine, or elsewhere by `base_url`;
 ---openai_compatible for any other that speaks OpenAI's dialect (`name`, `base_url`, and
 ---`responses = true` or `messages = true` where it serves those, too); mock; or your own. Returns
