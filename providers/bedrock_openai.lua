@@ -11,7 +11,6 @@
 local aws = require "lib.aws"
 local chat_errors = require "lib.chat_errors"
 local errors = require "lib.converse_errors"
-local passing = require "lib.responses_pass"
 
 local runtime_url, sign_runtime = aws.address "bedrock-runtime", aws.signer "bedrock"
 local sign_mantle = aws.signer "bedrock-mantle"
@@ -64,7 +63,7 @@ return require("providers.openai_compatible"):with {
   classify        = classify,
   keeps           = {}, -- what it does not know, it refuses
   max_tokens_name = "max_completion_tokens",
-  natives         = { responses = passing:with { path = path "/responses" } },
+  responses       = path "/responses",
   fields          = fields,
   needs           = aws.needs,
   prices          = "bedrock",

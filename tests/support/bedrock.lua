@@ -1,5 +1,5 @@
--- What Bedrock recorded, as tests want it: its binary streams taken apart, what its answers
--- mean, and its requests as the chats they are; all with other code than the gateway's.
+-- Bedrock as tests want it: messages of binary streams, and recorded requests as the chats they
+-- are, with other code than the gateway's. What answers mean: support/meaning/converse.lua.
 
 require "engine"
 local bit = require "bit"
@@ -9,40 +9,6 @@ local crypto = require "engine.crypto"
 local bedrock = {}
 
 -- Streams -----------------------------------------------------------------------------------
-
-local function number(bytes, at, size)
-  local n = 0
-  for i = at, at + size - 1 do n = n * 256 + bytes:byte(i) end
-  return n
-end
-
-local function headers_of(bytes, at, last)
-  local out = {}
-  while at <= last do
-    local name_end = at + bytes:byte(at)
-    local name = bytes:sub(at + 1, name_end)
-    assert(bytes:byte(name_end + 1) == 7, "a header that is no text")
-    local size = number(bytes, name_end + 2, 2)
-    out[name] = bytes:sub(name_end + 4, name_end + 3 + size)
-    at = name_end + 4 + size
-  end
-  return out
-end
-
---- The messages of a stream: a list of { name, data }.
-function bedrock.messages(bytes)
-  local list, at = {}, 1
-  while at <= #bytes do
-    local total, head = number(bytes, at, 4), number(bytes, at + 4, 4)
-    local headers = headers_of(bytes, at + 12, at + 11 + head)
-    list[#list + 1] = {
-      name = headers[":event-type"] or headers[":exception-type"],
-      data = cjson.decode(bytes:sub(at + 12 + head, at + total - 5)),
-    }
-    at = at + total
-  end
-  return list
-end
 
 -- One bit at a time.
 local function crc(bytes)
@@ -82,65 +48,6 @@ function bedrock.event(name, payload)
     { ":event-type", name }, { ":content-type", "application/json" },
     { ":message-type", "event" },
   }, payload)
-end
-
--- Answers -----------------------------------------------------------------------------------
-
-local FINISH = {
-  end_turn = "stop", stop_sequence = "stop", tool_use = "tool_calls", max_tokens = "length",
-  guardrail_intervened = "content_filter", content_filtered = "content_filter",
-  model_context_window_exceeded = "length",
-}
-
-local function add_usage(out, usage)
-  local cached = usage.cacheReadInputTokens or 0
-  out.prompt = usage.inputTokens + cached + (usage.cacheWriteInputTokens or 0)
-  out.completion, out.cached = usage.outputTokens, cached
-end
-
-local function add_block(out, block)
-  local thought = block.reasoningContent and block.reasoningContent.reasoningText
-  out.text = out.text .. (block.text or "")
-  out.thought = out.thought .. (thought and thought.text or "")
-  for _, piece in ipairs(block.citationsContent and block.citationsContent.content or {}) do
-    out.text = out.text .. piece.text
-  end
-  local tool = block.toolUse
-  if tool and tool.type ~= "server_tool_use" then
-    out.calls[#out.calls + 1] = { name = tool.name, arguments = cjson.encode(tool.input) }
-  end
-end
-
-local EVENTS = {
-  contentBlockStart = function(out, data)
-    local tool = data.start.toolUse
-    if tool then out.calls[#out.calls + 1] = { name = tool.name, arguments = "" } end
-  end,
-  contentBlockDelta = function(out, data)
-    local delta, call = data.delta, out.calls[#out.calls]
-    out.text = out.text .. (delta.text or "")
-    out.thought = out.thought .. (delta.reasoningContent and delta.reasoningContent.text or "")
-    if delta.toolUse then call.arguments = call.arguments .. delta.toolUse.input end
-  end,
-  messageStop = function(out, data) out.finish = FINISH[data.stopReason] end,
-  metadata = function(out, data) add_usage(out, data.usage) end,
-}
-
---- What an answer says: { text, thought, calls, finish, prompt, completion, cached }.
-function bedrock.meaning(bytes, stream)
-  local out = { text = "", thought = "", calls = {} }
-  if stream then
-    for _, message in ipairs(bedrock.messages(bytes)) do
-      local read = EVENTS[message.name]
-      if read then read(out, message.data) end
-    end
-    return out
-  end
-  local body = cjson.decode(bytes)
-  for _, block in ipairs(body.output.message.content) do add_block(out, block) end
-  out.finish = FINISH[body.stopReason]
-  add_usage(out, body.usage)
-  return out
 end
 
 -- Requests ----------------------------------------------------------------------------------

@@ -43,6 +43,11 @@ local GEMINI = speaker("gemini", '"')
 local AZURE = speaker("azure", '", api_version = "2024-10-21"', "chat")
 local AZURE_V1 = speaker("azure", '"', "responses")
 local BEDROCK = speaker("bedrock", '", region = "us-east-1"')
+
+local function mantle(api)
+  return speaker("bedrock_openai", '", region = "us-east-1", endpoint = "mantle"', api)
+end
+
 local COHERE = speaker("cohere", '/v2"')
 
 local AZURE_CLAUDE = speaker("azure", '"')
@@ -72,7 +77,10 @@ local known = {
     chat_completions = AZURE, embeddings = AZURE, completions = AZURE, responses = AZURE_V1,
     messages = AZURE_CLAUDE,
   },
-  bedrock = { converse = BEDROCK, converse_stream = BEDROCK },
+  bedrock = {
+    converse = BEDROCK, converse_stream = BEDROCK, chat_completions = mantle "chat",
+    responses = mantle "responses",
+  },
   cerebras = own "cerebras",
   cloudflare = own "cloudflare",
   cohere = { chat_v2 = COHERE, embeddings = COHERE },
