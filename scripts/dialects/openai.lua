@@ -4,6 +4,7 @@
 -- and reaches it untouched.
 
 local fault = require "lib.fault"
+local items = require "dialects.chat_of_items"
 local json = require "engine.json"
 local writer = require "dialects.openai_writer"
 
@@ -33,10 +34,6 @@ openai.check_model = check_model
 
 local function check_messages(doc)
   local kind = doc:type("messages")
-  if kind == nil and doc:type("input") then
-    refuse("missing_required_parameter", "messages", "is required: this body, with `input`, is "
-      .. "one of Responses. POST it to /v1/responses.")
-  end
   if kind == nil or kind == "null" then
     refuse("missing_required_parameter", "messages", "is required: a list of messages.")
   end
@@ -77,6 +74,7 @@ end
 --- Read what the gateway needs of a body into the call; raises what a client must mend.
 function openai.read(call)
   local doc = call.doc
+  if items.is(doc) then return items.read(call) end
   local model, stream, usage, old, new, choices = doc:at("model", "stream",
     "stream_options.include_usage", "max_tokens", "max_completion_tokens", "n")
   check_model(model)

@@ -104,9 +104,19 @@ local function close_item(state)
   return close_part(state, item) .. done(state, item)
 end
 
+-- The text of a custom tool is known once the arguments around it are whole.
+local function close_custom(state, item)
+  local input = encode(items.input(item))
+  return event(state, "response.custom_tool_call_input.delta",
+    ('%s,"delta":%s'):format(place(item), input))
+    .. event(state, "response.custom_tool_call_input.done",
+      ('%s,"input":%s'):format(place(item), input)) .. done(state, item)
+end
+
 local function close_call(state, item)
   if item.closed then return "" end
   item.closed = true
+  if item.kind == "custom_tool_call" then return close_custom(state, item) end
   return event(state, "response.function_call_arguments.done",
     ('%s,"name":%s,"arguments":%s'):format(place(item), encode(item.name),
       encode(items.arguments(item)))) .. done(state, item)
@@ -186,7 +196,7 @@ end
 
 local function start_call(reply, state, call)
   local before = close_calls(state) .. close_item(state) .. carried(reply, state, call)
-  local item = new_item(reply, state, "function_call")
+  local item = new_item(reply, state, items.kind(call, reply.call))
   items.name(item, call, reply.call)
   item.pieces, call.item = call.pieces, item
   state.calls[#state.calls + 1] = item
@@ -198,7 +208,7 @@ function writer.tool_call(reply, call, arguments, new)
   local state = state_of(reply)
   local out = new and start_call(reply, state, call) or ""
   local item = call.item
-  if arguments == "" or item.closed then return out end
+  if arguments == "" or item.closed or item.kind == "custom_tool_call" then return out end
   return out .. event(state, "response.function_call_arguments.delta",
     ('%s,"delta":%s'):format(place(item), encode(arguments)))
 end

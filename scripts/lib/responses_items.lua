@@ -105,17 +105,24 @@ local function arguments_of(value, at)
   return value
 end
 
-function READ.function_call(item, at, walk)
+local function call(item, at, walk, arguments)
   local said = said_of(walk)
   local id = check_text(item.call_id, at .. ".call_id", "A call's id")
   local name = check_text(item.name, at .. ".name", "A tool's name")
   if type(item.namespace) == "string" then name = tools.flat(item.namespace, name) end
   said.calls[#said.calls + 1] = json.object({ "id", "type", "function", "extra_content" }, {
     id = id, type = "function",
-    ["function"] = json.object({ "name", "arguments" }, {
-      name = name, arguments = arguments_of(item.arguments, at .. ".arguments"),
-    }),
+    ["function"] = json.object({ "name", "arguments" }, { name = name, arguments = arguments }),
   })
+end
+
+function READ.function_call(item, at, walk)
+  call(item, at, walk, arguments_of(item.arguments, at .. ".arguments"))
+end
+
+function READ.custom_tool_call(item, at, walk)
+  if type(item.input) ~= "string" then content.broken(at .. ".input", "It is a string.") end
+  call(item, at, walk, json.encode { input = item.input })
 end
 
 function READ.function_call_output(item, at, walk)
@@ -126,6 +133,8 @@ function READ.function_call_output(item, at, walk)
     role = "tool", tool_call_id = id, content = #list > 0 and simple(list) or "",
   }
 end
+
+READ.custom_tool_call_output = READ.function_call_output
 
 -- Messages ----------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ local time = require "engine.time"
 local output = {}
 
 local encode = json.encode
-local PREFIX = { message = "msg", function_call = "fc" }
+local PREFIX = { message = "msg", function_call = "fc", custom_tool_call = "ctc" }
 
 local function plain(id)
   return (id:gsub("-", ""))
@@ -36,10 +36,20 @@ end
 
 -- Calls of tools -------------------------------------------------------------------
 
+local function declared(call, asked)
+  local notes = asked.notes
+  return notes and notes.spaces and notes.spaces[call.name]
+end
+
+--- The kind of item that a call is: of a function, or of a tool that takes a free text.
+function output.kind(call, asked)
+  local tool = declared(call, asked)
+  return tool and tool.free and "custom_tool_call" or "function_call"
+end
+
 --- Name an item after a tool call; a flattened name is told as it was declared.
 function output.name(item, call, asked)
-  local notes = asked.notes
-  local space = notes and notes.spaces and notes.spaces[call.name]
+  local space = declared(call, asked)
   item.call_id = call.id or "call_" .. call.index
   item.name = space and space.name or call.name or ""
   item.namespace = space and space.namespace
@@ -49,6 +59,14 @@ end
 function output.arguments(item)
   local text = table.concat(item.pieces or {})
   return text ~= "" and text or "{}"
+end
+
+--- The text that a custom tool is called with; the arguments as they are where they hold none.
+function output.input(item)
+  local text = table.concat(item.pieces or {})
+  local value = json.decode(text)
+  local input = type(value) == "table" and value.input
+  return type(input) == "string" and input or text
 end
 
 --- Are the arguments of a call written to their end?
@@ -68,11 +86,11 @@ output.sealed = own.sealed
 
 -- Items ------------------------------------------------------------------------------
 
-local function call_json(item, status, arguments)
+local function call_json(item, status, said)
   local space = item.namespace and ',"namespace":' .. encode(item.namespace) or ""
-  return ('{"id":"%s","type":"function_call","status":"%s","call_id":%s,"name":%s%s,'
-    .. '"arguments":%s}'):format(item.id, status, encode(item.call_id), encode(item.name),
-    space, encode(arguments))
+  return ('{"id":"%s","type":"%s","status":"%s","call_id":%s,"name":%s%s,"%s":%s}'):format(
+    item.id, item.kind, status, encode(item.call_id), encode(item.name), space,
+    item.kind == "function_call" and "arguments" or "input", encode(said))
 end
 
 local function message_json(item, status, parts)
@@ -88,7 +106,7 @@ end
 
 --- An item as it begins.
 function output.begun(item)
-  if item.kind == "function_call" then return call_json(item, "in_progress", "") end
+  if item.call_id then return call_json(item, "in_progress", "") end
   if item.kind == "message" then return message_json(item, "in_progress", {}) end
   return reasoning_json({ id = item.id }, {})
 end
@@ -98,6 +116,7 @@ function output.whole(item, status)
   if item.kind == "function_call" then
     return call_json(item, status, output.arguments(item))
   end
+  if item.call_id then return call_json(item, status, output.input(item)) end
   if item.kind == "message" then return message_json(item, status, item.parts) end
   return reasoning_json(item, item.parts)
 end
@@ -131,7 +150,7 @@ end
 local function call_tool(reply, out, call)
   local sealed = output.carrier(call)
   if sealed then think(reply, out, "", sealed) end
-  add(reply, out, "function_call", function(item)
+  add(reply, out, output.kind(call, reply.call), function(item)
     output.name(item, call, reply.call)
     item.pieces = call.pieces
   end)

@@ -1,5 +1,6 @@
 -- Responses' tools as a chat's: functions lie flat there, or in namespaces, whose names are put
--- before theirs and taken off again in the answer.
+-- before theirs and taken off again in the answer. Custom tools, which take a free text, become
+-- functions of one text, and what calls them is a text again (lib/responses_output.lua).
 
 local chat = require "lib.chat"
 local content = require "lib.messages_content"
@@ -33,6 +34,34 @@ local function func(tool, name)
   })
 end
 
+local FREE = json.raw('{"type":"object","properties":{"input":{"type":"string"}},'
+  .. '"required":["input"],"additionalProperties":false}')
+
+-- What the text has to be is told in words where nobody can hold a model to a grammar.
+local function description_of(tool)
+  local format, said = chat.table_or_empty(tool.format), given(tool.description)
+  if format.type ~= "grammar" or type(format.definition) ~= "string" then return said end
+  local syntax = type(format.syntax) == "string" and format.syntax:sub(1, 16) or "this"
+  return ("%s\n\n`input` has to follow the %s grammar:\n%s"):format(said or "", syntax,
+    format.definition)
+end
+
+local function custom(tool, name)
+  return func({ description = description_of(tool), parameters = FREE }, name)
+end
+
+local KINDS = { ["function"] = func, custom = custom }
+
+-- Its name as it is offered; what was declared is noted where that is not all.
+local function named(tool, where, inside)
+  local name, free = tool.name, tool.type == "custom"
+  if inside then name = tools.flat(inside, name) end
+  if inside or free then
+    where.spaces[name] = { namespace = inside, name = tool.name, free = free }
+  end
+  return name
+end
+
 local add
 
 local function namespace(tool, at, where, out)
@@ -46,17 +75,12 @@ end
 function add(tool, at, where, out, inside)
   content.check_object(tool, at, "A tool")
   if tool.type == "namespace" and not inside then return namespace(tool, at, where, out) end
-  if tool.type ~= "function" then
+  if not KINDS[tool.type] then
     local kind = type(tool.type) == "string" and tool.type:sub(1, 64) or "unknown"
     return content.unfit(where, at, ("does not take tools of type `%s`."):format(kind))
   end
   if type(tool.name) ~= "string" then content.broken(at .. ".name", "A tool has a name.") end
-  local name = tool.name
-  if inside then
-    name = tools.flat(inside, name)
-    where.spaces[name] = { namespace = inside, name = tool.name }
-  end
-  out[#out + 1] = func(tool, name)
+  out[#out + 1] = KINDS[tool.type](tool, named(tool, where, inside))
 end
 
 --- The list of tools, or nil where there is none.
@@ -80,7 +104,8 @@ function tools.choice(choice, where)
     return choice
   end
   content.check_object(choice, "tool_choice", "`tool_choice`")
-  if choice.type ~= "function" or type(choice.name) ~= "string" then
+  local one = choice.type == "function" or choice.type == "custom"
+  if not one or type(choice.name) ~= "string" then
     content.unfit(where, "tool_choice", "takes a choice of one function only.")
     return nil
   end

@@ -51,7 +51,8 @@ end
 -- cannot be said there.
 local function fit(call, dep)
   local door = call.door
-  if not door or not door.fit or face_of(call, dep).dialect == call.dialect then return end
+  if not door or not door.fit then return end
+  if face_of(call, dep).dialect == call.dialect and not door.translated then return end
   door.fit(call, dep)
 end
 

@@ -38,7 +38,7 @@ describe("a body of Responses as a chat", function()
   it("names what need not be told, and what cannot be", function()
     local _, notes = with('"input":"x","metadata":{"a":"b"},"store":true,"truncation":"auto",'
       .. '"text":{"verbosity":"low"},"prompt":{"id":"p"},"top_logprobs":2,"reasoning":'
-      .. '{"effort":"low","summary":"auto"},"tools":[{"type":"web_search"},{"type":"custom",'
+      .. '{"effort":"low","summary":"auto"},"tools":[{"type":"web_search"},{"type":"computer",'
       .. '"name":"c"}]')
     assert.same({ "metadata", "store", "truncation", "text.verbosity" }, notes.hints)
     local fields = {}
@@ -230,11 +230,17 @@ virtual_key "me" { token = "secret-key" }
     assert.is_nil(w.calls[1].request.body:get "max_tokens")
   end)
 
-  it("tells a body of Responses at the chats' address where it belongs", function()
-    local answer = w:serve { body = '{"model":"chat","input":"x"}',
-      path = "/v1/chat/completions" }
-    assert.equal(400, answer.status)
-    assert.is_truthy(answer.json.error.message:find("/v1/responses", 1, true))
+  it("answers a body of Responses at the chats' address as a chat", function()
+    w.answers.c = { world.completion "hello" }
+    local answer = w:serve { path = "/v1/chat/completions",
+      body = '{"model":"chat","input":"x","instructions":"be kind","store":true}' }
+    assert.equal(200, answer.status, answer.answer)
+    assert.equal("hello", answer.json.choices[1].message.content)
+    assert.equal("store", answer.sent_headers["x-moongate-dropped"])
+    local sent = w.calls[1].request.body:decode()
+    assert.same({ "system", "be kind" }, { sent.messages[1].role, sent.messages[1].content })
+    assert.is_nil(sent.input)
+    assert.equal("openai", w:usage().dialect)
   end)
 
   it("restores the names of functions in namespaces", function()
