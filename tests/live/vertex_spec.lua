@@ -1,5 +1,5 @@
--- Claude on Vertex and on Azure through the real binary: what a client of Messages sends that
--- is not known there, whose words an error is in, and where a request goes.
+-- Vertex and Azure through the real binary: which dialect a model is spoken to in, what a
+-- client of Messages sends that Claude on Vertex does not know, whose words an error is in.
 
 local helper = require "helper"
 
@@ -11,7 +11,7 @@ local MESSAGE = '{"id":"msg_vrtx_1","type":"message","role":"assistant",'
 local BODY = '{"model":"claude","max_tokens":9,"messages":[{"role":"user","content":"ping"}],'
   .. '"context_management":{"edits":[]}}'
 
-describe("Claude", function()
+describe("a provider of several families", function()
   local up, gw
 
   setup(function()
@@ -24,6 +24,7 @@ local azure = provider "azure" { base_url = %q, api_key = env.KEY }
 model "claude" { vertex "claude-opus-4-6@20260205", retries = 0 }
 model "foundry" { azure { "claude-opus-4-6", deployment = "our-opus" }, retries = 0 }
 model "gone" { vertex "claude-gone", retries = 0 }
+model "any/*" { vertex { "*", name = "any" }, retries = 0 }
 ]]):format(up:url "vertex/v1", up:url "azure/openai/v1"), env = {
       TOKEN = "token-secret", KEY = "key-secret",
     } }
@@ -41,7 +42,40 @@ model "gone" { vertex "claude-gone", retries = 0 }
     return gw:chat(body, { path = "/v1/messages?beta=true", headers = headers })
   end
 
-  it("on Vertex hears of the betas that it knows there, and the client of the rest", function()
+  it("speaks each model's dialect, known when it is asked for", function()
+    local answers = {
+      ["claude-haiku-4-5@20251001"] = { MESSAGE, "/publishers/anthropic/models/"
+        .. "claude-haiku-4-5@20251001:rawPredict" },
+      ["gemini-2.5-pro"] = {
+        '{"candidates":[{"content":{"role":"model","parts":[{"text":"pong"}]},'
+          .. '"finishReason":"STOP"}]}',
+        "/publishers/google/models/gemini-2.5-pro:generateContent",
+      },
+      ["meta/llama-4-maas"] = { helper.completion "pong",
+        "/endpoints/openapi/chat/completions" },
+    }
+    for model, want in pairs(answers) do
+      up:reset()
+      up:reply("vertex", { body = want[1] })
+      local answer = gw:chat(helper.ask("any/" .. model))
+      assert.equal(200, answer.status, answer.body)
+      assert.equal("pong", answer.json.choices[1].message.content)
+      local sent = up:last "vertex"
+      assert.equal(want[2], sent.path:sub(-#want[2]))
+      if model:find "^meta" then
+        assert.equal(model, helper.json.decode(sent.body).model)
+      end
+    end
+  end)
+
+  it("counts Claude's tokens by itself", function()
+    local answer = gw:chat(BODY, { path = "/v1/messages/count_tokens?beta=true" })
+    assert.equal(200, answer.status)
+    assert.is_true(answer.json.input_tokens > 0)
+    assert.equal(0, #up:requests())
+  end)
+
+  it("tells Claude on Vertex of the betas known there, and the client of the rest", function()
     up:reply("vertex", { body = MESSAGE })
     local answer = ask(BODY, {
       ["anthropic-version"] = "2023-06-01",
@@ -64,7 +98,7 @@ model "gone" { vertex "claude-gone", retries = 0 }
     assert.is_table(body.context_management)
   end)
 
-  it("on Vertex tells its own errors as received, and Google's in Anthropic's words", function()
+  it("tells Claude's errors on Vertex as received, Google's in Anthropic's words", function()
     local own = '{"type":"error","error":{"type":"invalid_request_error","message":"messages: '
       .. 'roles must alternate"},"request_id":"req_vrtx_1"}'
     up:reply("vertex", { status = 400, body = own })
@@ -85,7 +119,7 @@ model "gone" { vertex "claude-gone", retries = 0 }
     assert.equal(502, ask((BODY:gsub('"claude"', '"gone"'))).status)
   end)
 
-  it("on Azure is at Foundry's endpoint, with all that its clients send", function()
+  it("has a Claude on Azure at Foundry's endpoint, with all that its clients send", function()
     up:reply("azure", { body = MESSAGE })
     local body = BODY:gsub('"claude"', '"foundry"')
     local answer = ask(body, {

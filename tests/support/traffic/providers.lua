@@ -60,6 +60,7 @@ local function vertex(family)
 end
 
 local VERTEX, VERTEX_CLAUDE = vertex "gemini", vertex "claude"
+local VERTEX_OTHERS = vertex "openai"
 
 -- The model is in the address.
 function VERTEX_CLAUDE.body(text)
@@ -101,7 +102,7 @@ local known = {
   together = own "together",
   vertex = {
     generate_content = VERTEX, stream_generate_content = VERTEX, embeddings = VERTEX,
-    count_tokens = VERTEX, messages = VERTEX_CLAUDE,
+    count_tokens = VERTEX, messages = VERTEX_CLAUDE, chat_completions = VERTEX_OTHERS,
   },
   xai = own "xai",
 }
