@@ -14,6 +14,7 @@ enum {
     LEAST = 8,       /* bytes of a secret, and of what looks like one */
     PIECE = 1024,    /* longer values are known by their pieces */
     LIKELY = 20,     /* bytes of a key in the middle of a word */
+    TOKEN = 40,      /* of an access token: such come and go, so that none is registered */
     CHAINS = 1024,   /* a power of two */
     PAIRS = 1 << 16, /* what two bytes can be */
 };
@@ -58,7 +59,7 @@ static bool is_marked(const struct log_secrets *secrets, const char *pair)
 
 struct log_secrets *log_secrets_new(void)
 {
-    static const char *const known[] = {"mg", "sk", "be", "bE", "Be", "BE"};
+    static const char *const known[] = {"mg", "sk", "be", "bE", "Be", "BE", "ey", "ya"};
     struct log_secrets *secrets = calloc(1, sizeof(*secrets));
 
     for (size_t i = 0; secrets && i < sizeof(known) / sizeof(*known); i++)
@@ -167,6 +168,10 @@ static struct match looks_like_key(const char *p, size_t len, bool inside_word)
     if (len > 7 && strncasecmp(p, "bearer ", 7) == 0) {
         size_t n = run(p + 7, len - 7, "-._~+/=");
         if (n >= LEAST) return (struct match){7 + n, 7};
+    }
+    if (len > TOKEN && (memcmp(p, "eyJ", 3) == 0 || memcmp(p, "ya29.", 5) == 0)) {
+        size_t n = run(p, len, "-_."); /* a JSON Web Token; what Google gives out */
+        if (n >= TOKEN) return (struct match){n, 3};
     }
     return (struct match){0, 0};
 }

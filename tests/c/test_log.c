@@ -176,6 +176,10 @@ static void test_secrets(void)
     CHECK(has(take(log, fd), "\"sk-*** \\nmg-***; bearer *** Bearer x\"}"));
     log_event(log, LOG_INFO, "e", "risk-averse-plan sk-short asksk-0123456789abcdefghij");
     CHECK(has(take(log, fd), "\"risk-averse-plan sk-short asksk-***\"}"));
+    log_event(log, LOG_INFO, "e",
+              "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJhQGIuYyJ9.c2ln_-x, ya29.c.c0ASRK0Gb_0123456789-"
+              "0123456789abcd yay eyJhbGciOi eye");
+    CHECK(has(take(log, fd), "\"eyJ***, ya2*** yay eyJhbGciOi eye\"}"));
     log_free(log);
     close(fd);
 }
