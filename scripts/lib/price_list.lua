@@ -6,7 +6,8 @@
 -- cli/cost_rules.lua says. By hand: an hour's cache writes of claude-3-haiku and -opus, cache
 -- reads of gemini-flash-latest and -lite-latest, Anthropic's models that the file has dropped;
 -- what makes and reads images and sound, whose every token is billed as the dearest kind.
--- A dated name costs what its base does; what [azure] does not list costs what [openai] says.
+-- A dated name costs what its base does; what [azure] does not list costs what [openai] says;
+-- a profile of [bedrock] that is not listed ("eu.…") costs what its model does.
 
 local list = { date = "2026-07-24" }
 
@@ -93,6 +94,108 @@ gpt-audio-2025-08-28         128000 16384 2.5 10 audio_input=40 audio_output=80
 o1-mini                      128000 65536 1.21 4.84 0.605
 o1-mini-2024-09-12           128000 65536 1.1 4.4 0.55
 o1-preview                   128000 32768 15 60 7.5
+
+[bedrock]
+amazon.nova-2-lite-v1:0      1000000 64000 0.3 2.5 0.075
+amazon.nova-lite-v1:0        300000 10000 0.06 0.24
+amazon.nova-micro-v1:0       128000 10000 0.035 0.14
+amazon.nova-pro-v1:0         300000 10000 0.8 3.2
+anthropic.claude-3-5-haiku-20241022-v1:0 200000 8192 0.8 4 0.08 1
+anthropic.claude-3-7-sonnet-20250219-v1:0 200000 8192 3 15 0.3 3.75
+anthropic.claude-fable-5     1000000 128000 10 50 1 12.5 20 web_search=0.01
+anthropic.claude-haiku-4-5-20251001-v1:0 200000 64000 1 5 0.1 1.25 2
+anthropic.claude-opus-4-1-20250805-v1:0 200000 32000 15 75 1.5 18.75 web_search=0.01
+anthropic.claude-opus-4-20250514-v1:0 200000 32000 15 75 1.5 18.75 web_search=0.01
+anthropic.claude-opus-4-5-20251101-v1:0 200000 64000 5 25 0.5 6.25 10 web_search=0.01
+anthropic.claude-opus-4-6-v1 1000000 128000 5 25 0.5 6.25 10 web_search=0.01
+anthropic.claude-opus-4-7    1000000 128000 5 25 0.5 6.25 10 web_search=0.01
+anthropic.claude-opus-4-8    1000000 128000 5 25 0.5 6.25 10 web_search=0.01
+anthropic.claude-opus-5      1000000 128000 5 25 0.5 6.25 10 web_search=0.01
+anthropic.claude-sonnet-4-20250514-v1:0 1000000 64000 3 15 0.3 3.75 web_search=0.01
+  >200000 6 22.5 0.6 7.5
+anthropic.claude-sonnet-4-5-20250929-v1:0 200000 64000 3 15 0.3 3.75 6 web_search=0.01
+  >200000 6 22.5 0.6 7.5 12
+anthropic.claude-sonnet-4-6  1000000 64000 3 15 0.3 3.75 6 web_search=0.01
+anthropic.claude-sonnet-5    1000000 128000 2 10 0.2 2.5 4 web_search=0.01
+apac.amazon.nova-2-lite-v1:0 1000000 64000 0.33 2.75 0.0825
+apac.amazon.nova-lite-v1:0   300000 10000 0.063 0.252
+apac.amazon.nova-micro-v1:0  128000 10000 0.037 0.148
+apac.amazon.nova-pro-v1:0    300000 10000 0.84 3.36
+apac.anthropic.claude-haiku-4-5-20251001-v1:0 200000 64000 1.1 5.5 0.11 1.375
+au.anthropic.claude-haiku-4-5-20251001-v1:0 200000 64000 1.1 5.5 0.11 1.375 2.2
+au.anthropic.claude-opus-4-6-v1 1000000 128000 5.5 27.5 0.55 6.875 11 web_search=0.01
+au.anthropic.claude-opus-4-7 1000000 128000 5.5 27.5 0.55 6.875 11 web_search=0.01
+au.anthropic.claude-opus-4-8 1000000 128000 5.5 27.5 0.55 6.875 11 web_search=0.01
+au.anthropic.claude-opus-5   1000000 128000 5.5 27.5 0.55 6.875 11 web_search=0.01
+au.anthropic.claude-sonnet-4-5-20250929-v1:0 200000 64000 3.3 16.5 0.33 4.125 6.6
+  + web_search=0.01
+  >200000 6.6 24.75 0.66 8.25 13.2
+au.anthropic.claude-sonnet-4-6 1000000 64000 3.3 16.5 0.33 4.125 6.6 web_search=0.01
+au.anthropic.claude-sonnet-5 1000000 128000 2.2 11 0.22 2.75 4.4 web_search=0.01
+deepseek.v3-v1:0             163840 81920 0.58 1.68
+deepseek.v3.2                163840 163840 0.62 1.85
+eu.amazon.nova-2-lite-v1:0   1000000 64000 0.33 2.75 0.0825
+eu.amazon.nova-lite-v1:0     300000 10000 0.078 0.312
+eu.amazon.nova-micro-v1:0    128000 10000 0.046 0.184
+eu.amazon.nova-pro-v1:0      300000 10000 1.05 4.2
+eu.anthropic.claude-fable-5  1000000 128000 11 55 1.1 13.75 22 web_search=0.01
+eu.anthropic.claude-haiku-4-5-20251001-v1:0 200000 64000 1.1 5.5 0.11 1.375 2.2
+eu.anthropic.claude-opus-4-5-20251101-v1:0 200000 64000 5 25 0.5 6.25 web_search=0.01
+eu.anthropic.claude-opus-4-6-v1 1000000 128000 5.5 27.5 0.55 6.875 11 web_search=0.01
+eu.anthropic.claude-opus-4-7 1000000 128000 5.5 27.5 0.55 6.875 11 web_search=0.01
+eu.anthropic.claude-opus-4-8 1000000 128000 5.5 27.5 0.55 6.875 11 web_search=0.01
+eu.anthropic.claude-opus-5   1000000 128000 5.5 27.5 0.55 6.875 11 web_search=0.01
+eu.anthropic.claude-sonnet-4-5-20250929-v1:0 200000 64000 3.3 16.5 0.33 4.125 6.6
+  + web_search=0.01
+  >200000 6.6 24.75 0.66 8.25 13.2
+eu.anthropic.claude-sonnet-4-6 1000000 64000 3.3 16.5 0.33 4.125 6.6 web_search=0.01
+eu.anthropic.claude-sonnet-5 1000000 128000 2.2 11 0.22 2.75 4.4 web_search=0.01
+eu.deepseek.v3.2             163840 163840 0.74 2.22
+jp.anthropic.claude-haiku-4-5-20251001-v1:0 200000 64000 1.1 5.5 0.11 1.375 2.2
+jp.anthropic.claude-opus-4-7 1000000 128000 5.5 27.5 0.55 6.875 web_search=0.01
+jp.anthropic.claude-opus-4-8 1000000 128000 5.5 27.5 0.55 6.875 11 web_search=0.01
+jp.anthropic.claude-opus-5   1000000 128000 5.5 27.5 0.55 6.875 11 web_search=0.01
+jp.anthropic.claude-sonnet-4-5-20250929-v1:0 200000 64000 3.3 16.5 0.33 4.125 6.6
+  + web_search=0.01
+  >200000 6.6 24.75 0.66 8.25 13.2
+jp.anthropic.claude-sonnet-4-6 1000000 64000 3.3 16.5 0.33 4.125 6.6 web_search=0.01
+jp.anthropic.claude-sonnet-5 1000000 128000 2.2 11 0.22 2.75 4.4 web_search=0.01
+meta.llama3-3-70b-instruct-v1:0 128000 4096 0.72 0.72
+meta.llama4-maverick-17b-instruct-v1:0 128000 4096 0.24 0.97
+  batch 0.12 0.485
+meta.llama4-scout-17b-instruct-v1:0 128000 4096 0.17 0.66
+  batch 0.085 0.33
+mistral.mistral-large-3-675b-instruct 128000 8192 0.5 1.5
+moonshotai.kimi-k2-thinking  262144 262144 0.73 3.03
+moonshotai.kimi-k2.5         262144 262144 0.6 3.03
+openai.gpt-oss-120b-1:0      128000 128000 0.15 0.6
+openai.gpt-oss-20b-1:0       128000 128000 0.07 0.3
+openai.gpt-oss-safeguard-120b 128000 8192 0.15 0.6
+openai.gpt-oss-safeguard-20b 128000 8192 0.07 0.2
+qwen.qwen3-coder-next        262144 8192 0.5 1.2
+qwen.qwen3-next-80b-a3b      128000 8192 0.15 1.2
+qwen.qwen3-vl-235b-a22b      128000 8192 0.53 2.66
+us-gov.anthropic.claude-sonnet-4-5-20250929-v1:0 200000 64000 3.6 18 0.36 4.5 7.2
+  >200000 7.2 27 0.72 9 14.4
+us.amazon.nova-2-lite-v1:0   1000000 64000 0.33 2.75 0.0825
+us.amazon.nova-premier-v1:0  1000000 10000 2.5 12.5
+us.anthropic.claude-fable-5  1000000 128000 11 55 1.1 13.75 22 web_search=0.01
+us.anthropic.claude-haiku-4-5-20251001-v1:0 200000 64000 1.1 5.5 0.11 1.375 2.2
+us.anthropic.claude-opus-4-5-20251101-v1:0 200000 64000 5.5 27.5 0.55 6.875 11
+  + web_search=0.01
+us.anthropic.claude-opus-4-6-v1 1000000 128000 5.5 27.5 0.55 6.875 11 web_search=0.01
+us.anthropic.claude-opus-4-7 1000000 128000 5.5 27.5 0.55 6.875 11 web_search=0.01
+us.anthropic.claude-opus-4-8 1000000 128000 5.5 27.5 0.55 6.875 11 web_search=0.01
+us.anthropic.claude-opus-5   1000000 128000 5.5 27.5 0.55 6.875 11 web_search=0.01
+us.anthropic.claude-sonnet-4-5-20250929-v1:0 200000 64000 3.3 16.5 0.33 4.125 6.6
+  + web_search=0.01
+  >200000 6.6 24.75 0.66 8.25 13.2
+us.anthropic.claude-sonnet-4-6 1000000 64000 3.3 16.5 0.33 4.125 6.6 web_search=0.01
+us.anthropic.claude-sonnet-5 1000000 128000 2.2 11 0.22 2.75 4.4 web_search=0.01
+us.deepseek.r1-v1:0          128000 4096 1.35 5.4
+zai.glm-4.7                  200000 128000 0.6 2.2
+zai.glm-4.7-flash            200000 128000 0.07 0.4
+zai.glm-5                    200000 128000 1 3.2
 
 [gemini]
 gemini-2.0-flash             1048576 8192 0.1 0.4 0.025 audio_input=0.7 web_search=0.035

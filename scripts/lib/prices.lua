@@ -77,8 +77,28 @@ local function find_in(one, section, name)
   return find(function(model) return one:exact(section, model) end, name)
 end
 
+-- "arn:…/us.anthropic.claude-…", a profile of Bedrock's that spans regions → the profile
+local function plain_profile(name)
+  return name:match("^arn:.*/([^/]+)$") or name
+end
+
+-- … → "anthropic.claude-…", the model; nil for what is none
+local function model_of_profile(name)
+  return name:match("^[%l%-]+%.(%l+%..+)$")
+end
+
+-- A profile that is not listed costs what its model does.
+local function find_at_bedrock(one, name)
+  name = plain_profile(name)
+  local found, as = find_in(one, "bedrock", name)
+  local model = not found and model_of_profile(name)
+  if not model then return found, as end
+  return find_in(one, "bedrock", model)
+end
+
 local function find_at(one, provider, model)
   local name = plain(provider, model)
+  if provider == "bedrock" then return find_at_bedrock(one, name) end
   local found, as = find_in(one, provider, name)
   if found or not NEXT[provider] then return found, as end
   return find_in(one, NEXT[provider], name)

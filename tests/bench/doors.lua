@@ -14,7 +14,7 @@ local stub = require "tools.stub"
 
 local FAMILIES = {
   { "openai", "gpt-5.4" }, { "mistral", "m" }, { "gemini", "gemini-3-pro" },
-  { "anthropic", "claude-opus-4-6" },
+  { "anthropic", "claude-opus-4-6" }, { "bedrock", "anthropic.claude-opus-4-6-v1" },
 }
 local TOOLS, TURNS = 24, 30
 

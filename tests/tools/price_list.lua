@@ -1,5 +1,5 @@
 -- Writes the sections of scripts/lib/price_list.lua out of a cost map: models that chat or
--- embed, at the four providers that are built in; a dated name only where it differs from
+-- embed, at the five providers that are built in; a dated name only where it differs from
 -- its base.
 --
 --   luajit tests/tools/price_list.lua FILE > list.txt
@@ -65,9 +65,46 @@ local function section(from, others)
   return out, by_name
 end
 
+-- Of Bedrock's, what is served today; a profile (lib/prices.lua) where it costs otherwise.
+local SERVED = {
+  "^anthropic%.claude%-3%-5%-haiku", "^anthropic%.claude%-3%-7%-sonnet%-2025",
+  "^anthropic%.claude%-%l+%-[4-9]", "^amazon%.nova", "^deepseek", "^meta%.llama3%-3",
+  "^meta%.llama4", "^mistral%.mistral%-large%-3", "^moonshotai", "^openai",
+  "^qwen%.qwen3%-coder%-next", "^qwen%.qwen3%-next", "^qwen%.qwen3%-vl", "^zai",
+}
+
+local function is_served(entry)
+  local name = entry.name:match("^[%l%-]+%.(%l+%..+)$") or entry.name
+  if (entry.mode or "chat") ~= "chat" or entry.name:find("[/@]") then return false end
+  for _, pattern in ipairs(SERVED) do
+    if name:find(pattern) and not name:find("preview", 1, true) then return true, name end
+  end
+  return false
+end
+
+-- A profile of another region costs as much or more; where the map says less, it errs.
+local function costs_otherwise(entry, base)
+  return entry.tokens.input >= base.tokens.input and not rules.same_tokens(base, entry)
+end
+
+local function bedrock(from)
+  local by_name, out = {}, { list = {}, default = from.default }
+  for _, entry in ipairs(from.list) do by_name[entry.name] = entry end
+  for _, entry in ipairs(from.list) do
+    local served, name = is_served(entry)
+    local base = name ~= entry.name and by_name[name]
+    if served and (not base or costs_otherwise(entry, base)) then
+      out.list[#out.list + 1] = entry
+    end
+  end
+  table.sort(out.list, function(a, b) return a.name < b.name end)
+  return out
+end
+
 local map = assert(cost_map.read(assert(io.open(arg[1], "rb")):read "*a"))
 local openai, known = section(map.sections.openai)
 io.write(writer.body {
   openai = openai, azure = (section(map.sections.azure, known)),
   anthropic = (section(map.sections.anthropic)), gemini = (section(map.sections.gemini)),
+  bedrock = bedrock(map.sections.bedrock),
 })

@@ -40,6 +40,26 @@ describe("a look-up", function()
     assert.equal(1.25e9, input("azure", "azure/gpt-5-2025-08-07"))
   end)
 
+  it("takes a region's profile of Bedrock's for its model where it is not listed", function()
+    local base, ours = 3e9, 3.3e9
+    for name, price in pairs {
+      ["anthropic.claude-sonnet-4-5-20250929-v1:0"] = base,
+      ["global.anthropic.claude-sonnet-4-5-20250929-v1:0"] = base,
+      ["ca.anthropic.claude-sonnet-4-5-20250929-v1:0"] = base,
+      ["us.anthropic.claude-sonnet-4-5-20250929-v1:0"] = ours,
+      ["arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic.claude-sonnet-4-5-20250929"
+        .. "-v1:0"] = ours,
+    } do
+      assert.equal(price, input("bedrock", name), name)
+    end
+    for _, name in ipairs {
+      "arn:aws:bedrock:us-east-1:1:application-inference-profile/1arbu", "us.who.knows-v1:0",
+      "claude-sonnet-4-5",
+    } do
+      assert.is_nil(input("bedrock", name), name)
+    end
+  end)
+
   it("knows nothing of what is not listed", function()
     for _, case in ipairs {
       { "openai", "claude-sonnet-4-5" }, { "openai_compatible", "gpt-4o" }, { "mock", "mock" },
