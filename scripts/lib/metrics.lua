@@ -34,6 +34,7 @@ local FAMILIES = {
   { "unpriced_requests_total", "counter", "Answers whose price nobody knows." },
   { "prices_refused", "gauge", "1 while a damaged table of prices is set aside." },
   { "usage_estimated_total", "counter", "Answers whose tokens had to be estimated." },
+  { "usage_odd_total", "counter", "Answers whose provider reported counts that cannot be." },
   { "token_drift_ratio", "gauge", "Tokens counted for those that providers reported." },
   { "shed_total", "counter", "Requests refused unread for want of room, by what was short." },
   { "shedding", "gauge", "1 while requests are refused for want of it." },

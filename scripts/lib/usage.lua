@@ -74,6 +74,14 @@ function usage.safe(piece)
   return piece
 end
 
+--- What counts together cannot be: a part that is more than the whole.
+function usage.check(total)
+  local output, reasoning = total.output_tokens, total.reasoning_tokens
+  if output and reasoning and reasoning > output then
+    total.reasoning_tokens, total.odd = output, true
+  end
+end
+
 local function known(value)
   if type(value) == "number" then return value end
   if type(value) == "string" or type(value) == "table" then return -1 end -- flagged, not said

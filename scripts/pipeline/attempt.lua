@@ -9,6 +9,7 @@ local json = require "engine.json"
 local natives = require "lib.natives"
 local observe = require "pipeline.observe"
 local provider_error = require "lib.provider_error"
+local resets = require "lib.resets"
 local rows = require "pipeline.rows"
 local runtime = require "pipeline.runtime"
 local time = require "engine.time"
@@ -180,6 +181,13 @@ local function own_words(err, bytes, body, dep, reply)
   return provider_error.without(bytes, secret_of(reply.call, dep))
 end
 
+-- Seconds, as a refusal says it.
+local function asked_to_wait(upstream)
+  local seconds = upstream.retry_after
+  if seconds or upstream.status ~= 429 then return seconds end
+  return resets.of(function(name) return upstream:header(name) end)
+end
+
 -- An answer with an error status, as a fault.
 local function refused(upstream, call, dep, reply)
   local status = upstream.status
@@ -198,7 +206,7 @@ local function refused(upstream, call, dep, reply)
   end
   local secret = secret_of(call, dep)
   local err = provider_error.fault(status, body, kind, more, {
-    retry_after = upstream.retry_after, secret = secret,
+    retry_after = asked_to_wait(upstream), secret = secret,
   })
   err.body = own_words(err, bytes, body, dep, reply)
   err.detail = err.detail or provider_error.excerpt(bytes, secret)

@@ -13,6 +13,7 @@ local runtime = require "pipeline.runtime"
 local soft = require "pipeline.soft"
 local time = require "engine.time"
 local tokens = require "lib.tokens"
+local usages = require "lib.usage"
 local views = require "lib.views"
 
 local observe = {}
@@ -79,6 +80,7 @@ local function count_answer(call, reply, facts)
   end
   if facts.ttft then count_speed(handles, call, reply, facts) end
   if facts.estimated then metrics.add("moongate_usage_estimated_total", nil, 1) end
+  if total.odd then metrics.add("moongate_usage_odd_total", nil, 1) end
   if call.provider_headers then count_limits(call) end
   count_cost(handles, call.dep, facts)
 end
@@ -164,6 +166,7 @@ local function bill(call, reply, cfg, facts)
   facts.billable = is_billable(call, reply)
   suspect(call, facts.billable and call.attempts[#call.attempts] or nil)
   if not facts.billable then return end
+  usages.check(reply.usage_total)
   if not call.fault then counts.compare(call, reply, facts) end
   estimate(call, reply, facts)
   facts.estimated = facts.estimated or reply.estimated == true

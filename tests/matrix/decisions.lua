@@ -20,4 +20,20 @@ return {
   ["U-21"] = {
     changed = "524 says that the provider's own server took too long: 504 upstream_timeout.",
   },
+  ["U-25"] = {
+    changed = "The pauses grow from the group's `backoff` (250 ms where nothing is said) to "
+      .. "8 s, with full jitter.",
+  },
+  ["U-40"] = {
+    changed = "Where the end is there before the first event has been sent on, it is a whole "
+      .. "answer's: 502 upstream_truncated, and another deployment may be asked.",
+  },
+  ["U-52"] = {
+    changed = "More cached tokens than prompt tokens are no mistake but how some providers "
+      .. "count: beside each other. They are added.",
+  },
+  ["U-53"] = {
+    changed = "A line may be as long as an event, 4 MiB: pictures and long arguments come in "
+      .. "one.",
+  },
 }
