@@ -10,6 +10,7 @@ void lua_engine_open(lua_State *L)
     static const luaL_Reg modules[] = {
         {"engine.accounts", luaopen_engine_accounts},
         {"engine.crypto", luaopen_engine_crypto},
+        {"engine.form", luaopen_engine_form},
         {"engine.guard", luaopen_engine_guard},
         {"engine.journal", luaopen_engine_journal},
         {"engine.json", luaopen_engine_json},

@@ -12,6 +12,7 @@ void lua_engine_open(lua_State *L);
 int luaopen_engine_accounts(lua_State *L);
 int luaopen_engine_clock(lua_State *L);
 int luaopen_engine_crypto(lua_State *L);
+int luaopen_engine_form(lua_State *L);
 int luaopen_engine_guard(lua_State *L);
 int luaopen_engine_journal(lua_State *L);
 int luaopen_engine_json(lua_State *L);

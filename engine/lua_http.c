@@ -11,6 +11,7 @@
 #include "json.h"
 #include "lua_context.h"
 #include "lua_engine.h"
+#include "lua_form.h"
 #include "lua_headers.h"
 #include "lua_json.h"
 #include "lua_relay.h"
@@ -105,7 +106,8 @@ static void read_body(lua_State *L, int index, struct client_request *want)
         want->body = lua_tolstring(L, -1, &want->body_len);
     } else {
         want->body = lua_doc_bytes(L, lua_gettop(L), &want->body_len);
-        if (!want->body) luaL_error(L, "http.open: body must be a string or a document");
+        if (!want->body) want->body = lua_form_bytes(L, lua_gettop(L), &want->body_len);
+        if (!want->body) luaL_error(L, "http.open: body must be text, a document or a form");
     }
 }
 
@@ -153,6 +155,8 @@ static int l_start(lua_State *L)
     want.stream = lua_toboolean(L, -1);
     lua_getfield(L, 1, "max_body");
     if (!lua_isnil(L, -1)) want.max_body = (size_t)luaL_checknumber(L, -1);
+    lua_getfield(L, 1, "max_event");
+    size_t max_event = lua_isnil(L, -1) ? MAX_EVENT : (size_t)luaL_checknumber(L, -1);
     lua_settop(L, 3);
     read_timeouts(L, 1, &want.timeouts);
     lua_getfield(L, 1, "headers"); /* req url method headers */
@@ -166,7 +170,7 @@ static int l_start(lua_State *L)
     if (!box->task) return luaL_error(L, "no call can be made while files load");
     lua_pushvalue(L, 5);
     box->body_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-    sse_init(&box->sse, MAX_EVENT);
+    sse_init(&box->sse, max_event);
     want.owner = box;
     box->up = client_open(box->context->client, &want);
     if (!box->up) {
@@ -200,10 +204,15 @@ static int l_waiting(lua_State *L)
     return 1;
 }
 
-/* bool = running(): the answer is not whole */
+/* bool = running(): the answer is not whole. Whoever waits for all of it wants what comes, even
+ * of a stream, which otherwise stops where nobody consumes. */
 static int l_running(lua_State *L)
 {
-    lua_pushboolean(L, upstream_state(lua_upstream_live(L)->up) < UPSTREAM_ENDED);
+    struct upstream *up = lua_upstream_live(L)->up;
+    bool running = upstream_state(up) < UPSTREAM_ENDED;
+
+    if (running) upstream_consume(up, 0);
+    lua_pushboolean(L, running);
     return 1;
 }
 

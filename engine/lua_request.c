@@ -10,6 +10,7 @@
 #include "json.h"
 #include "lua_context.h"
 #include "lua_engine.h"
+#include "lua_form.h"
 #include "lua_headers.h"
 #include "lua_json.h"
 #include "lua_task.h"
@@ -182,6 +183,19 @@ static int l_take_document(lua_State *L)
     return 2;
 }
 
+/* form | nil, err = take_form() */
+static int l_take_form(lua_State *L)
+{
+    struct buf *bytes;
+    int refused = whole_body(L, &bytes);
+
+    if (refused) return refused;
+    const char *problem = lua_form_push(L, bytes, request_header(live(L), "content-type"));
+    if (!problem) return 1;
+    lua_pushfstring(L, "The form cannot be read: %s.", problem); /* message */
+    return push_refusal(L, 400, "invalid_value", lua_tostring(L, -1));
+}
+
 /* bytes | nil, err = take_bytes() */
 static int l_take_bytes(lua_State *L)
 {
@@ -301,6 +315,7 @@ void lua_request_open(lua_State *L)
         {"coming", l_coming},
         {"take_document", l_take_document},
         {"take_bytes", l_take_bytes},
+        {"take_form", l_take_form},
         {"respond", l_respond},
         {"begin", l_begin},
         {"push", l_push},

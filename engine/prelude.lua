@@ -124,6 +124,12 @@ function request:body()
   return self:take_bytes()
 end
 
+--- The client's body as a form. form | nil, err
+function request:form()
+  arrived(self)
+  return self:take_form()
+end
+
 --- Send bytes of a stream; waits while too much is on its way to a slow reader.
 function request:send(bytes)
   self:push(bytes)

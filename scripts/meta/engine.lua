@@ -5,8 +5,8 @@
 -- has left raises { kind = "cancelled" }. Everything else returns at once.
 --
 -- What the world does wrong comes back as `nil, err`; wrong arguments are a bug, and raise.
--- engine.json is in meta/engine_json.lua; accounts, keys and the ledger are in engine_money.lua;
--- guards, files and the command line in engine_host.lua.
+-- engine.json and engine.form are in meta/engine_json.lua; accounts, keys and the ledger in
+-- engine_money.lua; guards, files and the command line in engine_host.lua.
 
 ---@class EngineError
 ---@field kind string     a word for code: "connect", "timeout", "invalid" …
@@ -25,9 +25,10 @@
 ---@field url string
 ---@field method? string              default "POST"
 ---@field headers? table<string, string>
----@field body? string|Document
+---@field body? string|Document|Form
 ---@field stream? boolean             the answer is read piece by piece
 ---@field max_body? integer           bytes of a whole answer, default 64 MiB
+---@field max_event? integer          bytes of an event, default 4 MiB
 ---@field timeout? HttpTimeout
 ---@field meanwhile? fun()            called once the request has left; may wait
 
@@ -147,6 +148,10 @@ function Request:document() end
 ---The body as bytes. **waits**
 ---@return string?, RequestError?
 function Request:body() end
+
+---The body as a multipart/form-data, strictly checked. **waits**
+---@return Form?, RequestError?
+function Request:form() end
 
 ---The whole answer. A document's bytes move; no copy is made.
 ---@param status integer

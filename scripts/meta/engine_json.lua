@@ -118,4 +118,37 @@ function Document:alike(...) end
 ---@return Document
 function Document:splice(edits) end
 
-return { json = json, Document = Document }
+-- engine.form --------------------------------------------------------------------------------
+
+---A multipart/form-data; the engine owns its bytes. #form is their length.
+---@class Form
+local Form = {}
+
+---The parts in order; `filename` and `type` as they were said, or absent.
+---@return { name: string, filename: string?, type: string?, size: integer }[]
+function Form:parts() end
+
+---A part's content, or its first bytes.
+---@param i integer
+---@param most? integer
+---@return string
+function Form:text(i, most) end
+
+---The same form with the content of one part replaced; all other bytes stay as they are.
+---@param i integer
+---@param text string
+---@return Form
+function Form:splice(i, text) end
+
+---@return string
+function Form:bytes() end
+
+---@class form
+local form = {}
+
+---@param content_type string
+---@param bytes string
+---@return Form? form, string? why  what is wrong with it
+function form.read(content_type, bytes) end
+
+return { json = json, Document = Document, form = form, Form = Form }

@@ -48,7 +48,8 @@ end
 -- What the prelude builds on and does not hand to scripts, and what is Lua's own.
 local INNER = {
   wait = true, http_start = true, timer = true, reload = true, waiting = true, running = true,
-  failure = true, take_document = true, take_bytes = true, coming = true, push = true,
+  failure = true, take_document = true, take_bytes = true, take_form = true, coming = true,
+  push = true,
   crowded = true, next_event = true, next_line = true, next_bytes = true, next_marked = true,
   next_message = true,
   done = true, result = true, json_decode = true, tokens_go_on = true,
