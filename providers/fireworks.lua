@@ -5,7 +5,7 @@
 return require("providers.openai_compatible"):with {
   base_url = "https://api.fireworks.ai/inference/v1",
   fields   = {},
-  beside   = { rerank = "/rerank" },
+  beside   = { "rerank" },
   responses = "/responses", messages = "/messages",
   prices   = "fireworks_ai",
   quirks   = { stream_options = "unasked" }, -- was a 400: FlowiseAI/Flowise#2866

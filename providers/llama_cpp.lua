@@ -4,7 +4,7 @@
 return require("providers.openai_compatible"):with {
   base_url = "http://127.0.0.1:8080/v1",
   fields   = {},
-  beside   = { rerank = "/rerank" },
+  beside   = { "rerank" },
   responses = "/responses", messages = "/messages", forgets = true, -- its README
   quirks   = { rename = { max_completion_tokens = "max_tokens" } }, -- what all versions know
 }

@@ -2,8 +2,8 @@
 -- stream_options, as recorded); a thought is a part of the content.
 return require("providers.openai_compatible"):with {
   base_url = "https://api.mistral.ai/v1",
-  keeps    = {},
-  fields   = {}, completions = false, beside = { moderations = "/moderations" },
+  keeps    = {}, fields = {}, completions = false,
+  beside   = { "moderations", "speech", "transcriptions", "ocr" },
   quirks   = {
     rename = { max_completion_tokens = "max_tokens", seed = "random_seed" },
     drop = { "store", "user", "service_tier", "logit_bias", "safety_identifier", "verbosity" },

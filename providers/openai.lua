@@ -14,7 +14,10 @@ return require("providers.openai_compatible"):with {
   headers         = headers,
   keeps           = {}, -- what it does not know, it refuses
   max_tokens_name = "max_completion_tokens", -- reasoning models refuse the older name
-  beside          = { moderations = "/moderations" },
+  beside          = {
+    "moderations", "images", "image_edits", "image_variations", "speech", "transcriptions",
+    "translations",
+  },
   responses       = "/responses",
   responses_only  = { "codex", "-pro", "deep-research", "computer-use" }, -- the models' pages
   fields          = { organization = { type = "string" }, project = { type = "string" } },

@@ -15,7 +15,10 @@ return chat.adapter {
   stream  = chat.stream, -- and so has every chunk; unknown fields pass through untouched
   embeddings  = "/embeddings",
   completions = "/completions",
-  beside = { moderations = "/moderations", rerank = "/rerank" }, -- where the server has it
+  beside = { -- where the server has it
+    "moderations", "rerank", "images", "image_edits", "image_variations", "speech",
+    "transcriptions", "translations",
+  },
   responses = { path = "/responses", speaks = says "responses" },
   messages  = { path = "/messages", speaks = says "messages" },
   keeps   = { reasoning_content = true, top_k = true },

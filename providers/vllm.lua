@@ -4,7 +4,7 @@
 return require("providers.openai_compatible"):with {
   base_url = "http://127.0.0.1:8000/v1",
   fields   = {},
-  beside   = { rerank = "/rerank" },
+  beside   = { "rerank" },
   responses = "/responses", messages = "/messages", forgets = true, -- unless told to keep them
   prices   = "hosted_vllm",
 }

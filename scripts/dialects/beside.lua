@@ -34,6 +34,13 @@ function beside.count(value, name, least, most, otherwise)
   return value
 end
 
+--- Is a stream asked for?
+function beside.stream(value)
+  if value == nil or type(value) == "userdata" then return false end
+  if type(value) == "boolean" then return value end
+  beside.refuse("invalid_type", "stream", "must be true or false.")
+end
+
 --- The model that a body names, into the call. Names that only differ in their letters' case
 --- are refused: some servers take them for the same, and the last of two wins.
 function beside.model(call, ...)

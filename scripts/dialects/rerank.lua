@@ -8,9 +8,10 @@ local BYTES_A_PIECE = 250      -- … of 500 tokens, the query among them
 -- What it may come to: some read the query again with each document, and Cohere counts.
 local function measure(call, documents)
   local bytes = #call.doc
-  call.input_ceiling = bytes + #(call.doc:raw("query") or "") * documents
-  call.by_most = {
-    query = math.ceil((documents + bytes / BYTES_A_PIECE) / DOCUMENTS_A_SEARCH),
+  call.media = {
+    input = bytes + #(call.doc:raw("query") or "") * documents, by = {
+      query = math.ceil((documents + bytes / BYTES_A_PIECE) / DOCUMENTS_A_SEARCH),
+    },
   }
 end
 

@@ -1,22 +1,28 @@
 -- What servers have beside chats, passed on as it came: which module reads the answers of each,
--- loaded when it is first asked for. An adapter says in `beside` at which path it has what:
+-- loaded when it is first asked for. An adapter says in `beside` what it has, and where that is
+-- not at its usual path, at which:
 --
---   beside = { moderations = "/moderations", rerank = "/rerank" }
+--   beside = { "moderations", rerank = "/v2/rerank" }
 
+local fault = require "lib.fault"
 local quirks = require "lib.quirks"
 
 local beside = {}
 
-local MODULES = { moderations = "lib.moderations", rerank = "lib.rerank" }
-
---- All names that an adapter's `beside` may have.
-beside.names = {}
-for name in pairs(MODULES) do beside.names[#beside.names + 1] = name end
-table.sort(beside.names)
+local KINDS = {
+  moderations = { "lib.moderations", "/moderations" }, rerank = { "lib.rerank", "/rerank" },
+  images = { "lib.images", "/images/generations" },
+  image_edits = { "lib.images", "/images/edits" },
+  image_variations = { "lib.images", "/images/variations" },
+  speech = { "lib.speech", "/audio/speech" },
+  transcriptions = { "lib.transcripts", "/audio/transcriptions" },
+  translations = { "lib.transcripts", "/audio/translations" },
+  ocr = { "lib.ocr", "/ocr" },
+}
 
 -- A face (lib/natives.lua) whose functions are a module's.
 local function lazily(name, path)
-  local module = MODULES[name]
+  local module = KINDS[name][1]
   return setmetatable({ path = path, dialect = name }, {
     __index = function(_, member) return require(module)[member] end,
   })
@@ -27,21 +33,80 @@ local function with_cost(face, cost)
   face.decode = quirks.decode(decode, cost)
 end
 
+--- What an adapter's `beside` says: path by name.
+function beside.paths(list)
+  local out = {}
+  for key, value in pairs(list or {}) do
+    local name = type(key) == "number" and value or key
+    if not KINDS[name] then error("nobody passes on " .. tostring(name), 0) end
+    out[name] = name == value and KINDS[name][2] or value
+  end
+  return out
+end
+
 --- Add the faces of an adapter's `beside` to its natives. `cost` is where its answers say what
 --- they cost.
-function beside.add(natives, paths, cost)
-  for name, path in pairs(paths or {}) do
-    if not MODULES[name] then error("nobody passes on " .. tostring(name), 0) end
+function beside.add(natives, list, cost)
+  for name, path in pairs(beside.paths(list)) do
     natives[name] = lazily(name, path)
     if cost then with_cost(natives[name], cost) end
   end
 end
 
+-- Requests -----------------------------------------------------------------------------------
+
 --- A request's body as it came, but for the model's name.
 function beside.encode(call, dep)
-  local model = dep.deployment or dep.model
-  if call.doc:get("model") == model then return call.doc end
-  return call.doc:splice { model = model }
+  local model, media = dep.deployment or dep.model, call.media
+  local same = call.doc:get("model") == model
+  if media and media.form then
+    return same and media.form or media.form:splice(media.places.model, model)
+  end
+  return same and call.doc or call.doc:splice { model = model }
+end
+
+--- A form goes on with the boundary it came with.
+function beside.add_headers(call, _, headers)
+  if call.media and call.media.form then
+    headers["content-type"] = call.request:header("content-type")
+  end
+end
+
+-- Answers ------------------------------------------------------------------------------------
+
+local function media_type(upstream)
+  return (upstream:header("content-type") or ""):lower():match("^[^;%s]*")
+end
+
+local function document(upstream)
+  local doc, err = upstream:document()
+  return doc or error(fault.of(err), 0)
+end
+
+--- For a face's `reads`: an answer by what it says it is. A document goes to `face.decode`,
+--- events to `face.stream`, and all else to `face.bytes`, with the words for its kind.
+function beside.read(face, upstream, reply)
+  local kind = media_type(upstream)
+  if kind == "application/json" then
+    local doc = document(upstream)
+    if reply.call.stream then
+      reply:known { whole_instead = true }
+      reply.done = true
+    end
+    return face.decode(doc, reply)
+  end
+  if kind == "text/event-stream" then return face.stream(upstream, reply) end
+  if kind == "text/html" then
+    fault.raise("invalid_response", "The provider answered with a page.")
+  end
+  return face.bytes(upstream, reply, upstream:header("content-type"))
+end
+
+--- Bytes that pass as they come.
+function beside.relay(upstream, reply, content_type)
+  reply:known { content_type = content_type }
+  for bytes in upstream:chunks() do reply:pass(bytes, true, #bytes) end
+  reply.done = true
 end
 
 return beside

@@ -89,15 +89,19 @@ function bill.of(rates, version, call, total, is_whole)
   return bill.cost(rates, call, total), version
 end
 
+--- Was it billed by what nobody said, but must have been?
+function bill.guessed(rates, total)
+  return total.guess ~= nil and bill_by.guessed(rates, total)
+end
+
 --- The most that `call` can cost at a deployment with so many tokens at most.
 function bill.bound(rates, call, dep, input_tokens, output_tokens)
   if not rates then return nil end
-  if call.by_most then
-    return bill_by.bound(rates, { by = call.by_most, kind = call.kind_most or nil },
-      input_tokens, output_tokens, rates.service and asked(call, dep) or "default")
+  local service = rates.service and asked(call, dep) or "default"
+  if call.media and call.media.by then
+    return bill_by.bound(rates, call.media, service, input_tokens, output_tokens)
   end
-  return money.bound(rates, input_tokens, output_tokens,
-    rates.service and asked(call, dep) or "default",
+  return money.bound(rates, input_tokens, output_tokens, service,
     rates.may_search and searches(call, dep) or nil)
 end
 

@@ -6,33 +6,34 @@ local rates = require "lib.rates"
 
 local bill_by = {}
 
--- Images cost what their quality and size do, their size, or what images do:
--- image_high_1024x1536, image_1024x1536, image.
-local function priced(at, what, kind)
-  if what ~= "image" or not kind then return at[what] and what end
+-- Images cost what their quality and size do, else their size: image_high_1024x1536,
+-- image_1024x1536.
+local function picture(at, kind)
   local size = kind:match("_([^_]*)$") or kind
   for _, name in ipairs { "image_" .. kind, "image_" .. size } do
     if at[name] then return name end
   end
-  return at.image and "image"
 end
 
-local function dearest_image(at)
-  local name
+local function dearest_picture(at)
+  local name = at.image and "image"
   for what, rate in pairs(at) do
-    if what:find("^image_%w+") and rates.is_picture(what) and rate > (at[name] or -1) then
-      name = what
-    end
+    if rates.is_picture(what) and rate > (at[name] or -1) then name = what end
   end
   return name
 end
 
+-- The name of the price that something has, or the dearest that it may have.
+local function priced(at, what, kind, most)
+  if what ~= "image" then return at[what] and what end
+  return picture(at, kind or "") or most and dearest_picture(at) or at.image and "image"
+end
+
 -- { name of a rate = how many } of what there was; nil where nothing of it has a price.
-local function units_of(at, usage, guess)
+local function units_of(at, by, kind, most)
   local out
-  for what, n in pairs(usage.by) do
-    local name = priced(at, what, usage.kind)
-    if not name and what == "image" and guess then name = dearest_image(at) end
+  for what, n in pairs(by or {}) do
+    local name = priced(at, what, kind, most)
     if name then
       out = out or {}
       out[name] = (out[name] or 0) + n
@@ -48,29 +49,37 @@ local function sells_tokens(at)
   return false
 end
 
-local function with(usage, units, input, output)
-  local out = {}
-  for name, value in pairs(usage) do out[name] = value end
-  out.units, out.input_tokens, out.output_tokens = units, input, output
-  return out
+-- The units of a usage, and whether they are a guess.
+local function chosen_units(at, usage)
+  local units = units_of(at, usage.by, usage.kind)
+  if units then return units, false end
+  units = units_of(at, usage.guess, usage.kind)
+  return units, units ~= nil
 end
 
-local NOTHING = {} -- never written to
+local function by_tokens(at, usage)
+  return (usage.input_tokens or 0) + (usage.output_tokens or 0) > 0 and sells_tokens(at)
+end
 
 --- The usage as `at` (lib/rates.lua) bills it: by its tokens where those have a price and
 --- somebody counted them, else by what has one.
 function bill_by.chosen(at, usage)
-  local input, output = usage.input_tokens or 0, usage.output_tokens or 0
-  local units = units_of(at, usage, false)
-  if input + output > 0 and sells_tokens(at) or not units then return usage end
-  local out = with(NOTHING, units, 0, 0)
-  out.service_tier = usage.service_tier
-  return out
+  local units = not by_tokens(at, usage) and chosen_units(at, usage)
+  if not units then return usage end
+  return { units = units, input_tokens = 0, output_tokens = 0,
+    service_tier = usage.service_tier }
+end
+
+--- Is it billed by what nobody said?
+function bill_by.guessed(at, usage)
+  if not at or by_tokens(at, usage) then return false end
+  local _, guessed = chosen_units(at, usage)
+  return guessed
 end
 
 --- The most that it can cost: nano-dollars, or nil where nothing of it has a price.
-function bill_by.bound(at, usage, input, output, service)
-  local units = units_of(at, usage, true)
+function bill_by.bound(at, usage, service, input, output)
+  local units = units_of(at, usage.by, usage.kind, true)
   if units and not (at.input or at.output) then input, output = 0, 0 end
   return money.bound(at, input, output, service, units)
 end

@@ -35,9 +35,8 @@ local NONE = {} -- never written to
 ---@field output_limit integer|false  output tokens of each choice, as asked
 ---@field choices integer
 ---@field wants_base64 boolean  embeddings as bytes, not as numbers
----@field input_ceiling integer|false  input tokens at most, where a door knows them
----@field by_most table|false  images, seconds and the like at most (lib/bill_by.lua)
----@field kind_most string|false  and which images
+---@field media table|false  of doors beside chats: `input` tokens at most, `by` and `kind` of
+---  what there may be at most (lib/bill_by.lua); `form`, `parts`, `places` where one came
 ---@field stream boolean
 ---@field started number     monotonic seconds
 ---@field deadline number    monotonic seconds; covers attempts, waits and fallbacks
@@ -203,7 +202,7 @@ function call.new(request, dialect, cfg)
   self.waits_until, self.door, self.wants_base64 = false, false, false
   self.goes_on, self.pinned, self.keeps = false, false, false
   self.verb, self.as_array = false, false
-  self.input_ceiling, self.by_most, self.kind_most = false, false, false
+  self.media = false
   return setmetatable(self, Call)
 end
 

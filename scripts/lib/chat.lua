@@ -238,7 +238,7 @@ end
 local function inherited_by(adapter, natives)
   if natives then return {} end
   local names = tongues.own(adapter)
-  for name in pairs(adapter.beside or {}) do names[name] = true end
+  for name in pairs(beside.paths(adapter.beside)) do names[name] = true end
   return names
 end
 

@@ -83,8 +83,8 @@ end
 
 function Reply:commit()
   local content_type = self.writer.content_type
-  local headers = base_headers(self, content_type and content_type(self.call)
-    or "text/event-stream")
+  local headers = base_headers(self, self.content_type or content_type
+    and content_type(self.call) or "text/event-stream")
   headers["cache-control"] = "no-cache"
   headers["x-accel-buffering"] = "no"
   self.committed = true
@@ -343,9 +343,12 @@ end
 
 -- What passes as it came ----------------------------------------------------------------
 
---- What the provider said of its answer: id, model, finish.
+--- What the provider said of its answer: id, model, finish, content_type (where that is not
+--- the dialect's), whole_instead (not the stream that was asked for).
 function Reply:known(about)
   self.id, self.model = about.id or self.id, about.model or self.model
+  self.content_type = about.content_type or self.content_type
+  self.whole_instead = about.whole_instead or self.whole_instead
   self.finish_reason = about.finish or self.finish_reason
 end
 
@@ -464,7 +467,7 @@ local function end_stream(self)
 end
 
 local function end_whole(self)
-  local headers = base_headers(self, "application/json", self.cost)
+  local headers = base_headers(self, self.content_type or "application/json", self.cost)
   self.request:respond(200, headers, self.ready or self.writer.whole(self))
 end
 
@@ -485,7 +488,7 @@ function Reply:close(err)
     refuse(self, err)
   elseif self.own then
     self.request:respond(self.own.status, base_headers(self, "application/json"), self.own.body)
-  elseif self.call.stream then
+  elseif self.call.stream and not self.whole_instead then
     end_stream(self)
   else
     end_whole(self)

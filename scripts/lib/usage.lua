@@ -10,7 +10,7 @@
 -- says itself what the answer cost. `billed` is what a provider charges of the tokens, where it
 -- says that apart: { input_tokens, output_tokens }. Answers that are no text have `by`, what
 -- there was of each thing that some sell (lib/bill_by.lua): { image = 2 }, of the `kind`
--- "high_1024x1024".
+-- "high_1024x1024", and `guess`, what was not said but must have been.
 
 local usage = {}
 
@@ -58,7 +58,7 @@ function usage.merge(total, piece)
   total.units = piece.units or total.units
   total.cost_nano = piece.cost_nano or total.cost_nano
   total.billed = piece.billed or total.billed
-  if piece.by then total.by, total.kind = piece.by, piece.kind end
+  if piece.by then total.by, total.guess, total.kind = piece.by, piece.guess, piece.kind end
   return total
 end
 

@@ -130,6 +130,7 @@ local function request_of(call, dep)
   local request = {
     url = url_of(call, dep), method = "POST", headers = own_headers(call, dep, face),
     body = body, stream = call.stream, timeout = timeouts(call, dep),
+    max_event = face.max_event,
   }
   if adapter.sign then
     if request.headers == headers_of(call, dep) then request.headers = copy(request.headers) end
@@ -254,6 +255,7 @@ end
 
 local function read(upstream, call, dep, reply)
   local adapter = face_of(call, dep)
+  if adapter.reads then return waiting(dep, call.cfg, adapter.reads, upstream, reply) end
   local whole = not call.stream
   if not whole and adapter.dialect and is_whole(upstream) then
     adapter = dep.provider.adapter -- nothing passes: it is a stream that the client expects

@@ -37,7 +37,7 @@ end
 
 local function cost_of(known, call, dep, input, output)
   local rates = known.rates_asked
-  if known.each_input and not (call.by_most or rates.service and wishes(call.doc)) then
+  if known.each_input and not (call.media or rates.service and wishes(call.doc)) then
     return math.ceil((input * known.each_input + output * known.each_output) / MILLION)
   end
   return rates and bills.bound(rates, call, dep, input, output) or nil
@@ -63,7 +63,7 @@ end
 --- Where nothing holds the request to it (`sized` is false), a look at the bytes is not worth
 --- its time: no more than the body has, or the model reads.
 function bounds.input(call, sized)
-  if call.input_ceiling then return call.input_ceiling, true end
+  if call.media and call.media.input then return call.media.input, true end
   if not sized then
     return math.min(#call.doc, known_of(call, call.group.deployments[1]).reads), false
   end

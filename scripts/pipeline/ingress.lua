@@ -6,15 +6,20 @@ local completions = require "dialects.completions"
 local embed_content = require "dialects.embed_content"
 local embeddings = require "dialects.embeddings"
 local fault = require "lib.fault"
+local forms = require "dialects.forms"
 local gemini = require "dialects.gemini"
+local images = require "dialects.images"
 local media = require "pipeline.media"
 local models = require "pipeline.models"
 local moderations = require "dialects.moderations"
+local ocr = require "dialects.ocr"
 local openai = require "dialects.openai"
 local own_usage = require "pipeline.own_usage"
 local replies = require "lib.reply"
 local rerank = require "dialects.rerank"
 local responses = require "dialects.responses"
+local speech = require "dialects.speech"
+local transcripts = require "dialects.transcripts"
 
 local ingress = {}
 
@@ -36,8 +41,13 @@ local COUNT_INPUT = {
   method = "POST", allow = "POST", dialect = responses, read = responses.read_count,
   count = true,
 }
-local MODERATIONS = { method = "POST", allow = "POST", dialect = moderations }
-local RERANK = { method = "POST", allow = "POST", dialect = rerank }
+local function posted(door) return { method = "POST", allow = "POST", dialect = door } end
+
+local IMAGES, EDITS = posted(images.made), posted(images.edited)
+local VARIATIONS = posted(images.varied)
+local SPEECH, OCR = posted(speech), posted(ocr)
+local TRANSCRIPTIONS, TRANSLATIONS = posted(transcripts.written), posted(transcripts.translated)
+local MODERATIONS, RERANK = posted(moderations), posted(rerank)
 local MODELS = { method = "GET", allow = "GET, HEAD", answer = models.list }
 local MODEL = { method = "GET", allow = "GET, HEAD", answer = models.one }
 local USAGE = { method = "GET", allow = "GET, HEAD", answer = own_usage.answer }
@@ -51,6 +61,13 @@ local ENDPOINTS = {
   ["/v1/chat/completions"] = CHAT, ["/chat/completions"] = CHAT,
   ["/v1/completions"] = COMPLETIONS, ["/completions"] = COMPLETIONS,
   ["/v1/embeddings"] = EMBEDDINGS, ["/embeddings"] = EMBEDDINGS,
+  ["/v1/images/generations"] = IMAGES, ["/images/generations"] = IMAGES,
+  ["/v1/images/edits"] = EDITS, ["/images/edits"] = EDITS,
+  ["/v1/images/variations"] = VARIATIONS, ["/images/variations"] = VARIATIONS,
+  ["/v1/audio/speech"] = SPEECH, ["/audio/speech"] = SPEECH,
+  ["/v1/audio/transcriptions"] = TRANSCRIPTIONS, ["/audio/transcriptions"] = TRANSCRIPTIONS,
+  ["/v1/audio/translations"] = TRANSLATIONS, ["/audio/translations"] = TRANSLATIONS,
+  ["/v1/ocr"] = OCR, ["/ocr"] = OCR,
   ["/v1/moderations"] = MODERATIONS, ["/moderations"] = MODERATIONS,
   ["/v1/rerank"] = RERANK, ["/rerank"] = RERANK, ["/v2/rerank"] = RERANK,
   ["/v1/responses"] = RESPONSES, ["/responses"] = RESPONSES,
@@ -170,13 +187,17 @@ end
 
 --- Read the body into the call: waits for it.
 function ingress.read(call)
-  local request = call.request
-  local problem = media.problem(request)
+  local request, door = call.request, call.endpoint.dialect
+  local problem = media.problem(request, door.form)
   if problem then fault.raise("unsupported_media_type", problem) end
-  local doc, err = request:document()
-  if not doc then error(fault.of(err), 0) end
-  call.doc = doc
-  local read = call.endpoint.read or call.endpoint.dialect.read
+  if door.form and media.is_form(request) then
+    forms.read(call, door.form)
+  else
+    local doc, err = request:document()
+    if not doc then error(fault.of(err), 0) end
+    call.doc = doc
+  end
+  local read = call.endpoint.read or door.read
   read(call)
 end
 

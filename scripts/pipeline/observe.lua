@@ -162,6 +162,14 @@ local function is_billable(call, reply)
     or last.status ~= nil and last.status < 300
 end
 
+-- Cost, and by which prices; it is an estimate, too, where what was sold had to be guessed.
+local function price(call, reply, cfg, facts)
+  local rates, version = rates_of(call, reply, cfg)
+  facts.cost, facts.prices =
+    bills.of(rates, version, call, reply.usage_total, not facts.estimated)
+  facts.estimated = facts.estimated or bills.guessed(rates, reply.usage_total)
+end
+
 local function bill(call, reply, cfg, facts)
   facts.billable = is_billable(call, reply)
   suspect(call, facts.billable and call.attempts[#call.attempts] or nil)
@@ -170,9 +178,7 @@ local function bill(call, reply, cfg, facts)
   if not call.fault then counts.compare(call, reply, facts) end
   estimate(call, reply, facts)
   facts.estimated = facts.estimated or reply.estimated == true
-  local rates, version = rates_of(call, reply, cfg)
-  facts.cost, facts.prices =
-    bills.of(rates, version, call, reply.usage_total, not facts.estimated)
+  price(call, reply, cfg, facts)
   if not facts.cost and call.plan.budgeted and call.reserved_nano then
     -- Counts that make no sense: a budget is charged what was set aside for it.
     facts.cost, facts.estimated = call.reserved_nano, true

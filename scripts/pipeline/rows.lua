@@ -145,6 +145,11 @@ local function trace_id(request)
   return value and value:match("^%x%x%-(%x+)%-%x+%-%x%x$")
 end
 
+local function size_of(call)
+  local form = call.media and call.media.form
+  return form and #form or #call.doc
+end
+
 -- The values of ANSWER and ABOUT.
 local function answer(call, reply, facts)
   local total = reply.usage_total
@@ -153,7 +158,7 @@ local function answer(call, reply, facts)
     total.output_tokens or 0, total.cache_read_tokens or 0, total.cache_write_tokens or 0,
     total.reasoning_tokens or 0, facts.dollars or "null", facts.estimated,
     facts.counted and facts.counted.input,
-    short(reply.finish_reason, 64), #call.doc, short(call.end_user or nil, 64),
+    short(reply.finish_reason, 64), size_of(call), short(call.end_user or nil, 64),
     short(call.session, 64) or nil,
     trace_id(call.request), about(call, facts)
 end
