@@ -90,6 +90,11 @@ return require("providers.openai_compatible"):with {
   path = path "/chat/completions",
   embeddings = path "/embeddings",
   completions = path "/completions",
+  beside = {
+    images = path "/images/generations", image_edits = path "/images/edits",
+    speech = path "/audio/speech", transcriptions = path "/audio/transcriptions",
+    translations = path "/audio/translations",
+  },
   headers = function(dep) return { ["api-key"] = dep.provider.api_key } end,
   keeps = {}, -- what it does not know, it refuses
   max_tokens_name = "max_completion_tokens",

@@ -5,7 +5,7 @@
 return require("providers.openai_compatible"):with {
   base_url = "https://openrouter.ai/api/v1",
   fields   = {},
-  beside   = { "rerank" },
+  beside   = { "rerank", "speech" },
   responses = "/responses", messages = "/messages", forgets = true,
   quirks   = { cost = {
     at = "usage.cost", nano = 1e9, -- dollars; with the owner's own key the fee alone, so:

@@ -4,7 +4,7 @@
 return require("providers.openai_compatible"):with {
   base_url = "https://api.together.ai/v1",
   fields   = {},
-  beside   = { "rerank" },
+  beside   = { "rerank", "images", "speech", "transcriptions", "translations" },
   prices   = "together_ai",
   quirks   = { rename = { max_completion_tokens = "max_tokens" } }, -- the docs list only that
 }

@@ -4,7 +4,7 @@
 return require("providers.openai_compatible"):with {
   base_url = "https://api.x.ai/v1",
   embeddings = false, responses = "/responses", -- kept for 30 days
-  fields   = {},
+  fields   = {}, beside = { "images", "image_edits" },
   keeps    = {},
   quirks   = { cost = { at = "usage.cost_in_usd_ticks", nano = 0.1 } },
 }

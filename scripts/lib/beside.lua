@@ -9,27 +9,39 @@ local quirks = require "lib.quirks"
 
 local beside = {}
 
+-- Module and usual path; `any`: its answers are of many kinds, `bare`: none is a document to
+-- read.
 local KINDS = {
   moderations = { "lib.moderations", "/moderations" }, rerank = { "lib.rerank", "/rerank" },
-  images = { "lib.images", "/images/generations" },
-  image_edits = { "lib.images", "/images/edits" },
-  image_variations = { "lib.images", "/images/variations" },
-  speech = { "lib.speech", "/audio/speech" },
-  transcriptions = { "lib.transcripts", "/audio/transcriptions" },
-  translations = { "lib.transcripts", "/audio/translations" },
+  images = { "lib.images", "/images/generations", any = true },
+  image_edits = { "lib.images", "/images/edits", any = true },
+  image_variations = { "lib.images", "/images/variations", any = true },
+  speech = { "lib.speech", "/audio/speech", any = true, bare = true },
+  transcriptions = { "lib.transcripts", "/audio/transcriptions", any = true },
+  translations = { "lib.transcripts", "/audio/translations", any = true },
   ocr = { "lib.ocr", "/ocr" },
 }
 
+--- All names that an adapter's `beside` may have.
+beside.names = {}
+for name in pairs(KINDS) do beside.names[#beside.names + 1] = name end
+table.sort(beside.names)
+
 -- A face (lib/natives.lua) whose functions are a module's.
 local function lazily(name, path)
-  local module = KINDS[name][1]
-  return setmetatable({ path = path, dialect = name }, {
-    __index = function(_, member) return require(module)[member] end,
+  local kind = KINDS[name]
+  local face = setmetatable({ path = path, dialect = name }, {
+    __index = function(_, member) return require(kind[1])[member] end,
   })
+  if kind.any then
+    face.reads = function(upstream, reply) return beside.read(face, upstream, reply) end
+  end
+  return face
 end
 
-local function with_cost(face, cost)
-  local function decode(...) return getmetatable(face).__index(face, "decode")(...) end
+local function with_cost(face, name, cost)
+  if KINDS[name].bare then return end
+  local function decode(...) return require(KINDS[name][1]).decode(...) end
   face.decode = quirks.decode(decode, cost)
 end
 
@@ -49,7 +61,7 @@ end
 function beside.add(natives, list, cost)
   for name, path in pairs(beside.paths(list)) do
     natives[name] = lazily(name, path)
-    if cost then with_cost(natives[name], cost) end
+    if cost then with_cost(natives[name], name, cost) end
   end
 end
 
@@ -83,11 +95,11 @@ local function document(upstream)
   return doc or error(fault.of(err), 0)
 end
 
---- For a face's `reads`: an answer by what it says it is. A document goes to `face.decode`,
---- events to `face.stream`, and all else to `face.bytes`, with the words for its kind.
+-- An answer by what it says it is: a document goes to the face's `decode`, where it has one,
+-- events to `stream`, all else to `bytes`, with the words for its kind.
 function beside.read(face, upstream, reply)
   local kind = media_type(upstream)
-  if kind == "application/json" then
+  if kind == "application/json" and face.decode then
     local doc = document(upstream)
     if reply.call.stream then
       reply:known { whole_instead = true }

@@ -58,10 +58,6 @@ function images.stream(upstream, reply)
   end)
 end
 
-function images.reads(upstream, reply)
-  return beside.read(images, upstream, reply)
-end
-
 images.bytes = beside.relay -- some send the image itself
 
 return images

@@ -17,7 +17,7 @@ local function note(reply)
   }
 end
 
---- Sound in whatever wrapping: some put it into a document.
+--- Sound in whatever wrapping: some put it into a document, which nobody has to read.
 function speech.bytes(upstream, reply, content_type)
   note(reply)
   beside.relay(upstream, reply, content_type)
@@ -26,14 +26,6 @@ end
 function speech.stream(upstream, reply)
   note(reply)
   passed_events.pass(upstream, reply)
-end
-
-function speech.reads(upstream, reply)
-  local kind = (upstream:header("content-type") or ""):lower()
-  if kind:find("^application/json") then
-    return speech.bytes(upstream, reply, "application/json")
-  end
-  return beside.read(speech, upstream, reply)
 end
 
 return speech

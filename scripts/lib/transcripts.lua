@@ -63,8 +63,4 @@ function transcripts.bytes(upstream, reply, content_type)
   reply:ready_as(text, {})
 end
 
-function transcripts.reads(upstream, reply)
-  return beside.read(transcripts, upstream, reply)
-end
-
 return transcripts
