@@ -137,7 +137,7 @@ providers-matrix: all check-tools
 	@MOONGATE_BIN=$(OUT)/moongate MOONGATE_TOOLS=$(OUT)/tests MOONGATE_TRAFFIC=$(TRAFFIC) \
 	    luajit tests/tools/providers_matrix.lua $(if $(JSON),--json)
 
-### clients    real clients × cases × families of providers, a matrix; STAGE=quick or sdk (default)
+### clients    real clients × cases × families of providers, a matrix; STAGE=quick, sdk (default) or cli
 clients: all check-tools
 	@sh tests/tools/deps.sh test
 	@sh tests/clients/run.sh $(or $(STAGE),sdk)

@@ -4,7 +4,7 @@
 #     run.sh [STAGE | GROUP...]
 #
 # A stage is a list of groups: `quick` installs in seconds, and is part of `make test`; `sdk` (the
-# default) is all libraries. A group is a folder here: what is pinned in it is
+# default) is all libraries, `cli` the command lines. A group is a folder here: what is pinned in it is
 # installed into build/clients/GROUP, and skipped, and told so, where that cannot be. What follows runs
 # in a network namespace of its own, where there is one to be had: nothing leaves the machine.
 set -u
@@ -16,17 +16,31 @@ export MOONGATE_TOOLS="${MOONGATE_TOOLS:-$PWD/build/tests}"
 
 quick="official official-python vercel langchain llamaindex agents genai-python"
 sdk="$quick langchain-python agents-python llamaindex-python"
+cli="codex gemini-cli opencode claude-code"
+runner=run.lua
 case ${1:-sdk} in
   quick) groups=$quick ;;
   sdk) groups=$sdk ;;
+  cli) groups=$cli ;;
   *) groups=$* ;;
 esac
+
+# Command lines are run otherwise than libraries: a call runs the one or the other.
+for group in $cli; do
+  case " $groups " in *" $group "*) runner=run_cli.lua ;; esac
+done
 
 # A group is installed again when what it pins changes, and only then.
 fresh() { cmp -s "$1" "$2/installed"; }
 
 install_node() {
   command -v node >/dev/null 2>&1 && command -v npm >/dev/null 2>&1 || return 1
+  least=$(sed -n 's/.*"node": ">=\([0-9]*\)".*/\1/p' "$here/$1/package.json")
+  has=$(node -p 'process.versions.node.split(".")[0]')
+  if [ "$has" -lt "${least:-0}" ]; then
+    printf 'node is %s, and it needs %s; ' "$has" "$least"
+    return 1
+  fi
   cp "$here/$1"/package.json "$here/$1"/package-lock.json "$work/$1" || return 1
   fresh "$here/$1/package-lock.json" "$work/$1" && return 0
   (cd "$work/$1" && timeout 300 npm ci --ignore-scripts --no-audit --no-fund >npm.log 2>&1) || return 1
@@ -66,4 +80,4 @@ if [ -z "$ready" ]; then
   exit 0
 fi
 # shellcheck disable=SC2086 # a list
-exec sh "$here/alone.sh" luajit "$here/run.lua" "$work" $ready
+exec sh "$here/alone.sh" luajit "$here/$runner" "$work" $ready

@@ -87,7 +87,10 @@ local function read_messages(asked, list)
   for _, one in ipairs(list) do
     local content = one.content
     if type(content) == "string" then content = { { type = "text", text = content } } end
-    for _, block in ipairs(content) do BLOCKS[block.type](asked, block) end
+    for _, block in ipairs(content) do
+      local read = BLOCKS[block.type]
+      if read then read(asked, block) end
+    end
   end
 end
 

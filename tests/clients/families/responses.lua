@@ -116,7 +116,10 @@ function responses.read(request)
   asked.system = type(body.instructions) == "string" and body.instructions or ""
   local input = body.input
   if type(input) == "string" then input = { { role = "user", content = input } } end
-  for _, one in ipairs(input) do ITEMS[one.type or "message"](asked, one) end
+  for _, one in ipairs(input) do
+    local read_item = ITEMS[one.type or "message"]
+    if read_item then read_item(asked, one) end
+  end
   for _, tool in ipairs(body.tools or {}) do
     asked.tools[#asked.tools + 1] =
       { name = tool.name, description = tool.description, parameters = tool.parameters }
