@@ -164,6 +164,16 @@ describe("vertex", function()
     assert.truthy(body:find(mark, 1, true))
   end)
 
+  it("takes a model out of a Gemini client's body, and passes the rest", function()
+    local function asked(text)
+      return stub.asked(stub.visitor(require "dialects.gemini", text),
+        deployment "gemini-2.5-pro")
+    end
+    local with = '{"contents":[{"role":"user","parts":[{"text":"a","x":1.0}]}],"y" : 2}'
+    assert.equal(with, asked(with))
+    assert.equal(with, asked('{"model":"models/m",' .. with:sub(2)))
+  end)
+
   it("tells a Messages' client its own errors only, not Google's", function()
     local owns = deployment("claude-x").provider.adapter.natives.anthropic.owns
     assert.is_true(owns { type = "error", error = { type = "x" } })
