@@ -164,6 +164,37 @@ describe("vertex", function()
     assert.truthy(body:find(mark, 1, true))
   end)
 
+  local JUNK = {
+    "null", "true", "5", '""', "{}", "[]", "[null]", '[{"strict":1,"cache_control":5}]',
+    '{"scope":1,"cache_control":{"scope":{}}}',
+  }
+
+  -- With junk in place of each member of `value` in turn.
+  local function each_junk(value, whole, use)
+    for name, member in pairs(value) do
+      for _, junk in ipairs(JUNK) do
+        value[name] = json.raw(junk)
+        use(json.encode(whole))
+      end
+      value[name] = member
+      if type(member) == "table" then each_junk(member, whole, use) end
+    end
+  end
+
+  it("stands whatever a Messages' client sends, or refuses it with a kind", function()
+    local whole = json.decode((TOOLS:format(PLAIN):gsub('"content":"hi"',
+      '"content":[{"type":"text","text":"a","cache_control":{"scope":"global"}}]')))
+    local n = 0
+    each_junk(whole, whole, function(text)
+      n = n + 1
+      local ok, err = pcall(sent, text, "claude-haiku-4@20250514")
+      if not ok and not (type(err) == "table" and err.kind) then
+        error(text .. "\n" .. tostring(err), 0)
+      end
+    end)
+    assert.is_true(n > 200)
+  end)
+
   it("takes a model out of a Gemini client's body, and passes the rest", function()
     local function asked(text)
       return stub.asked(stub.visitor(require "dialects.gemini", text),
