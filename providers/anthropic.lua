@@ -2,6 +2,7 @@
 
 local chat = require "lib.chat"
 local chat_errors = require "lib.chat_errors"
+local citations = require "lib.citations"
 local counts = require "lib.messages_usage"
 local fault = require "lib.fault"
 local finishes = require "lib.messages_finish"
@@ -28,8 +29,24 @@ local function check_tool(block)
   fault.raise("invalid_response", "The provider called a tool without a name.")
 end
 
+local function cite(list, reply, start, stop)
+  for _, one in ipairs(list) do reply:cite(citations.of_messages(one, start, stop)) end
+end
+
+-- What a block cites, it cites for the whole of it; `said` are the texts so far.
+local function text(block, reply, said)
+  if type(block.text) ~= "string" then return end
+  reply:text(block.text)
+  local cited = block.citations
+  if type(cited) == "table" and cited[1] and said then
+    local start = citations.length(table.concat(said))
+    cite(cited, reply, start, start + citations.length(block.text))
+  end
+  if said then said[#said + 1] = block.text end
+end
+
 local BLOCKS = {
-  text = function(block, reply) reply:text(block.text) end,
+  text = text,
   thinking = function(block, reply)
     reply:reasoning(block.thinking, { signature = block.signature })
   end,
@@ -46,9 +63,10 @@ local function decode(body, reply)
     fault.raise("invalid_response", "The provider's answer is no message.")
   end
   reply:start { id = body.id, model = body.model }
+  local said = {}
   for block in chat.objects(body.content) do
     local read = BLOCKS[block.type] -- what the provider's own tools did is not for this client
-    if read then read(block, reply) end
+    if read then read(block, reply, said) end
   end
   finish(body, reply)
   reply:usage(counts.read({}, body.usage))
@@ -66,7 +84,14 @@ local STARTS = {
 }
 
 local DELTAS = {
-  text_delta = function(delta, reply) reply:text(delta.text) end,
+  text_delta = function(delta, reply, state)
+    reply:text(delta.text)
+    if type(delta.text) == "string" then state.said[#state.said + 1] = delta.text end
+  end,
+  citations_delta = function(delta, _, state)
+    state.cited = state.cited or {}
+    state.cited[#state.cited + 1] = delta.citation
+  end,
   thinking_delta = function(delta, reply) reply:reasoning(delta.thinking) end,
   signature_delta = function(delta, reply)
     reply:reasoning("", { signature = delta.signature })
@@ -90,10 +115,11 @@ end
 function EVENTS.content_block_start(data, reply, state, bytes)
   local block = chat.table_or_empty(data.content_block)
   state.block, state.arguments, state.input = block.type, false, nil
+  state.cited, state.begun = nil, #state.said
   if block.type == "tool_use" then -- again, for the input as it is written
     state.input = json.text(chat.reread(bytes, RAW_INPUT).content_block.input)
   end
-  if STARTS[block.type] then STARTS[block.type](block, reply) end
+  if STARTS[block.type] then STARTS[block.type](block, reply, state.said) end
 end
 
 function EVENTS.content_block_delta(data, reply, state)
@@ -106,6 +132,12 @@ end
 function EVENTS.content_block_stop(_, reply, state)
   if state.block == "tool_use" and not state.arguments then
     reply:tool_call { arguments = state.input }
+  end
+  if state.cited then
+    local start = citations.length(table.concat(state.said, "", 1, state.begun))
+    local own = table.concat(state.said, "", state.begun + 1)
+    cite(state.cited, reply, start, start + citations.length(own))
+    state.cited = nil
   end
   state.block = nil
 end
@@ -123,7 +155,7 @@ end
 local function stream(upstream, reply)
   local body = chat.whole_instead(upstream, RAW_INPUT)
   if body then return decode(body, reply) end
-  local state = { usage = {} }
+  local state = { usage = {}, said = {}, begun = 0 }
   for name, data, bytes in upstream:sse() do
     local read = chat.is_readable(data) and EVENTS[data.type or name]
     if read then read(data, reply, state, bytes) end

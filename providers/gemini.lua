@@ -2,6 +2,7 @@
 
 local chat = require "lib.chat"
 local chat_errors = require "lib.chat_errors"
+local citations = require "lib.citations"
 local choices = require "lib.gemini_choices"
 local embed_content = require "lib.embed_content"
 local embeddings = require "lib.gemini_embeddings"
@@ -40,7 +41,17 @@ local function say(part, reply, state)
   if type(part.functionCall) == "table" then
     tool_call(part, reply, state)
   elseif type(part.text) == "string" then
-    if part.thought == true then reply:reasoning(part.text) else reply:text(part.text) end
+    if part.thought == true then return reply:reasoning(part.text) end
+    state.said[#state.said + 1] = part.text
+    reply:text(part.text)
+  end
+end
+
+-- Pages that an answer rests on, or repeats.
+local function cite(candidate, reply, state)
+  if not (candidate.groundingMetadata or candidate.citationMetadata) then return end
+  for _, one in ipairs(citations.of_gemini(candidate, table.concat(state.said))) do
+    reply:cite(one)
   end
 end
 
@@ -66,6 +77,7 @@ local function piece(body, reply, state)
   if type(candidate) == "table" then
     local content = chat.table_or_empty(candidate.content)
     for part in chat.objects(content.parts) do say(part, reply, state) end
+    cite(candidate, reply, state)
     if chat.given(candidate.finishReason) then state.reason = candidate.finishReason end
   else
     state.refused = refuse(body.promptFeedback, reply) or state.refused
@@ -74,7 +86,7 @@ local function piece(body, reply, state)
 end
 
 local function new_state()
-  return { usage = {}, tools = 0 }
+  return { usage = {}, tools = 0, said = {} }
 end
 
 -- Several candidates, or their probabilities, need OpenAI's own shape, and then to the end.

@@ -3,6 +3,7 @@
 -- Blocks come one after the other there. Where pieces of several tool calls come at once, those
 -- of the later ones wait until the arguments of the open one are whole.
 
+local citations = require "lib.citations"
 local content = require "lib.messages_content"
 local counts = require "lib.messages_usage"
 local finish = require "lib.messages_finish"
@@ -192,6 +193,17 @@ function writer.reasoning(reply, text)
   return put(state_of(reply), { write = think, value = text })
 end
 
+-- Of a block that is closed nothing can be said any more.
+local function cite(state, one)
+  if state.open ~= "text" then return "" end
+  return delta(state, "citations_delta", "citation", citations.messages(one))
+end
+
+--- What the text that is open rests on.
+function writer.cite(reply, one)
+  return put(state_of(reply), { write = cite, value = one })
+end
+
 --- A signed block of thought, or a redacted one.
 function writer.block(reply, value)
   return put(state_of(reply), { write = sign, value = value })
@@ -244,10 +256,19 @@ local function unsigned(reply)
   })
 end
 
-local function text_block(texts)
+local function cited_by(list)
+  if not list then return nil end
+  local out = json.array {}
+  for i, one in ipairs(list) do out[i] = citations.messages(one) end
+  return out
+end
+
+local function text_block(texts, cited)
   local text = texts and table.concat(texts) or ""
   if text == "" then return nil end
-  return json.object({ "type", "text" }, { type = "text", text = text })
+  return json.object({ "type", "text", "citations" }, {
+    type = "text", text = text, citations = cited_by(cited),
+  })
 end
 
 -- Arguments that are no object are shown as Anthropic's own documents advise.
@@ -261,7 +282,7 @@ local function blocks_of(reply)
   local out = json.array {}
   for _, value in ipairs(reply.blocks or {}) do out[#out + 1] = value end
   out[#out + 1] = unsigned(reply)
-  out[#out + 1] = text_block(reply.texts)
+  out[#out + 1] = text_block(reply.texts, reply.citations)
   out[#out + 1] = text_block(reply.refusals)
   for _, call in ipairs(reply.tool_calls or {}) do
     name_call(reply, call)

@@ -3,6 +3,7 @@
 -- Calls of functions come whole there: a stream's stand in its last piece. A stream that was
 -- not asked for as events is one array, a piece an element.
 
+local citations = require "lib.citations"
 local counts = require "lib.gemini_usage"
 local finish = require "lib.gemini_finish"
 local json = require "engine.json"
@@ -36,9 +37,9 @@ local ANSWER = { "candidates", "usageMetadata", "modelVersion", "responseId" }
 local function answer(reply, parts, reason)
   return encode(json.object(ANSWER, {
     candidates = json.array {
-      json.object({ "content", "finishReason", "index" }, {
+      json.object({ "content", "finishReason", "index", "citationMetadata" }, {
         content = json.object({ "parts", "role" }, { parts = parts, role = "model" }),
-        finishReason = reason, index = 0,
+        finishReason = reason, index = 0, citationMetadata = citations.gemini(reply.citations),
       }),
     },
     usageMetadata = reason and counts.write(reply.usage_total) or nil,

@@ -1,5 +1,6 @@
 -- The answer as OpenAI's chat completions write it: whole, as chunks, as errors.
 
+local citations = require "lib.citations"
 local json = require "engine.json"
 local time = require "engine.time"
 
@@ -25,8 +26,9 @@ end
 
 local function chunk(reply, delta, reason)
   frame(reply)
-  return reply.prefix .. '{"index":0,"delta":' .. delta .. ',"logprobs":null,"finish_reason":'
-    .. (reason or "null") .. "}" .. reply.suffix
+  local likely = reply.likely and json.encode { content = json.array(reply.likely) } or "null"
+  return reply.prefix .. '{"index":0,"delta":' .. delta .. ',"logprobs":' .. likely
+    .. ',"finish_reason":' .. (reason or "null") .. "}" .. reply.suffix
 end
 
 --- The first chunk: who speaks.
@@ -36,6 +38,11 @@ end
 
 function writer.text(reply, text)
   return chunk(reply, '{"content":' .. json.encode(text) .. "}")
+end
+
+--- What the text so far rests on.
+function writer.cite(reply, one)
+  return chunk(reply, '{"annotations":[' .. json.encode(citations.chat(one)) .. "]}")
 end
 
 function writer.refusal(reply, text)
@@ -122,19 +129,27 @@ local function tool_calls(calls)
   return out
 end
 
+local function annotations(list)
+  if not list then return nil end
+  local out = json.array {}
+  for i, one in ipairs(list) do out[i] = citations.chat(one) end
+  return out
+end
+
 local function message(reply)
-  return json.object({ "role", "content", "refusal" }, {
+  return json.object({ "role", "content", "refusal", "annotations" }, {
     role = "assistant", content = joined(reply.texts), refusal = joined(reply.refusals),
     reasoning_content = reply.thoughts and table.concat(reply.thoughts),
     thinking_blocks = reply.blocks and json.array(reply.blocks),
-    tool_calls = tool_calls(reply.tool_calls),
+    tool_calls = tool_calls(reply.tool_calls), annotations = annotations(reply.citations),
   })
 end
 
 --- A whole answer.
 function writer.whole(reply)
   local choice = json.object({ "index", "message", "logprobs", "finish_reason" }, {
-    index = 0, message = message(reply), logprobs = json.null,
+    index = 0, message = message(reply),
+    logprobs = reply.likelihoods and { content = json.array(reply.likelihoods) } or json.null,
     finish_reason = reply.finish_reason or "stop",
   })
   return json.encode(json.object({ "id", "object", "created", "model", "choices", "usage" }, {

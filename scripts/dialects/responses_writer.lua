@@ -4,6 +4,7 @@
 -- time; calls of tools stay open until their arguments are whole, since pieces of several may
 -- come at once.
 
+local citations = require "lib.citations"
 local items = require "lib.responses_output"
 local json = require "engine.json"
 local openai = require "dialects.openai_writer"
@@ -82,7 +83,7 @@ local function close_part(state, item)
   if not part then return "" end
   local kind, at, text = KINDS[part.type], part_place(item), table.concat(part.pieces)
   item.part = nil
-  item.parts[#item.parts + 1] = items.part(part.type, text)
+  item.parts[#item.parts + 1] = items.part(part.type, text, part.cited)
   local whole = item.parts[#item.parts]
   return event(state, kind.done,
     ('%s,"%s":%s%s'):format(at, kind.member, encode(text), kind.more))
@@ -171,6 +172,19 @@ function writer.open(reply)
 end
 
 function writer.text(reply, text) return say(reply, "message", "output_text", text) end
+
+--- What the text that is open rests on; of one that is closed nothing can be said any more.
+function writer.cite(reply, one)
+  local state = state_of(reply)
+  local item = state.open
+  local part = item and item.part
+  if not part or part.type ~= "output_text" then return "" end
+  part.cited = part.cited or {}
+  part.cited[#part.cited + 1] = one
+  return event(state, "response.output_text.annotation.added",
+    ('%s,"annotation_index":%d,"annotation":%s'):format(part_place(item), #part.cited - 1,
+      encode(citations.responses(one))))
+end
 
 function writer.refusal(reply, text) return say(reply, "message", "refusal", text) end
 

@@ -1,5 +1,5 @@
--- Thoughts that the gateway wrote into Anthropic's words for providers that sign none, or sign
--- otherwise: Anthropic itself would refuse them.
+-- What the gateway wrote into Anthropic's words for other providers, and Anthropic itself would
+-- refuse: thoughts of those that sign none, or sign otherwise, and pages that nobody encrypted.
 
 local content = require "lib.messages_content"
 local json = require "engine.json"
@@ -9,7 +9,10 @@ local tokens = require "engine.tokens"
 local own = {}
 
 -- How they are written (dialects/anthropic_writer.lua), with and without a blank.
-local MARKS = { '"moongate:', '"' .. sealed.MARK, '"signature":""', '"signature": ""' }
+local MARKS = {
+  '"moongate:', '"' .. sealed.MARK, '"signature":""', '"signature": ""',
+  '"encrypted_index":""', '"encrypted_index": ""',
+}
 
 local function is_own(block)
   if type(block) ~= "table" then return false end
@@ -18,17 +21,33 @@ local function is_own(block)
     and (content.carried(block.data) ~= nil or sealed.is(block.data))
 end
 
-local function without(list)
+-- A block's citations without ours; did it have any?
+local function uncite(block)
+  local list = type(block) == "table" and block.citations
+  if type(list) ~= "table" or json.is_raw(list) then return false end
   local out = json.array {}
-  for _, block in ipairs(list) do
-    if not is_own(block) then out[#out + 1] = block end
+  for _, one in ipairs(list) do
+    if type(one) ~= "table" or one.encrypted_index ~= "" then out[#out + 1] = one end
   end
-  return out, #out < #list
+  if #out == #list then return false end
+  block.citations = #out > 0 and out or nil
+  return true
+end
+
+local function without(list)
+  local out, changed = json.array {}, false
+  for _, block in ipairs(list) do
+    if not is_own(block) then
+      out[#out + 1] = block
+      changed = uncite(block) or changed
+    end
+  end
+  return out, changed or #out < #list
 end
 
 local RAW = { ordered = true, raw = { input = true, content_block = true } }
 
---- The messages of a body without them; nil where there are none.
+--- The messages of a body without these; nil where there are none.
 function own.without(doc)
   if not tokens.mentions(doc, unpack(MARKS)) then return nil end
   local list, changed = json.decode(doc:raw("messages"), RAW), false

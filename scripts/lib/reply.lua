@@ -5,9 +5,11 @@
 -- leave in close(), after the journal line.
 
 local chat_errors = require "lib.chat_errors"
+local citations = require "lib.citations"
 local finish = require "lib.finish"
 local json = require "engine.json"
 local new_table = require "table.new"
+local reply_calls = require "lib.reply_calls"
 local shared = require "engine.shared"
 local spoken = require "lib.spoken"
 local time = require "engine.time"
@@ -144,8 +146,24 @@ function Reply:start(info)
   if self.call.stream then open(self) end
 end
 
-function Reply:text(text)
+--- Text, and how likely its tokens were, where that was asked for: OpenAI's entries.
+function Reply:text(text, likely)
+  if likely then
+    self.likely = likely
+    for i = 1, #likely do append(self, "likelihoods", likely[i]) end
+  end
   piece(self, text, "texts", self.writer.text)
+  if likely then self.likely = nil end
+end
+
+--- What text that was said rests on (lib/citations.lua).
+function Reply:cite(one)
+  if not one then return end
+  append(self, "citations", one)
+  local write = self.call.stream and self.writer.cite
+  if not write then return end
+  open(self)
+  emit(self, write(self, one))
 end
 
 function Reply:refusal(text)
@@ -183,28 +201,9 @@ function Reply:reasoning(text, options)
   if options and (options.signature or options.redacted) then block(self, options) end
 end
 
--- Which call a piece belongs to: its index where it says one, else a new one for a new id,
--- else the last. Some count every call of a stream as the first: a new id is a new call.
-local function slot(self, call)
-  local calls = self.tool_calls or { by_index = {} }
-  self.tool_calls = calls
-  local known
-  if call.index then
-    known = calls.by_index[call.index]
-    if known and call.id and known.id and call.id ~= known.id then known = nil end
-  elseif not call.id then
-    known = calls[#calls]
-  end
-  if known then return known, false end
-  known = { index = #calls, id = call.id, name = call.name, pieces = {}, extra = call.extra }
-  calls[#calls + 1] = known
-  if call.index then calls.by_index[call.index] = known end
-  return known, true
-end
-
 --- A tool call begins (with an id) or goes on (without).
 function Reply:tool_call(call)
-  local known, new = slot(self, call)
+  local known, new = reply_calls.slot(self, call)
   local arguments = call.arguments or ""
   known.id, known.name = known.id or call.id, known.name or call.name
   known.pieces[#known.pieces + 1] = arguments
@@ -250,6 +249,7 @@ local function say(self, message)
   if type(message) ~= "table" then return end
   self:reasoning(spoken.thought(message))
   self:text(spoken.text(message))
+  if message.annotations then citations.tell(message.annotations, self) end
   self:refusal(message.refusal)
   tool_calls(self, message.tool_calls)
 end

@@ -1,5 +1,6 @@
 -- The items of a Responses' output, and the response around them, as JSON.
 
+local citations = require "lib.citations"
 local counts = require "lib.responses_usage"
 local json = require "engine.json"
 local own = require "lib.responses_own"
@@ -24,11 +25,13 @@ function output.new(id, kind, index)
   }
 end
 
---- A part of a message or of a thought.
-function output.part(kind, text)
+--- A part of a message or of a thought; `cited` is what a text rests on.
+function output.part(kind, text, cited)
   if kind == "output_text" then
-    return ('{"type":"output_text","text":%s,"annotations":[],"logprobs":[]}')
-      :format(encode(text))
+    local list = json.array {}
+    for i, one in ipairs(cited or {}) do list[i] = citations.responses(one) end
+    return ('{"type":"output_text","text":%s,"annotations":%s,"logprobs":[]}')
+      :format(encode(text), encode(list))
   end
   return ('{"type":"%s","%s":%s}'):format(kind, kind == "refusal" and kind or "text",
     encode(text))
@@ -142,7 +145,7 @@ local function say(reply, out)
   local refusal = table.concat(reply.refusals or {})
   if text == "" and refusal == "" then return end
   add(reply, out, "message", function(item)
-    if text ~= "" then item.parts[1] = output.part("output_text", text) end
+    if text ~= "" then item.parts[1] = output.part("output_text", text, reply.citations) end
     if refusal ~= "" then item.parts[#item.parts + 1] = output.part("refusal", refusal) end
   end)
 end

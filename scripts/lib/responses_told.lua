@@ -3,6 +3,7 @@
 local ask = require "lib.responses_ask"
 local chat = require "lib.chat"
 local chat_errors = require "lib.chat_errors"
+local citations = require "lib.citations"
 local counts = require "lib.responses_usage"
 local fault = require "lib.fault"
 local sealed = require "lib.responses_sealed"
@@ -53,7 +54,10 @@ end
 
 local function say(part, reply)
   if part.type == "refusal" then return reply:refusal(part.refusal) end
-  if part.type == "output_text" or part.type == "text" then reply:text(part.text) end
+  if part.type ~= "output_text" and part.type ~= "text" then return end
+  local likely = part.logprobs
+  reply:text(part.text, type(likely) == "table" and #likely > 0 and likely or nil)
+  citations.tell(part.annotations, reply)
 end
 
 local ITEMS = {
@@ -132,8 +136,13 @@ EVENTS["response.function_call_arguments.delta"] = function(data, reply, state)
 end
 
 EVENTS["response.output_text.delta"] = function(data, reply, state)
+  local likely = data.logprobs
   item_at(state, data).said = true
-  reply:text(data.delta)
+  reply:text(data.delta, type(likely) == "table" and #likely > 0 and likely or nil)
+end
+
+EVENTS["response.output_text.annotation.added"] = function(data, reply)
+  reply:cite(citations.of_openai(data.annotation))
 end
 
 EVENTS["response.refusal.delta"] = function(data, reply, state)

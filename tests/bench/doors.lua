@@ -15,6 +15,7 @@ local stub = require "tools.stub"
 local FAMILIES = {
   { "openai", "gpt-5.4" }, { "mistral", "m" }, { "gemini", "gemini-3-pro" },
   { "anthropic", "claude-opus-4-6" }, { "bedrock", "anthropic.claude-opus-4-6-v1" },
+  { "cohere", "command-a-reasoning" }, { "openai", "gpt-5-pro" }, -- this by Responses
 }
 local TOOLS, TURNS = 24, 30
 
@@ -113,7 +114,8 @@ for name, body in pairs(DOORS) do
   for _, family in ipairs(FAMILIES) do
     local dep = stub.deployment(unpack(family))
     local request = cost(100, function() stub.asked(stub.visitor(door, text), dep) end)
-    print(("| %s | %d bytes to %s | %.0f µs |"):format(name, #text, family[1], request))
+    print(("| %s | %d bytes to %s %s | %.0f µs |"):format(name, #text, family[1], family[2],
+      request))
   end
   print(("| %s | an event | %.1f µs |"):format(name, event_cost(door, text)))
 end

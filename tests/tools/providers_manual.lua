@@ -16,7 +16,7 @@ for a stream's usage (`stream_options.include_usage`) are spliced everywhere. *C
 answer says its own, or the section of the price table ([prices.md](prices.md)).]]
 
 local TAIL = [[
-Vertex, Azure, Bedrock and access tokens: [clouds.md](clouds.md).
+Vertex, Azure, Bedrock, access tokens: [clouds.md](clouds.md). Cohere: [cohere.md](cohere.md).
 
 A provider that is not here: `provider "openai_compatible" { name = …, base_url = … }`, or a
 file of ten lines ([CONTRIBUTING](../CONTRIBUTING.md)).]]

@@ -191,7 +191,7 @@ end
 local ORDER = {
   "id", "name", "model", "arguments", "extra", "input_tokens", "output_tokens",
   "cache_read_tokens", "cache_write_tokens", "cache_write_1h_tokens", "reasoning_tokens",
-  "signature", "redacted",
+  "signature", "redacted", "start", "stop", "text", "url", "title", "source",
 }
 
 local function written(value)
@@ -206,7 +206,7 @@ local Recorder = {}
 
 local VERBS = {
   "start", "text", "reasoning", "refusal", "tool_call", "finish", "usage", "chunk",
-  "completion",
+  "completion", "cite",
 }
 
 for _, verb in ipairs(VERBS) do
