@@ -37,6 +37,7 @@ struct task {
     bool started;
     bool queued;
     bool cancelled;
+    bool cut; /* cancelled by us, not by the client */
 };
 
 struct task *task_current(lua_State *L)
@@ -137,7 +138,7 @@ static void begin(struct task *task, struct vm *vm, struct request *client)
     task->vm = vm;
     task->client = client;
     task->owned = NULL;
-    task->started = task->queued = task->cancelled = task->patient = false;
+    task->started = task->queued = task->cancelled = task->patient = task->cut = false;
     task->patience_ms = 0;
     vm->tasks++;
     link_task(task);
@@ -283,6 +284,7 @@ void tasks_cancel_all(struct lua_context *context)
     for (struct task *task = context->tasks; task; task = task->next) {
         task->patience_ms = 0;
         lose_patience(task);
+        task->cut = !task->cancelled;
         task_cancel(task);
     }
 }
@@ -342,6 +344,16 @@ static bool turn_away(struct task *task)
     return true;
 }
 
+/* What wait() returns: false, true once the client is gone, "cut" once the gateway stops. */
+static void push_news(struct task *task)
+{
+    if (task->cut) {
+        lua_pushliteral(task->co, "cut");
+    } else {
+        lua_pushboolean(task->co, task->cancelled && !task->patient);
+    }
+}
+
 /* Run a task until it waits or ends: the one lua_resume in the engine.
  *
  * Called only by tasks_run(), never from a curl or microhttpd callback: those call
@@ -354,8 +366,7 @@ static void task_resume(struct task *task)
     assert(!vm->running);
     vm->running = task;
     if (task->started) {
-        /* what wait() returns */
-        lua_pushboolean(task->co, task->cancelled && !task->patient);
+        push_news(task);
     } else if (task->client) {
         status = lua_cpcall(vm->L, first, task);
         if (status != 0) lua_xmove(vm->L, task->co, 1);

@@ -11,6 +11,7 @@
 #include "embedded.h"
 #include "moment.h"
 #include "moongate.h"
+#include "moongate_drain.h"
 #include "options.h"
 #include "options_secret.h"
 #include "say.h"
@@ -19,6 +20,7 @@
 
 enum {
     DRAIN_MS = 30000, /* MATRICES.md 3.4 */
+    LOOK_MS = 20,     /* while requests finish */
     GREETING = 16 * 1024,
 };
 
@@ -100,6 +102,16 @@ static int obey_signals(struct moongate *gateway, const sigset_t *signals)
     }
 }
 
+/* Until all is finished or cut. Asked to stop again, it is cut now. */
+static void drain(struct moongate *gateway, const sigset_t *signals, int drain_ms)
+{
+    moongate_drain(gateway, drain_ms);
+    while (!moongate_drained(gateway)) {
+        int signal = next_signal(signals, LOOK_MS);
+        if (signal == SIGTERM || signal == SIGINT) moongate_drain(gateway, 0);
+    }
+}
+
 static int serve(const struct moongate_options *options, int ready, bool again)
 {
     char *error = NULL;
@@ -124,7 +136,8 @@ static int serve(const struct moongate_options *options, int ready, bool again)
     close(ready);
     int last = obey_signals(gateway, &signals);
     service_notify("STOPPING=1");
-    moongate_stop(gateway, last == SIGTERM ? DRAIN_MS : 0);
+    drain(gateway, &signals, last == SIGTERM ? DRAIN_MS : 0);
+    moongate_stop(gateway, 0);
     return EXIT_FINE;
 }
 

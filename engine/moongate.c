@@ -21,6 +21,7 @@
 #include "log.h"
 #include "metrics.h"
 #include "moment.h"
+#include "moongate_drain.h"
 #include "moongate_parts.h"
 #include "resolve.h"
 #include "shared.h"
@@ -281,8 +282,10 @@ fail:;
 
 /* ---- stop ---- */
 
-void moongate_stop(struct moongate *gateway, int drain_ms)
+void moongate_drain(struct moongate *gateway, int drain_ms)
 {
+    int64_t deadline = moment_monotonic_us() / 1000 + drain_ms;
+
     pthread_mutex_lock(&gateway->reloading); /* a worker that has stopped loads no more */
     gateway->stopping = true;
     pthread_mutex_unlock(&gateway->reloading);
@@ -290,7 +293,20 @@ void moongate_stop(struct moongate *gateway, int drain_ms)
     gateway->status.draining = true;
     pthread_mutex_unlock(&gateway->lock);
     if (gateway->lock_fd >= 0) datadir_forget(gateway->options.data_dir, ADDRESS);
-    moongate_stop_threads(gateway, drain_ms);
+    for (unsigned i = 0; i < gateway->running; i++) {
+        worker_stop(gateway->workers[i], deadline);
+    }
+}
+
+bool moongate_drained(const struct moongate *gateway)
+{
+    return atomic_load(&gateway->serving) == 0;
+}
+
+void moongate_stop(struct moongate *gateway, int drain_ms)
+{
+    moongate_drain(gateway, drain_ms);
+    moongate_stop_threads(gateway);
     moongate_leave(gateway);
     ledger_free(gateway->ledger);
     for (unsigned i = 0; gateway->workers && i < gateway->worker_count; i++) {

@@ -51,6 +51,7 @@ struct moongate {
     bool own_listen, own_admin, keeper_runs, watchdog_runs;
     pthread_t keeper, watchdog;
     atomic_bool closing;
+    atomic_uint serving; /* workers whose threads have not ended */
     int sync_fd;
     bool syncer_runs;
     bool sync_fails;        /* the syncer's alone */
@@ -93,6 +94,6 @@ void moongate_leave(struct moongate *gateway);
 
 bool moongate_start_threads(struct moongate *gateway);
 /* Lets requests finish for drain_ms; returns when no thread runs. */
-void moongate_stop_threads(struct moongate *gateway, int drain_ms);
+void moongate_stop_threads(struct moongate *gateway);
 
 #endif

@@ -129,19 +129,38 @@ static void *watchdog_run(void *argument)
 
 /* ---- start and stop ---- */
 
+struct post {
+    struct moongate *gateway;
+    struct worker *worker;
+};
+
 static void *worker_thread(void *argument)
 {
-    worker_run(argument);
+    struct post post = *(struct post *)argument;
+
+    free(argument);
+    worker_run(post.worker);
+    atomic_fetch_sub(&post.gateway->serving, 1);
     return NULL;
+}
+
+static bool start_worker(struct moongate *gateway, unsigned i)
+{
+    struct post *post = malloc(sizeof(*post)); /* the thread's to free */
+
+    if (!post) return false;
+    *post = (struct post){gateway, gateway->workers[i]};
+    atomic_fetch_add(&gateway->serving, 1);
+    if (pthread_create(&gateway->threads[i], NULL, worker_thread, post) == 0) return true;
+    atomic_fetch_sub(&gateway->serving, 1);
+    free(post);
+    return false;
 }
 
 bool moongate_start_threads(struct moongate *gateway)
 {
     for (; gateway->running < gateway->worker_count; gateway->running++) {
-        unsigned i = gateway->running;
-        if (pthread_create(&gateway->threads[i], NULL, worker_thread, gateway->workers[i])) {
-            return false;
-        }
+        if (!start_worker(gateway, gateway->running)) return false;
     }
     if (!ledger_start(gateway->ledger)) return false;
     gateway->syncer_runs =
@@ -152,13 +171,8 @@ bool moongate_start_threads(struct moongate *gateway)
     return gateway->syncer_runs && gateway->keeper_runs && gateway->watchdog_runs;
 }
 
-void moongate_stop_threads(struct moongate *gateway, int drain_ms)
+void moongate_stop_threads(struct moongate *gateway)
 {
-    int64_t deadline = moment_monotonic_us() / 1000 + drain_ms;
-
-    for (unsigned i = 0; i < gateway->running; i++) {
-        worker_stop(gateway->workers[i], deadline);
-    }
     for (unsigned i = 0; i < gateway->running; i++) {
         pthread_join(gateway->threads[i], NULL);
     }

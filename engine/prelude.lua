@@ -3,12 +3,14 @@
 local raw = ... -- the C functions: they start things and look at things; only wait() waits
 
 local CANCELLED = { kind = "cancelled", message = "the client hung up" }
+local CUT = { kind = "draining", message = "the gateway stops" }
 
--- Every pause in every script is this line. Once its client is gone, a task raises here at
--- each further wait, so no pcall can swallow the news for long. It may return early: whoever
+-- Every pause in every script is this line. Once its client is gone, or the gateway's time to
+-- stop has come, a task raises here at each further wait, so no pcall can swallow the news for long. It may return early: whoever
 -- waits looks again.
 local function wait()
-  if raw.wait() then error(CANCELLED, 0) end
+  local news = raw.wait()
+  if news then error(news == "cut" and CUT or CANCELLED, 0) end
 end
 
 local function fail(err) error(err, 0) end

@@ -129,7 +129,7 @@ static void stop_child(struct supervisor *supervisor, int signal)
 {
     supervisor->stopping++;
     if (!supervisor->child) return;
-    kill(supervisor->child, supervisor->stopping > 1 ? SIGKILL : signal);
+    kill(supervisor->child, supervisor->stopping > 2 ? SIGKILL : signal);
 }
 
 /* True: the child has ended, see *status. */

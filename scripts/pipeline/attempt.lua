@@ -340,6 +340,9 @@ local function begin(call, dep)
   return record
 end
 
+-- Nobody waits for another try.
+local ENDS = { cancelled = true, draining = true }
+
 local function run(call, dep, reply)
   local cfg = call.cfg
   local record = begin(call, dep)
@@ -347,7 +350,7 @@ local function run(call, dep, reply)
   close(call, reply)
   if not ok then err = blame(err, call, dep) end
   -- What breaks after [DONE] breaks nothing.
-  if not ok and reply.done and err.kind ~= "cancelled" then ok = true end
+  if not ok and reply.done and not ENDS[err.kind] then ok = true end
   record.ms = (time.monotonic() - record.began) * 1000
   if ok then
     record.status = record.status or 200
@@ -356,7 +359,7 @@ local function run(call, dep, reply)
   end
   record.kind, record.status = err.kind, err.upstream_status or record.status
   observe.attempt(cfg, dep, record)
-  if err.kind == "cancelled" then error(err, 0) end
+  if ENDS[err.kind] then error(err, 0) end
   if not (reply.committed or OURS[err.kind]) then
     record.said = reply.usage_total
     reply:abandon()

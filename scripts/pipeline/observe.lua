@@ -101,7 +101,7 @@ end
 
 local function outcome_of(err)
   if not err then return "ok" end
-  if err.kind == "cancelled" then return "cancelled" end
+  if err.kind == "cancelled" or err.kind == "draining" then return "cancelled" end
   if err.kind == "budget_exceeded" then return "budget" end
   if err.status == 429 then return "rate_limited" end
   if err.kind == "internal" or err.kind == "script_error" then return "internal_error" end
@@ -150,7 +150,7 @@ local function rates_of(call, reply, cfg)
 end
 
 -- The faults that end a try whose provider was at work: it bills, though nobody read on.
-local LEFT = { cancelled = true, script_error = true, internal = true }
+local LEFT = { cancelled = true, draining = true, script_error = true, internal = true }
 
 -- Was there an answer, or part of one, that a provider bills?
 local function is_billable(call, reply)
@@ -158,7 +158,7 @@ local function is_billable(call, reply)
   if not call.fault or reply.committed or reply:is_whole() then return true end
   local last = call.attempts[#call.attempts]
   if not (last and last.sent and LEFT[last.kind]) then return false end
-  return last.status == nil and last.kind == "cancelled"
+  return last.status == nil and (last.kind == "cancelled" or last.kind == "draining")
     or last.status ~= nil and last.status < 300
 end
 

@@ -67,7 +67,7 @@ describe("the supervisor", function()
     assert.is_nil(gw.process:status())
   end)
 
-  it("keeps serving when HUP finds a wrong file, and says so once", function()
+  it("C-02: keeps serving when HUP finds a wrong file, and says so once", function()
     gw = helper.gateway { routes = ROUTES, loud = true }
     process.write(gw.routes_file, 'modle "x" {}')
     gw.process:kill(process.HUP)
@@ -77,19 +77,39 @@ describe("the supervisor", function()
     assert.equal(1, count)
   end)
 
-  it("starts a child again that died, within 1 s also when it dies young", function()
-    gw = helper.gateway { routes = ROUTES, loud = true }
-    for _ = 1, 3 do
-      local pid = gw:child()
-      ffi.C.kill(pid, process.KILL)
-      local from = helper.now()
-      local response = gw:chat(helper.ask "mock") -- never refused: it waits for the next child
-      assert.equal(200, response.status)
-      assert.is_true(helper.now() - from < 1)
-      assert.is_not.equal(pid, gw:child())
-    end
-    local _, count = gw:log_text():gsub("ended by signal 9 %(SIGKILL%); starting again", "")
-    assert.equal(3, count)
+  for name, signal in pairs { SIGSEGV = 11, SIGKILL = process.KILL } do
+    it("C-14: starts a child again that died of " .. name .. ", within 1 s", function()
+      gw = helper.gateway { routes = ROUTES, loud = true }
+      for _ = 1, 3 do -- also when it dies young
+        local pid = gw:child()
+        ffi.C.kill(pid, signal)
+        local from = helper.now()
+        helper.wait_until(function() return process.gone(pid) end, 5, "its end")
+        local response = gw:chat(helper.ask "mock") -- never refused: it waits for the next
+        assert.equal(200, response.status)
+        assert.is_true(helper.now() - from < 1)
+        assert.is_not.equal(pid, gw:child())
+      end
+      local ended = ("ended by signal %d %%(%s%%); starting again"):format(signal, name)
+      local _, count = gw:log_text():gsub(ended, "")
+      assert.equal(3, count)
+    end)
+  end
+
+  it("C-14: brings into the books what a crash left open", function()
+    local up = helper.upstream()
+    up:script("one", "halt\n", 1)
+    gw = helper.gateway { routes = helper.routes(up, { "one" }), loud = true }
+    local connection = gw:chat_open(helper.ask "one")
+    up:wait_for("one", 1)
+    ffi.C.kill(gw:child(), 11)
+    connection:close()
+    local rows = helper.wait_until(function()
+      local ok, response = pcall(gw.admin, gw, "GET", "/admin/usage?by=outcome")
+      return ok and response.status == 200 and response.body:find "unsettled"
+    end, 10, "an unsettled row")
+    assert.is_truthy(rows)
+    up:stop()
   end)
 
   it("is not outlived by its child", function()
@@ -101,18 +121,22 @@ describe("the supervisor", function()
     helper.remove_tree(one.dir)
   end)
 
-  it("stops at once when asked twice", function()
+  it("C-11: stops at once when asked twice, and in order", function()
     local up = helper.upstream()
     up:script("one", "halt\n")
     local one = helper.gateway { routes = helper.routes(up, { "one" }) }
     local connection = one:chat_open(helper.ask "one")
-    helper.wait_until(function() return one:metric "moongate_requests_in_flight" >= 1 end, 5,
-      "a request in flight")
+    up:wait_for("one", 1)
     one.process:kill(process.TERM)
     assert.is_nil(one.process:wait(0.3))
     one.process:kill(process.TERM)
+    local response = connection:response() -- not just a closed connection
+    assert.equal(503, response and response.status)
     assert.equal(0, one.process:wait(2))
     connection:close()
+    local rows = 0
+    for _, line in ipairs(one:journal()) do rows = rows + (line.type == "usage" and 1 or 0) end
+    assert.equal(1, rows)
     helper.remove_tree(one.dir)
     up:stop()
   end)

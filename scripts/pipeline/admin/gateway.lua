@@ -20,7 +20,10 @@ end
 function gateway.ready()
   local status = engine_admin.status()
   if status.draining then return { status = "draining" }, nil, 503 end
-  return json.object({ "status" }, { status = "ok", generation = status.generation })
+  -- Why a reload was refused quotes the file: for those at this machine.
+  local refused = not (status.last_reload_ok or status.admin_remote) and status.error or nil
+  return json.object({ "status" },
+    { status = "ok", generation = status.generation, reload_refused = refused })
 end
 
 -- Gauges of what engine.shared knows: set when somebody looks.

@@ -232,7 +232,9 @@ shapes.prices = answer("Prices", {
   date = NAME, version = NAME, source = NAME, models = list(shapes.price, 0, 1e5),
 })
 
-shapes.health = answer("Health", { status = NAME, generation = COUNT }, { generation = true })
+shapes.health = answer("Health",
+  { status = NAME, generation = COUNT, reload_refused = NAME },
+  { generation = true, reload_refused = true })
 shapes.reloaded = answer("Reloaded", { generation = COUNT })
 shapes.any = { type = "object", additionalProperties = true }
 
