@@ -9,6 +9,7 @@
 #include <lualib.h>
 
 #include "bundle.h"
+#include "digest.h"
 #include "log.h"
 #include "lua_context.h"
 #include "lua_engine.h"
@@ -17,6 +18,7 @@
 #include "lua_memory.h"
 #include "lua_safe.h"
 #include "lua_task.h"
+#include "secret_file.h"
 
 enum {
     CEILING = 128 << 20,
@@ -152,24 +154,19 @@ static int l_read_file(lua_State *L)
 {
     const char *path = luaL_checkstring(L, 1);
     char bytes[MAX_SECRET_FILE];
+    const char *why;
 
     if (!vm_of(L)->loading && !vm_of(L)->context->cli) {
         return luaL_error(L, "files are read while routes.lua loads, not later");
     }
-    FILE *file = fopen(path, "re");
-    if (!file) {
+    ssize_t len = secret_file_read(path, bytes, sizeof(bytes), &why);
+    if (len < 0) {
         lua_pushnil(L);
-        lua_pushfstring(L, "%s: cannot be read", path);
+        lua_pushfstring(L, "%s: %s", path, why);
         return 2;
     }
-    size_t len = fread(bytes, 1, sizeof(bytes), file);
-    bool whole = !ferror(file) && len < sizeof(bytes);
-    if (fclose(file) != 0 || !whole) {
-        lua_pushnil(L);
-        lua_pushfstring(L, "%s: cannot be read whole (64 KiB at most)", path);
-        return 2;
-    }
-    lua_pushlstring(L, bytes, len);
+    lua_pushlstring(L, bytes, (size_t)len);
+    digest_wipe(bytes, (size_t)len);
     return 1;
 }
 

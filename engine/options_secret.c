@@ -1,13 +1,11 @@
 #include "options_secret.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "digest.h"
 #include "say.h"
+#include "secret_file.h"
 
 enum { LEAST_TOKEN = 16, MOST_TOKEN = 512, MOST_NODE = 64 };
 
@@ -25,16 +23,15 @@ static char *take(const char *name)
 static char *read_file(const char *path)
 {
     char bytes[MOST_TOKEN + 2];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t len = fd < 0 ? -1 : read(fd, bytes, sizeof(bytes) - 1);
+    const char *why;
+    ssize_t len = secret_file_read(path, bytes, sizeof(bytes), &why);
 
-    if (len < 0)
-        say_error("moongate serve: --admin-token-file %s: %s\n", path, strerror(errno));
-    if (fd >= 0) (void)close(fd);
-    if (len < 0) return NULL;
-    bytes[len] = '\0';
-    bytes[strcspn(bytes, "\r\n")] = '\0';
-    char *copy = strdup(bytes);
+    if (len < 0) {
+        say_error("moongate serve: --admin-token-file %s: %s\n", path, why);
+        return NULL;
+    }
+    char *copy = strndup(bytes, (size_t)len);
+    if (copy) copy[strcspn(copy, "\r\n")] = '\0';
     digest_wipe(bytes, sizeof(bytes));
     return copy;
 }

@@ -3,7 +3,9 @@
 local raw = ... -- the C functions: they start things and look at things; only wait() waits
 
 local CANCELLED = { kind = "cancelled", message = "the client hung up" }
-local CUT = { kind = "draining", message = "the gateway stops" }
+local CUT = {
+  kind = "draining", message = "The gateway stops, and this request had not ended in time.",
+}
 
 -- Every pause in every script is this line. Once its client is gone, or the gateway's time to
 -- stop has come, a task raises here at each further wait, so no pcall can swallow the news for long. It may return early: whoever

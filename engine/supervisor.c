@@ -293,6 +293,7 @@ int supervisor_run(const struct moongate_options *options, supervisor_serve *ser
     bool passed[2];
 
     fill_standard_places();
+    block_signals(&supervisor); /* first: nobody may be left to read what is said */
     raise_limit();
     int code = open_sockets(&supervisor, passed);
     if (code != EXIT_FINE) return code;
@@ -301,7 +302,6 @@ int supervisor_run(const struct moongate_options *options, supervisor_serve *ser
         say_error("moongate: this kernel cannot refuse system calls (%s): served without\n",
                   strerror(errno));
     }
-    block_signals(&supervisor);
     code = supervise(&supervisor);
     if (!passed[0]) remove_socket_file(supervisor.options.listen);
     if (!passed[1]) remove_socket_file(supervisor.options.admin);

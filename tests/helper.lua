@@ -77,7 +77,8 @@ local function started(gateway)
   if status then
     error(("moongate ended with %d:\n%s"):format(status, gateway:log_text()), 3)
   end
-  if not gateway:log_text():find("moongate %d") then return false end -- its greeting
+  local greeted = gateway.log_elsewhere or gateway:log_text():find "moongate %d"
+  if not greeted then return false end
   local ok, response = pcall(http.request, gateway.port, { path = "/healthz", timeout = 2 })
   return ok and response and response.status == 200
 end
@@ -113,13 +114,14 @@ end
 --- Start moongate. want: routes (text), files (name → text), args, env, workers (default 1),
 --- host (default 127.0.0.1), data (a folder that is there already), scale (0.01: a minute's
 --- limit ends after 0.6 s), under (a command in front of it: a list), closed (as users have it,
---- though then only root can count its descriptors).
+--- though then only root can count its descriptors), log (a file that is there, a pipe).
 function helper.gateway(want)
   local dir = process.temp_dir()
   local self = setmetatable({
     dir = dir, port = helper.free_port(), admin_port = helper.free_port(), loud = want.loud,
     log_file = dir .. "/log", routes_file = dir .. "/routes.lua",
     data = want.data or dir .. "/data", env = environment_of(want),
+    log_elsewhere = want.log ~= nil,
   }, Gateway)
   for name, text in pairs(want.files or {}) do
     for at in name:gmatch "()/" do lfs.mkdir(dir .. "/" .. name:sub(1, at - 1)) end
@@ -127,7 +129,7 @@ function helper.gateway(want)
   end
   process.write(self.routes_file, want.routes)
   self.process = process.start(command_of(self, want),
-    { stdout = self.log_file, env = self.env })
+    { stdout = want.log or self.log_file, env = self.env })
   helper.wait_until(function() return started(self) end, 30,
     function() return "a gateway\n" .. self:log_text():sub(-3000) end)
   return self

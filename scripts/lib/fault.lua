@@ -88,7 +88,6 @@ local MESSAGES = {
   internal = "The gateway made a mistake. It is in the log under this request's id.",
   script_error = "A script of this gateway failed. It is in the log under this request's id.",
   cancelled = "The client hung up.",
-  draining = "The gateway stops, and this request had not ended in time.",
 }
 
 ---@class Fault

@@ -18,6 +18,7 @@ int close(int fd);
 int setenv(const char *name, const char *value, int overwrite);
 int unsetenv(const char *name);
 int chdir(const char *path);
+int chmod(const char *path, unsigned mode);
 void _exit(int status);
 char *mkdtemp(char *template);
 ]]
@@ -137,6 +138,7 @@ function process.write(path, bytes)
   local file = assert(io.open(path .. ".new", "wb"))
   file:write(bytes)
   file:close()
+  assert(C.chmod(path .. ".new", 384) == 0) -- 0600: it may hold a secret
   assert(os.rename(path .. ".new", path))
 end
 
