@@ -8,8 +8,8 @@ local CUT = {
 }
 
 -- Every pause in every script is this line. Once its client is gone, or the gateway's time to
--- stop has come, a task raises here at each further wait, so no pcall can swallow the news for long. It may return early: whoever
--- waits looks again.
+-- stop has come, a task raises here at each further wait, so no pcall can swallow the news for
+-- long. It may return early: whoever waits looks again.
 local function wait()
   local news = raw.wait()
   if news then error(news == "cut" and CUT or CANCELLED, 0) end
