@@ -7,6 +7,9 @@
 --     secret_access_key = env.AWS_SECRET_ACCESS_KEY, session_token = env.AWS_SESSION_TOKEN,
 --   }
 --
+-- Clients of Anthropic's Messages reach Claude by InvokeModel, as they came; with api =
+-- "converse" on the deployment by Converse, as all others do.
+--
 -- A profile of an account's own is an ARN that does not tell its model:
 -- bedrock { "anthropic.claude-sonnet-4-5-20250929-v1:0", arn = "arn:aws:bedrock:…" }.
 
@@ -14,6 +17,7 @@ local answer = require "lib.converse_answer"
 local aws = require "lib.aws"
 local chat = require "lib.chat"
 local errors = require "lib.converse_errors"
+local invoke = require "lib.messages_invoke"
 local request = require "lib.converse_request"
 
 local RAW_INPUT = { raw = { input = true } }
@@ -31,6 +35,7 @@ end
 
 local fields = {
   guardrail = { type = "string" }, guardrail_version = { type = "string" },
+  beta = { type = "string" }, -- of Anthropic's, sent with every call of Messages
 }
 for name, field in pairs(aws.fields) do fields[name] = field end
 
@@ -43,8 +48,9 @@ return chat.adapter {
   decode   = answer.decode,
   stream   = stream,
   classify = errors.classify,
+  natives  = { anthropic = invoke },
   keeps    = { cache_control = true, thinking_blocks = true },
   fields   = fields,
   needs    = aws.needs,
-  deployment_fields = { arn = { type = "string" } },
+  deployment_fields = { arn = { type = "string" }, api = { one_of = { "converse" } } },
 }

@@ -92,7 +92,8 @@ end
 -- What nobody needs who has not heard the rest: it waits for the first real piece.
 local HELD = { message_start = true, ping = true }
 
-local function event(name, data, bytes, reply, seen, look)
+--- One event, which the client is sent as these bytes; `seen` is a table of the stream's own.
+function passing.event(name, data, bytes, reply, seen, look)
   if look then look(data, reply) end
   local kind = type(data.type) == "string" and data.type or name
   if EVENTS[kind] then EVENTS[kind](data, reply, seen) end
@@ -107,7 +108,7 @@ function passing.stream(upstream, reply, look)
   local seen = {}
   for name, data, bytes in reply:passed_events(upstream, MARKS) do
     if not reply.done and chat.is_readable(data) then
-      event(name, data, bytes, reply, seen, look)
+      passing.event(name, data, bytes, reply, seen, look)
     end
   end
 end

@@ -10,6 +10,40 @@ local bedrock = {}
 
 -- Streams -----------------------------------------------------------------------------------
 
+local function number(bytes, at, size)
+  local n = 0
+  for i = at, at + size - 1 do n = n * 256 + bytes:byte(i) end
+  return n
+end
+
+local function headers_of(bytes, at, last)
+  local out = {}
+  while at <= last do
+    local name_end = at + bytes:byte(at)
+    local name = bytes:sub(at + 1, name_end)
+    assert(bytes:byte(name_end + 1) == 7, "a header that is no text")
+    local size = number(bytes, name_end + 2, 2)
+    out[name] = bytes:sub(name_end + 4, name_end + 3 + size)
+    at = name_end + 4 + size
+  end
+  return out
+end
+
+--- The messages of a stream: a list of { name, data }.
+function bedrock.messages(bytes)
+  local list, at = {}, 1
+  while at <= #bytes do
+    local total, head = number(bytes, at, 4), number(bytes, at + 4, 4)
+    local headers = headers_of(bytes, at + 12, at + 11 + head)
+    list[#list + 1] = {
+      name = headers[":event-type"] or headers[":exception-type"],
+      data = cjson.decode(bytes:sub(at + 12 + head, at + total - 5)),
+    }
+    at = at + total
+  end
+  return list
+end
+
 -- One bit at a time.
 local function crc(bytes)
   local sum = 0xFFFFFFFF

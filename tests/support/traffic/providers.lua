@@ -42,7 +42,7 @@ local ANTHROPIC = speaker("anthropic", '"')
 local GEMINI = speaker("gemini", '"')
 local AZURE = speaker("azure", '", api_version = "2024-10-21"', "chat")
 local AZURE_V1 = speaker("azure", '"', "responses")
-local BEDROCK = speaker("bedrock", '", region = "us-east-1"')
+local BEDROCK = speaker("bedrock", '", region = "us-east-1"', "converse")
 
 local function mantle(api)
   return speaker("bedrock_openai", '", region = "us-east-1", endpoint = "mantle"', api)
