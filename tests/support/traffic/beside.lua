@@ -1,5 +1,6 @@
--- Recorded embeddings, legacy completions and counts of tokens, each at the door of its own
--- shape; Google's vectors at OpenAI's too. Counts are the gateway's own: no provider is asked.
+-- Recorded embeddings, legacy completions, counts of tokens and what else is asked in JSON,
+-- each at the door of its own shape; Google's and Cohere's vectors at OpenAI's. Counts are the
+-- gateway's own: no provider is asked.
 
 require "engine"
 local crypto = require "engine.crypto"
@@ -12,8 +13,15 @@ local beside = {}
 local GOOGLE = { gemini = true, vertex = true }
 local TRANSLATED = { gemini = true, vertex = true, cohere = true }
 
+-- Passed on as they came, with more to bill than tokens.
+local PASSED = {
+  rerank = "/v1/rerank", moderations = "/v1/moderations", images = "/v1/images/generations",
+  ocr = "/v1/ocr",
+}
+
 --- The doors of an exchange.
 function beside.doors(exchange)
+  if PASSED[exchange.api] then return { exchange.api } end
   if exchange.api == "count_tokens" then return { "counts" } end
   if exchange.api == "completions" then return { "completions" } end
   return GOOGLE[exchange.provider] and { "embeddings", "embed_content" } or { "embeddings" }
@@ -76,6 +84,19 @@ local function same_shape(stage, case, assert)
   assert.equal(200, answer.status, answer.body)
   assert.equal(heard_of(exchange), answer.body)
   check_row(stage, exchange, assert)
+end
+
+local function passed(stage, case, assert)
+  local exchange, asked = case.exchange, case.exchange.request.text
+  local model = splice.model_of(exchange)
+  serve(stage, case)
+  local answer = stage.gateway:chat(splice.model(asked, case.group .. "/" .. model),
+    { path = PASSED[exchange.api] })
+  local sent = assert(stage.up:last(case.group), answer.body)
+  assert.is_truthy(sent.path:find(exchange.request.path:match "[^/]+$", 1, true))
+  assert.equal(splice.model(asked, model), sent.body)
+  assert.equal(200, answer.status, answer.body)
+  assert.equal(exchange.response.text, answer.body)
 end
 
 -- Google's --------------------------------------------------------------------------------
@@ -184,6 +205,7 @@ end
 --- Play a case; raises what is not as it has to be.
 function beside.play(stage, case, assert)
   if case.door == "counts" then return count(stage, case, assert) end
+  if PASSED[case.door] then return passed(stage, case, assert) end
   if case.door == "embed_content" then return google(stage, case, assert) end
   if TRANSLATED[case.exchange.provider] then
     return (case.exchange.broken and refused or translated)(stage, case, assert)

@@ -12,12 +12,19 @@ local cases = {}
 cases.apis = {
   chat_completions = true, responses = true, messages = true, generate_content = true,
   stream_generate_content = true, converse = true, converse_stream = true, chat_v2 = true,
-  embeddings = true, count_tokens = true, completions = true,
+  embeddings = true, count_tokens = true, completions = true, rerank = true,
+  moderations = true, images = true, ocr = true,
 }
 cases.doors = { "chat", "messages", "responses", "gemini" } -- of chats
-cases.beside = { "embeddings", "embed_content", "counts", "completions" }
+cases.beside = {
+  "embeddings", "embed_content", "counts", "completions", "rerank", "moderations", "images",
+  "ocr",
+}
 
-local BESIDE = { embeddings = true, count_tokens = true, completions = true }
+local BESIDE = {
+  embeddings = true, count_tokens = true, completions = true, rerank = true,
+  moderations = true, images = true, ocr = true,
+}
 
 local HERE = "tests/support/traffic/"
 

@@ -33,7 +33,8 @@ local function own(name)
   local chats = speaker(name, '/v1"', choice and "chat" or nil)
   local responses = require("providers." .. name).natives.responses
   return {
-    chat_completions = chats, embeddings = line, completions = line,
+    chat_completions = chats, embeddings = line, completions = line, rerank = line,
+    moderations = line, images = line, ocr = line,
     responses = responses and speaker(name, '/v1"', "responses") or nil,
   }
 end
@@ -84,7 +85,7 @@ local known = {
   },
   cerebras = own "cerebras",
   cloudflare = own "cloudflare",
-  cohere = { chat_v2 = COHERE, embeddings = COHERE },
+  cohere = { chat_v2 = COHERE, embeddings = COHERE, rerank = COHERE },
   databricks = own "databricks",
   deepseek = own "deepseek",
   gemini = {
