@@ -1,6 +1,7 @@
 #include "admission.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <malloc.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -13,10 +14,12 @@
 
 enum {
     TEXT = 256,
+    PATH = 1024,
     BODY_COST = 3,      /* bytes that a body's byte takes: itself, its index, what is sent on */
     TRIM_MS = 1000,     /* between two tries to give memory back */
     SHEDDING_MS = 1000, /* a worker that refused so lately is shedding */
     LOG_MS = 1000,
+    REQUEST_COST = 64 * 1024, /* what a request, or a stream, takes while it runs */
 };
 
 /* What one worker tells; a cache line each, so that telling disturbs nobody. */
@@ -30,6 +33,7 @@ struct admission {
     struct admission_options options;
     struct cell *cells;     /* owned; one a worker */
     atomic_size_t resident; /* bytes, at the last look */
+    atomic_uint look, room; /* looks so far; what the last one found each worker may grow by */
     atomic_bool pressed;    /* at the last look */
     int statm;              /* owned; -1: there is none */
     unsigned counters[SHED_REASONS], gauges[SHED_REASONS], ceiling_gauge; /* metric ids */
@@ -55,29 +59,41 @@ static size_t number_in(const char *path)
     return (size_t)strtoull(text, NULL, 10); /* "max": 0 */
 }
 
-/* The folder of this process' control group, of version 2; false: there is none. */
-static bool group_path(char path[TEXT])
+/* What a file says in the folder of this process' control group, or of one above it; 0:
+ * nothing. `line` is how /proc/self/cgroup begins the group's, `place` where such groups are
+ * kept. */
+static size_t limit_of(const char *root, const char *line, const char *place, const char *file)
 {
-    char line[TEXT];
-    FILE *file = fopen("/proc/self/cgroup", "re");
-    bool found = false;
+    char text[PATH], path[PATH * 2];
+    size_t least = 0, len = strlen(line);
 
-    if (!file) return false;
-    while (!found && fgets(line, sizeof(line), file)) {
-        line[strcspn(line, "\n")] = '\0';
-        found = strncmp(line, "0::/", 4) == 0;
+    (void)snprintf(path, sizeof(path), "%s/proc/self/cgroup", root);
+    FILE *groups = fopen(path, "re");
+    if (!groups) return 0;
+    char *at = NULL;
+    while (!at && fgets(text, sizeof(text), groups)) {
+        char *name = strchr(text, ':');
+        if (name && strncmp(name, line, len) == 0) at = name + len;
     }
-    (void)fclose(file);
-    return found && snprintf(path, TEXT, "/sys/fs/cgroup%s/memory.max", line + 3) < (int)TEXT;
+    (void)fclose(groups);
+    if (!at) return 0;
+    at[strcspn(at, "\n")] = '\0';
+    for (char *end = at + strlen(at); end; end = strrchr(at, '/')) {
+        *end = '\0';
+        (void)snprintf(path, sizeof(path), "%s%s%s/%s", root, place, at, file);
+        size_t limit = number_in(path);
+        if (limit && (!least || limit < least)) least = limit;
+    }
+    return least;
 }
 
-size_t admission_usual_memory(void)
+size_t admission_usual_memory(const char *root)
 {
-    char path[TEXT];
     size_t most = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE);
-    size_t group = group_path(path) ? number_in(path) : 0;
+    size_t group = limit_of(root, "::", "/sys/fs/cgroup", "memory.max");
 
-    if (!group) group = number_in("/sys/fs/cgroup/memory/memory.limit_in_bytes");
+    if (!group)
+        group = limit_of(root, ":memory:", "/sys/fs/cgroup/memory", "memory.limit_in_bytes");
     if (group && group < most) most = group;
     return most / 4 * 3;
 }
@@ -102,6 +118,7 @@ struct admission *admission_new(const struct admission_options *options)
 
     if (!admission) return NULL;
     admission->options = *options;
+    admission->room = UINT_MAX / 2; /* until somebody has looked */
     admission->statm = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
     admission->cells = aligned_alloc(64, options->workers * sizeof(struct cell));
     if (!admission->cells) {
@@ -158,6 +175,11 @@ static void measure(struct admission *admission, int64_t now_ms)
     }
     atomic_store_explicit(&admission->resident, now, memory_order_relaxed);
     atomic_store_explicit(&admission->pressed, pressed, memory_order_relaxed);
+    size_t room = pressed ? 0 : (threshold(admission) - now) / REQUEST_COST;
+    room /= admission->options.workers;
+    atomic_store_explicit(&admission->room, room < UINT_MAX / 2 ? (unsigned)room : UINT_MAX / 2,
+                          memory_order_relaxed);
+    atomic_fetch_add_explicit(&admission->look, 1, memory_order_relaxed);
 }
 
 static unsigned long long refused(const struct admission *admission, int why)
@@ -230,6 +252,12 @@ bool admission_room_elsewhere(const struct admission *admission, unsigned worker
 bool admission_pressed(const struct admission *admission)
 {
     return atomic_load_explicit(&admission->pressed, memory_order_relaxed);
+}
+
+unsigned admission_room(const struct admission *admission, unsigned *look)
+{
+    *look = atomic_load_explicit(&admission->look, memory_order_relaxed);
+    return atomic_load_explicit(&admission->room, memory_order_relaxed);
 }
 
 bool admission_fits(const struct admission *admission)

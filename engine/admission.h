@@ -28,9 +28,9 @@ struct admission *admission_new(const struct admission_options *options)
     __attribute__((warn_unused_result));
 void admission_free(struct admission *admission);
 
-/* Three quarters of what this machine, or the control group that the process is in, may use;
- * 0: nobody knows. */
-size_t admission_usual_memory(void);
+/* Three quarters of what this machine, or the control group that the process is in, may use.
+ * `root`: where /proc and /sys are; "" but in tests. */
+size_t admission_usual_memory(const char *root);
 
 /* Measure, tell metrics and log. The watchdog's thread, every ADMISSION_LOOK_MS. */
 enum { ADMISSION_LOOK_MS = 100 };
@@ -46,6 +46,8 @@ void admission_tell(struct admission *admission, unsigned worker, size_t request
 bool admission_room_elsewhere(const struct admission *admission, unsigned worker);
 /* The process is so large that nothing new may begin. */
 bool admission_pressed(const struct admission *admission);
+/* By how many requests a worker may grow until the next look, and which look this was. */
+unsigned admission_room(const struct admission *admission, unsigned *look);
 /* Is there room for all bodies that are on their way, and for what is made of them? */
 bool admission_fits(const struct admission *admission);
 /* A request was refused. */

@@ -5,11 +5,21 @@
 enum {
     /* A queue that one long turn made goes away by itself: a reload, a machine that paused. One
      * that stays does not (CoDel's insight: what counts is the wait that nobody escapes). */
-    PERSISTS_US = 500 * 1000,
-    /* Who is let in while others are refused waits for no more than a turn of this, and one
-     * before. */
-    SHORT_TURN_US = 8 * 1000,
-    CALM_US = 1000 * 1000, /* without a refusal: over */
+    PERSISTS_US = 1000 * 1000,
+    /* Who was overloaded a moment ago is so again sooner. */
+    LATELY_US = 10 * 1000 * 1000,
+    PERSISTS_AGAIN_US = 100 * 1000,
+    QUEUE_AGAIN_US = 50 * 1000,
+    /* While others are refused, those are served that come to their turn this soon after the
+     * first. Their answers are work for the next turn; so it is twice that, and what the
+     * refusals cost. */
+    SHORT_TURN_US = 4 * 1000,
+    /* It is over when a worker finds time to wait: an eighth of this long. */
+    WINDOW_US = 200 * 1000,
+    /* Turns so long are worth a system call that tells what lies in the kernel, and one for
+     * each so many heads. */
+    LONG_TURN_US = 5 * 1000,
+    HEADS_A_SAMPLE = 32,
 };
 
 void gate_open(struct gate *gate, struct admission *admission, unsigned worker)
@@ -20,42 +30,93 @@ void gate_open(struct gate *gate, struct admission *admission, unsigned worker)
         .admission = admission,
         .worker = worker,
         .most = options->in_flight,
+        .grown = SIZE_MAX,
         .queue_us = (int64_t)options->queue_ms * 1000,
     };
 }
 
 enum shed gate_enter(struct gate *gate, size_t requests, size_t coming, bool large)
 {
-    if (admission_pressed(gate->admission)) return SHED_MEMORY;
+    unsigned look, room = admission_room(gate->admission, &look);
+
+    gate->heads++;
+    if (look != gate->look) {
+        gate->look = look;
+        gate->grown = requests + room;
+    }
+    if (admission_pressed(gate->admission) || requests >= gate->grown) return SHED_MEMORY;
     if (requests >= gate->most) return SHED_IN_FLIGHT;
     if (!large) return SHED_NONE;
     admission_tell(gate->admission, gate->worker, requests, coming);
     return admission_fits(gate->admission) ? SHED_NONE : SHED_MEMORY;
 }
 
+bool gate_wants_age(const struct gate *gate)
+{
+    return gate->long_us >= LONG_TURN_US && gate->heads % HEADS_A_SAMPLE == 1;
+}
+
+void gate_age(struct gate *gate, int64_t us)
+{
+    if (us > gate->before_us) gate->before_us = us;
+}
+
+/* It waited for too long, and so do all. */
+static bool persists(struct gate *gate, int64_t now)
+{
+    bool again = gate->ended_us && now - gate->ended_us < LATELY_US;
+    int64_t most = again && gate->queue_us > QUEUE_AGAIN_US ? QUEUE_AGAIN_US : gate->queue_us;
+
+    if (now - gate->turn_us + gate->before_us < most) return false;
+    gate->late = true;
+    if (!gate->late_us) gate->late_us = now;
+    return now - gate->late_us >= (again ? PERSISTS_AGAIN_US : PERSISTS_US);
+}
+
 enum shed gate_begin(struct gate *gate)
 {
-    int64_t now = moment_unhurried_us(), waited = now - gate->turn_us;
-
     if (!gate->queue_us) return SHED_NONE;
-    if (waited >= gate->queue_us) {
-        gate->late = true;
-        if (!gate->late_us) gate->late_us = now;
-        if (now - gate->late_us >= PERSISTS_US) gate->shedding = true;
+    int64_t now = moment_unhurried_us();
+    if (!gate->shedding && persists(gate, now)) {
+        gate->shedding = true;
+        gate->window_us = 0;
     }
-    if (!gate->shedding || waited < SHORT_TURN_US) return SHED_NONE;
-    gate->refused_us = now;
-    return SHED_QUEUE;
+    if (!gate->first_us) gate->first_us = now;
+    return gate->shedding && now - gate->first_us >= SHORT_TURN_US ? SHED_QUEUE : SHED_NONE;
 }
 
 void gate_turn_begins(struct gate *gate)
 {
     gate->turn_us = moment_unhurried_us();
+    gate->first_us = 0;
     gate->late = false;
 }
 
-void gate_turn_ends(struct gate *gate)
+void gate_scripts_ran(struct gate *gate)
 {
-    if (!gate->late) gate->late_us = 0;
-    if (gate->shedding && gate->turn_us - gate->refused_us > CALM_US) gate->shedding = false;
+    if (gate->first_us && !gate->late) gate->late_us = 0;
+    gate->heads = 0;
+    gate->before_us = 0;
+}
+
+/* Is there time left over? */
+static void look_for_idleness(struct gate *gate, int64_t now, int64_t idle_us)
+{
+    int64_t passed = now - gate->window_us;
+
+    if (gate->window_us && passed < WINDOW_US) return;
+    if (gate->window_us && moment_unhurried(idle_us - gate->window_idle_us) >= passed / 8) {
+        gate->shedding = false;
+        gate->ended_us = now;
+    }
+    gate->window_us = now;
+    gate->window_idle_us = idle_us;
+}
+
+void gate_turn_ends(struct gate *gate, int64_t idle_us)
+{
+    int64_t now = moment_unhurried_us();
+
+    gate->long_us = now - gate->turn_us;
+    if (gate->shedding) look_for_idleness(gate, now, idle_us);
 }

@@ -20,16 +20,12 @@ struct loop {
     int epoll_fd;                     /* owned */
     int wake_fd;                      /* owned; an eventfd */
     int64_t now_ms;                   /* monotonic; read once a turn */
+    int64_t idle_us;                  /* spent in epoll_wait() */
     struct loop_timer **heap;         /* owned; the timers in it are borrowed */
     size_t timers, room;              /* in use, allocated */
     struct epoll_event events[BATCH]; /* the batch being delivered */
     int batch;                        /* how many of them; 0 outside delivery */
 };
-
-static int64_t monotonic_ms(void)
-{
-    return moment_monotonic_us() / 1000;
-}
 
 struct loop *loop_new(void)
 {
@@ -40,7 +36,7 @@ struct loop *loop_new(void)
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     loop->heap = calloc(FIRST_TIMERS, sizeof(struct loop_timer *));
     loop->room = FIRST_TIMERS;
-    loop->now_ms = monotonic_ms();
+    loop->now_ms = moment_monotonic_us() / 1000;
 
     struct epoll_event wake = {.events = EPOLLIN, .data.ptr = NULL};
     if (loop->wake_fd < 0 || loop->epoll_fd < 0 || !loop->heap ||
@@ -63,6 +59,11 @@ void loop_free(struct loop *loop)
 int64_t loop_now_ms(const struct loop *loop)
 {
     return loop->now_ms;
+}
+
+int64_t loop_idle_us(const struct loop *loop)
+{
+    return loop->idle_us;
 }
 
 void loop_wake(struct loop *loop)
@@ -186,13 +187,13 @@ static void fire_timers(struct loop *loop)
 
 /* ---- one turn ---- */
 
-static int wait_ms(const struct loop *loop, int64_t max_ms)
+/* The clock is read afresh: a turn's work has taken time since. */
+static int wait_ms(const struct loop *loop, int64_t max_ms, int64_t now_ms)
 {
     int64_t wait = max_ms;
 
     if (loop->timers) {
-        /* The clock is read afresh: a turn's work has taken time since. */
-        int64_t due = loop->heap[0]->at_ms - monotonic_ms();
+        int64_t due = loop->heap[0]->at_ms - now_ms;
         if (due < 0) due = 0;
         if (wait < 0 || due < wait) wait = due;
     }
@@ -217,8 +218,12 @@ void loop_poll(struct loop *loop, int64_t max_ms)
 {
     assert(loop->batch == 0);
 
-    int n = epoll_wait(loop->epoll_fd, loop->events, BATCH, wait_ms(loop, max_ms));
-    loop->now_ms = monotonic_ms();
+    int64_t from_us = moment_monotonic_us();
+    int n =
+        epoll_wait(loop->epoll_fd, loop->events, BATCH, wait_ms(loop, max_ms, from_us / 1000));
+    int64_t now_us = moment_monotonic_us();
+    loop->idle_us += now_us - from_us;
+    loop->now_ms = now_us / 1000;
     loop->batch = n > 0 ? n : 0; /* a signal is no error: just a short turn */
     for (int i = 0; i < loop->batch; i++) {
         deliver(loop, &loop->events[i]);

@@ -47,6 +47,12 @@ void loop_timer_clear(struct loop *loop, struct loop_timer *timer);
 /* Monotonic milliseconds, read once a turn. */
 int64_t loop_now_ms(const struct loop *loop);
 
+/* Microseconds spent waiting for something to happen, so far. */
+int64_t loop_idle_us(const struct loop *loop);
+
+/* Microseconds spent waiting for something to happen, so far. */
+int64_t loop_idle_us(const struct loop *loop);
+
 /* Wait at most `max_ms` (-1: until something happens) and deliver what happened. */
 void loop_poll(struct loop *loop, int64_t max_ms);
 

@@ -189,7 +189,7 @@ static const char serve_help[] =
     "                    request begins; off; three quarters of what the machine, or the\n"
     "                    control group, has\n"
     "  --queue MS        how long requests may wait for their turn before some are\n"
-    "                    refused, or off; 200\n"
+    "                    refused, or off; 500\n"
     "  --providers DIR   adapters of your own, one file a provider\n"
     "  --scripts DIR     scripts in place of the built-in ones, for development\n"
     "  --vocabularies D  where vocabularies are that tokens are counted with; beside the "

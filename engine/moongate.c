@@ -33,7 +33,7 @@ enum {
     MAX_KEYS = 65536,
     MAX_WORKERS = 256,
     IN_FLIGHT = 4000, /* MATRICES.md 3.4 */
-    QUEUE_MS = 200,
+    QUEUE_MS = 500,
     OWN_FILES = 48, /* the ledger, the log, reads of files … */
     FILES_A_WORKER = 8,
     LEAST_CONNECTIONS = 16,
@@ -144,7 +144,7 @@ static bool open_admission(struct moongate *gateway)
         .workers = options->workers,
         .in_flight = options->in_flight ? options->in_flight : IN_FLIGHT,
         .queue_ms = options->queue_ms ? (unsigned)options->queue_ms : QUEUE_MS,
-        .memory = options->memory ? (size_t)options->memory : admission_usual_memory(),
+        .memory = options->memory ? (size_t)options->memory : admission_usual_memory(""),
         .metrics = gateway->metrics,
         .log = gateway->log,
     };

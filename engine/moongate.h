@@ -39,7 +39,7 @@ struct moongate_options {
     unsigned retention_days; /* of single requests in the ledger; 0: 90 */
     unsigned in_flight;      /* requests of one worker at once; 0: 4,000 */
     long long memory;        /* bytes to stay below; 0: 3/4 of what there is; -1: no ceiling */
-    int queue_ms;     /* what a request may wait for its turn, for long; 0: 200; -1: for ever */
+    int queue_ms;     /* what a request may wait for its turn, for long; 0: 500; -1: for ever */
     unsigned workers; /* 0: one a core */
     bool watch;       /* reload when a routes, provider or script file is saved */
     bool core;        /* the supervisor leaves core files and debuggers alone */

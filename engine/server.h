@@ -89,7 +89,9 @@ struct request_field {
 bool request_field(const struct request *request, unsigned index, struct request_field *field);
 const char *request_peer(const struct request *request); /* numeric address, no port */
 bool request_is_admin(const struct request *request);
-bool request_is_gone(const struct request *request);  /* the client hung up */
+bool request_is_gone(const struct request *request); /* the client hung up */
+/* How long ago its last bytes came from the network. A system call. */
+int64_t request_age_us(const struct request *request);
 bool request_is_large(const struct request *request); /* its body counts in server_coming() */
 int64_t request_started_ms(const struct request *request); /* monotonic: the head was in */
 

@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 enum {
     POOLED = 256,           /* requests kept for the next */
     KEPT_BYTES = 64 * 1024, /* … with a body buffer no larger than this */
@@ -319,6 +323,16 @@ bool request_is_admin(const struct request *request)
 bool request_is_gone(const struct request *request)
 {
     return request->gone;
+}
+
+int64_t request_age_us(const struct request *request)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof(info);
+
+    if (!request->connection) return 0;
+    if (getsockopt(request->connection->fd, IPPROTO_TCP, TCP_INFO, &info, &len) != 0) return 0;
+    return (int64_t)info.tcpi_last_data_recv * 1000;
 }
 
 bool request_is_large(const struct request *request)

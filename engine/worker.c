@@ -36,6 +36,7 @@ enum {
     IDLE_MS = 75000,
     READER_STALL_MS = 60000,
     STALLED_MS = 5000, /* MATRICES.md C-15 */
+    GIVE_BACK_MS = 2,  /* between two steps of the collector, where memory is short */
     CUT_MS = 1000,     /* between telling every task and closing what does not listen */
 };
 
@@ -49,6 +50,7 @@ struct worker {
     _Atomic(struct bundle *) inbox; /* owned; the files to serve with next */
     atomic_llong stop_ms;           /* cut at; 0: go on serving */
     bool stopping, cut;
+    int64_t gave_back_ms;
     unsigned in_flight_gauge, connections_gauge, upstreams_gauge, memory_gauge; /* metric ids */
     unsigned dropped_counter;
     uint64_t asked_sync; /* what was written when disks were last asked for */
@@ -62,11 +64,15 @@ static bool turn_away(struct worker *worker, struct request *request)
     enum shed why = gate_enter(&worker->gate, held, server_coming(worker->public),
                                request_is_large(request));
 
+    if (why == SHED_NONE && gate_wants_age(&worker->gate)) {
+        gate_age(&worker->gate, request_age_us(request));
+    }
     if (why == SHED_NONE || request_is_admin(request) ||
         refusals_spare(worker->context.refusals, request)) {
         return false;
     }
-    bool leave = why == SHED_IN_FLIGHT &&
+    /* A connection takes memory as well, and another worker may have room. */
+    bool leave = why == SHED_MEMORY ||
                  admission_room_elsewhere(worker->options.admission, worker->options.index);
     admission_count(worker->options.admission, worker->options.index, why);
     refusals_refuse(worker->context.refusals, request, leave);
@@ -273,9 +279,12 @@ static int64_t wait_ms(const struct worker *worker)
 /* Too large: what scripts have let go of is given back while nobody makes more of it. */
 static void give_back(struct worker *worker)
 {
-    if (worker->vm && admission_pressed(worker->options.admission)) {
-        vm_memory_step(worker->vm);
-    }
+    int64_t now_ms = loop_now_ms(worker->context.loop);
+
+    if (!worker->vm || !admission_pressed(worker->options.admission)) return;
+    if (now_ms - worker->gave_back_ms < GIVE_BACK_MS) return;
+    worker->gave_back_ms = now_ms;
+    vm_memory_step(worker->vm);
 }
 
 static void run_scripts(struct worker *worker)
@@ -341,11 +350,12 @@ static void turn(struct worker *worker)
     lua_syncs_look(&worker->context);
     lua_relays_run(&worker->context);
     run_scripts(worker);
+    gate_scripts_ran(&worker->gate);
     write_journal(worker);
     client_turn(worker->context.client);
     server_turn(worker->public);
     if (worker->admin) server_turn(worker->admin);
-    gate_turn_ends(&worker->gate);
+    gate_turn_ends(&worker->gate, loop_idle_us(worker->context.loop));
     give_back(worker);
     set_gauges(worker);
     log_flush(worker->options.log);

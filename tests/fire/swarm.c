@@ -9,7 +9,8 @@
  *     rate=N      open loop: so many a second (Poisson), whether answers come or not; latency
  *                 counts from when one was due. At most most=N connections (1000)
  *     loop=N      closed loop: N connections, each asks again as soon as it was answered
- *     streams=N   asks N times (ramp=N a second) and then only reads, to the end
+ *     streams=N   asks N times (ramp=N a second) and then only reads, to the end; begins once
+ *                 all were answered, or with unheard=1 once all have asked
  *
  *     seconds_ms=N   for so long (1000); then what is open may end for linger_ms=N (5000)
  *     leave=K share=P  P % of the clients reset their connection after K canaries (0: as soon
@@ -103,12 +104,19 @@ static void read_option(const char *word)
         const char *name;
         long *value;
     } options[] = {
-        {"rate", &swarm.rate},           {"most", &swarm.most},
-        {"loop", &swarm.loop},           {"streams", &swarm.streams},
-        {"leave", &swarm.leave},         {"share", &swarm.share},
-        {"slow", &swarm.slow},           {"addresses", &swarm.addresses},
-        {"ramp", &swarm.ramp},           {"series", &swarm.series},
-        {"fresh", &swarm.fresh},         {"seconds_ms", &swarm.seconds_ms},
+        {"rate", &swarm.rate},
+        {"most", &swarm.most},
+        {"loop", &swarm.loop},
+        {"streams", &swarm.streams},
+        {"leave", &swarm.leave},
+        {"share", &swarm.share},
+        {"slow", &swarm.slow},
+        {"addresses", &swarm.addresses},
+        {"ramp", &swarm.ramp},
+        {"series", &swarm.series},
+        {"fresh", &swarm.fresh},
+        {"unheard", &swarm.unheard},
+        {"seconds_ms", &swarm.seconds_ms},
         {"linger_ms", &swarm.linger_ms},
     };
     const char *equals = strchr(word, '=');
@@ -269,7 +277,8 @@ static void gather(void)
     long left = swarm.streams;
     int64_t patience = swarm.now_us + PATIENCE_US;
 
-    while (swarm.heard < swarm.streams && swarm.now_us < patience) {
+    while ((swarm.unheard ? swarm.counts.sent : swarm.heard) < swarm.streams &&
+           swarm.now_us < patience) {
         arrivals(&next_us, &left);
         turn();
     }

@@ -58,7 +58,7 @@ struct counts {
 
 struct swarm {
     int port, epoll;
-    long rate, most, loop, streams, leave, share, slow, addresses, ramp, series, fresh,
+    long rate, most, loop, streams, leave, share, slow, addresses, ramp, series, fresh, unheard,
         seconds_ms, linger_ms;
     uint64_t seed;
     struct template templates[TEMPLATES];

@@ -36,4 +36,12 @@ return {
     changed = "A line may be as long as an event, 4 MiB: pictures and long arguments come in "
       .. "one.",
   },
+  ["L-03"] = {
+    changed = "9,000 at most, on a machine that gives a process 20,000 descriptors, of which "
+      .. "half are kept for providers.",
+  },
+  ["L-20"] = {
+    changed = "No control group is made here. That a group's limit is found is tested on files "
+      .. "(tests/c/test_admission.c); that a ceiling is kept, by L-06.",
+  },
 }

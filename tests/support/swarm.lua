@@ -10,6 +10,11 @@ local TOOLS = os.getenv "MOONGATE_TOOLS" or "build/tests"
 
 local swarm = {}
 
+--- A size for every change, or the matrix' own.
+function swarm.size(small, full)
+  return os.getenv "MOONGATE_FULL" and full or small
+end
+
 -- The provider ------------------------------------------------------------------------
 
 local Source = {}

@@ -1,0 +1,145 @@
+-- Load: connections, requests and streams in numbers. Small ones here; MOONGATE_FULL=1 takes
+-- the matrix' own, where the machine has the descriptors. How fast it all was is asked by
+-- `make figures`, not here.
+
+local helper = require "helper"
+local process = require "support.process"
+local socket = require "socket"
+local swarm = require "support.swarm"
+
+local size = swarm.size
+
+describe("load", function()
+  local source, gw, dir
+
+  local function start(want, more)
+    want = want or {}
+    want.routes = source:routes(more)
+    want.args = want.args or { "--in-flight", "100000" }
+    gw = helper.gateway(want)
+  end
+
+  local function ask(words, want)
+    want = want or {}
+    want.words = words
+    return swarm.request(dir, "ask", want)
+  end
+
+  local function none_wrong(report)
+    local said = helper.json.encode(report)
+    assert.equal(0, report.wrong + report.broken + report.unconnected, said)
+    assert.equal(0, report.unanswered, said)
+  end
+
+  before_each(function()
+    dir = process.temp_dir()
+    source = swarm.source(20000)
+  end)
+
+  after_each(function()
+    gw:assert_silent()
+    gw:stop()
+    source:stop()
+    helper.remove_tree(dir)
+  end)
+
+  it("L-01: many connections that ask again and again have their own answers", function()
+    start { workers = 2 }
+    local asked = 0
+    for _, connections in ipairs { 1, 16, size(128, 1024) } do
+      local report = swarm.run(gw.port, ask(), { loop = connections, seconds_ms = 500 })
+      none_wrong(report)
+      assert.is_true(report.ok > connections, report.ok)
+      assert.equal(report.ok, report.status["200"])
+      asked = asked + report.sent
+    end
+    -- Each that a provider saw has its row; those that were cut at the end as well.
+    local seen = source:stats().requests
+    assert.is_true(seen <= asked)
+    helper.wait_until(function()
+      return gw:metric "moongate_requests_in_flight" == 0
+    end, 10, "the last rows")
+    local rows = 0
+    for _, line in ipairs(gw:journal()) do
+      if line.type == "usage" then rows = rows + 1 end
+    end
+    assert.is_true(rows >= seen and rows <= asked, ("%d %d %d"):format(seen, rows, asked))
+  end)
+
+  it("L-02: new connections in numbers are all served", function()
+    start { workers = 2 }
+    local report = swarm.run(gw.port, ask(), {
+      rate = size(1500, 10000), seconds_ms = size(1000, 5000), fresh = 1, most = 4000,
+      addresses = 8, linger_ms = 20000,
+    })
+    none_wrong(report)
+    assert.equal(report.sent, report.ok)
+  end)
+
+  it("L-03: an idle connection takes no more than 40 KiB", function()
+    start()
+    none_wrong(swarm.run(gw.port, ask(), { loop = 8, seconds_ms = 200 }))
+    local before, n = gw:memory_kib(), size(500, 9000)
+    local run = swarm.start(gw.port, ask(), { streams = n, seconds_ms = 1000 })
+    local grown = gw:memory_kib() - before
+    assert.equal(n, gw:metric "moongate_connections")
+    if not helper.sanitized then assert.is_true(grown <= 40 * n, grown / n .. " KiB each") end
+    local report = run:finish()
+    none_wrong(report)
+    assert.equal(n, report.ok)
+  end)
+
+  it("L-04: requests that wait for their provider cost no processor", function()
+    start()
+    local n = size(500, 9000)
+    local run = swarm.start(gw.port, ask "delay=600000", {
+      streams = n, seconds_ms = 2500, unheard = 1,
+    })
+    helper.wait_until(function() return source:stats().requests == n end, 30, "all of them")
+    socket.sleep(0.5)
+    local before = swarm.cpu_ns(gw:child())
+    socket.sleep(1)
+    local used = (swarm.cpu_ns(gw:child()) - before) / 1e9
+    assert.is_true(used < 0.2, used .. " of a core") -- who spins takes all of it
+    assert.equal(n, gw:metric "moongate_requests_in_flight")
+    assert.equal(n, run:finish().open)
+  end)
+
+  it("L-05: an event costs the same among few streams and among many", function()
+    start()
+    local function cost(streams)
+      local run = swarm.start(gw.port, ask("", { stream = true }), {
+        streams = streams, seconds_ms = 1500,
+      })
+      local before = swarm.cpu_ns(gw:child())
+      local report = run:finish()
+      none_wrong(report)
+      assert.equal(streams, report.open)
+      return (swarm.cpu_ns(gw:child()) - before) / report.events
+    end
+    cost(50)
+    local few, many = cost(size(100, 1000)), cost(size(1000, 9000))
+    assert.is_true(many < 4 * few, ("%.0f and %.0f ns"):format(few, many)) -- a walk: 10 times
+  end)
+
+  it("L-06: at its ceiling of memory it refuses, and what is open goes on", function()
+    local ceiling, n = size(48, 256), size(1500, 8000)
+    start { args = { "--memory", ceiling .. "M", "--in-flight", "100000" } }
+    local run = swarm.start(gw.port, ask("", { stream = true }),
+      { streams = n, seconds_ms = 2000, ramp = size(1000, 3000) })
+    local report = run:finish()
+    local said = helper.json.encode(report)
+    assert.is_true(report.status["503"] > 0, said)
+    assert.equal(0, report.wrong + report.broken + report.unconnected, said)
+    assert.equal(n, report.open + report.status["503"], said)
+    assert.is_true(report.events > report.open, said) -- each in its turn
+    if not helper.sanitized then
+      local most = gw:memory_kib "VmHWM"
+      assert.is_true(most <= ceiling * 1024, most .. " KiB")
+    end
+    assert.equal(report.status["503"], gw:metric("moongate_shed_total", { reason = "memory" }))
+    helper.wait_until(function() -- it goes back to normal by itself
+      return gw:chat(helper.ask "one").status == 200
+    end, 5, "room again")
+  end)
+end)
