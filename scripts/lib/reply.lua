@@ -59,12 +59,12 @@ end
 
 local NO_ROOM = {} -- known of any limit
 
--- All in one table's constructor: it grows for none of them.
+-- All in one table's constructor: it grows for none of them but a provider's own.
 local function base_headers(self, content_type, cost)
   local call = self.call
   local dropped = call.dropped
   local room = call.limit_headers or call.provider_headers or NO_ROOM -- a key's own come first
-  return {
+  local headers = {
     ["content-type"] = content_type,
     ["x-request-id"] = call.id,
     [self.writer.id_header or "x-request-id"] = call.id,
@@ -81,6 +81,10 @@ local function base_headers(self, content_type, cost)
     ["x-ratelimit-remaining-tokens"] = room["x-ratelimit-remaining-tokens"],
     ["x-ratelimit-reset-tokens"] = room["x-ratelimit-reset-tokens"],
   }
+  if room.anthropic and self.writer.dialect == "anthropic" then
+    for name, value in pairs(room.anthropic) do headers[name] = value end
+  end
+  return headers
 end
 
 function Reply:commit()

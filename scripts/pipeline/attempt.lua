@@ -9,6 +9,7 @@ local json = require "engine.json"
 local natives = require "lib.natives"
 local observe = require "pipeline.observe"
 local provider_error = require "lib.provider_error"
+local provider_room = require "pipeline.provider_room"
 local resets = require "lib.resets"
 local rows = require "pipeline.rows"
 local runtime = require "pipeline.runtime"
@@ -18,10 +19,6 @@ local attempt = {}
 
 local TEXT = { raw = { input = true, args = true } } -- what stays as the provider wrote it
 local CLASSIFIED = 200 -- bytes of an answer that is no JSON, for an adapter to judge
-local LIMITS = {
-  "x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests",
-  "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens",
-}
 
 -- The request -----------------------------------------------------------------------------
 
@@ -150,13 +147,6 @@ local function intend(call, dep)
 end
 
 -- Answers that are none -------------------------------------------------------------------
-
-local function look_at_limits(upstream, call)
-  if not upstream:header("x-ratelimit-limit-requests") then return end
-  local passed = {}
-  for _, name in ipairs(LIMITS) do passed[name] = upstream:header(name) end
-  call.provider_headers = passed
-end
 
 local PASSED_ON = { [400] = true, [413] = true, [422] = true }
 
@@ -293,7 +283,7 @@ local function try(call, dep, reply, record)
   call.upstream = upstream
   local status = upstream.status
   record.status = status
-  look_at_limits(upstream, call)
+  call.provider_headers = provider_room.read(upstream)
   if status < 200 or status >= 300 then error(refused(upstream, call, dep, reply), 0) end
   if status == 204 then nothing("status 204") end
   read(upstream, call, dep, reply)

@@ -8,6 +8,7 @@ local log = require "engine.log"
 local metrics = require "lib.metrics"
 local money = require "lib.money"
 local prices = require "lib.prices"
+local provider_room = require "pipeline.provider_room"
 local rows = require "pipeline.rows"
 local runtime = require "pipeline.runtime"
 local soft = require "pipeline.soft"
@@ -56,8 +57,8 @@ end
 local function count_limits(call)
   local name = call.dep.label or call.dep.name
   for _, kind in ipairs { "requests", "tokens" } do
-    local left = tonumber(call.provider_headers["x-ratelimit-remaining-" .. kind])
-    if left and left >= 0 and left < math.huge then
+    local left = provider_room.left(call.provider_headers, kind)
+    if left then
       metrics.set("moongate_upstream_ratelimit_remaining",
         { deployment = name, kind = kind }, left)
     end

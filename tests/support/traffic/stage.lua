@@ -16,6 +16,21 @@ local READERS = {
   converse_stream = "converse", chat_v2 = "cohere",
 }
 
+-- Names that the gateway has values of its own for.
+local OURS = {
+  ["content-type"] = true, ["x-request-id"] = true, ["request-id"] = true, date = true,
+  server = true, ["x-should-retry"] = true, ["retry-after"] = true, ["cache-control"] = true,
+  ["transfer-encoding"] = true, connection = true,
+}
+
+local X, ANTHROPIC = {}, {}
+for _, member in ipairs { "limit", "remaining", "reset" } do
+  for _, what in ipairs { "requests", "tokens", "input-tokens", "output-tokens" } do
+    X[("x-ratelimit-%s-%s"):format(member, what)] = not what:find("-", 1, true) or nil
+    ANTHROPIC[("anthropic-ratelimit-%s-%s"):format(what, member)] = true
+  end
+end
+
 local HEAD = [[
 defaults { retries = 0, cooldown = { allowed_fails = 1000, within = "1s", time = "1s" } }
 ]]
@@ -87,6 +102,21 @@ end
 
 local COUNTS = { "prompt", "completion", "cached", "reasoning" }
 
+-- What a provider said of its limits, the client hears: OpenAI's words anywhere, Anthropic's in
+-- its own dialect. Of the rest of its headers nothing.
+local function check_headers(case, answer)
+  local said = case.exchange.response.headers
+  local known = said["x-ratelimit-limit-requests"] and X
+    or case.door == "messages" and ANTHROPIC or {}
+  for name, value in pairs(said) do
+    if known[name] then
+      luassert.equal(value, answer.headers[name], name)
+    elseif not OURS[name] then
+      luassert.is_nil(answer.headers[name], name)
+    end
+  end
+end
+
 -- What the gateway wrote of its last request.
 local function last_line(self)
   return self.gateway:log_text():match "([^\n]*)\n*$"
@@ -154,12 +184,10 @@ function stage:play(case)
   self.up:reset()
   self.up:reply(case.group, {
     status = response.status, body = response.text, stream = case.mode,
-    headers = {
-      ["content-type"] = response.headers["content-type"],
-      ["retry-after"] = response.headers["retry-after"],
-    },
+    headers = response.headers,
   })
   local answer = ask(self, case)
+  check_headers(case, answer)
   if not exchange.broken then return check_success(self, case, answer) end
   if response.status >= 400 then return check_failure(case, answer) end
   check_broken(case, answer)
