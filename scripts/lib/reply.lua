@@ -4,6 +4,7 @@
 -- until then can still be tried elsewhere; from then on `committed` is true. The last bytes
 -- leave in close(), after the journal line.
 
+local answer = require "lib.answer_headers"
 local chat_errors = require "lib.chat_errors"
 local citations = require "lib.citations"
 local finish = require "lib.finish"
@@ -57,39 +58,9 @@ end
 
 -- Bytes to the client -----------------------------------------------------------------
 
-local NO_ROOM = {} -- known of any limit
-
--- All in one table's constructor: it grows for none of them but a provider's own.
-local function base_headers(self, content_type, cost)
-  local call = self.call
-  local dropped = call.dropped
-  local room = call.limit_headers or call.provider_headers or NO_ROOM -- a key's own come first
-  local headers = {
-    ["content-type"] = content_type,
-    ["x-request-id"] = call.id,
-    [self.writer.id_header or "x-request-id"] = call.id,
-    ["x-moongate-request-id"] = call.id,
-    ["x-moongate-attempts"] = tostring(#call.attempts),
-    ["x-moongate-deployment"] = call.dep and call.dep.name,
-    ["x-moongate-dropped"] = dropped[1] and table.concat(dropped, ",") or nil,
-    ["x-moongate-cost"] = cost,
-    ["x-moongate-clamped"] = call.clamped and ("%d"):format(call.clamped) or nil,
-    ["x-ratelimit-limit-requests"] = room["x-ratelimit-limit-requests"],
-    ["x-ratelimit-remaining-requests"] = room["x-ratelimit-remaining-requests"],
-    ["x-ratelimit-reset-requests"] = room["x-ratelimit-reset-requests"],
-    ["x-ratelimit-limit-tokens"] = room["x-ratelimit-limit-tokens"],
-    ["x-ratelimit-remaining-tokens"] = room["x-ratelimit-remaining-tokens"],
-    ["x-ratelimit-reset-tokens"] = room["x-ratelimit-reset-tokens"],
-  }
-  if room.anthropic and self.writer.dialect == "anthropic" then
-    for name, value in pairs(room.anthropic) do headers[name] = value end
-  end
-  return headers
-end
-
 function Reply:commit()
   local content_type = self.writer.content_type
-  local headers = base_headers(self, self.content_type or content_type
+  local headers = answer.headers(self, self.content_type or content_type
     and content_type(self.call) or "text/event-stream")
   headers["cache-control"] = "no-cache"
   headers["x-accel-buffering"] = "no"
@@ -449,7 +420,7 @@ local function retry_header(err)
 end
 
 local function refuse(self, err)
-  local headers = base_headers(self, "application/json")
+  local headers = answer.headers(self, "application/json")
   headers["x-should-retry"] = retry_header(err)
   if headers["x-should-retry"] == "true" and err.status ~= 408 then
     headers["retry-after"] = tostring(math.max(1, math.ceil(err.retry_after or 1)))
@@ -471,7 +442,7 @@ local function end_stream(self)
 end
 
 local function end_whole(self)
-  local headers = base_headers(self, self.content_type or "application/json", self.cost)
+  local headers = answer.headers(self, self.content_type or "application/json", self.cost)
   self.request:respond(200, headers, self.ready or self.writer.whole(self))
 end
 
@@ -491,7 +462,8 @@ function Reply:close(err)
   elseif err then
     refuse(self, err)
   elseif self.own then
-    self.request:respond(self.own.status, base_headers(self, "application/json"), self.own.body)
+    local own = self.own
+    self.request:respond(own.status, answer.headers(self, "application/json"), own.body)
   elseif self.call.stream and not self.whole_instead then
     end_stream(self)
   else
