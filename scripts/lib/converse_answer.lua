@@ -1,6 +1,7 @@
 -- What Converse answers, whole or in pieces, as verbs.
 
 local chat = require "lib.chat"
+local citations = require "lib.citations"
 local content = require "lib.converse_content"
 local errors = require "lib.converse_errors"
 local fault = require "lib.fault"
@@ -55,6 +56,40 @@ local function usage(said, reply, tier)
   }
 end
 
+-- What a text rests on ----------------------------------------------------------------
+
+-- Kept until there is something to cite: where a text stands is counted in characters.
+local function say(text, reply, state)
+  if type(text) ~= "string" then return end
+  reply:text(text)
+  state.texts[#state.texts + 1] = text
+end
+
+-- Of pages, the documents of a request by their number, and results of a search.
+local function place_of(location)
+  for _, name in ipairs { "documentChar", "documentPage", "documentChunk" } do
+    local index = chat.table_or_empty(location[name]).documentIndex
+    if number(index) then return nil, ("doc:%d"):format(index) end
+  end
+  local found = chat.table_or_empty(location.searchResultLocation).searchResultIndex
+  if number(found) then return nil, ("search:%d"):format(found) end
+  local page = chat.table_or_empty(location.web)
+  return page.url, nil, page.domain
+end
+
+local function cite(list, reply, state)
+  local before = table.concat(state.texts, "", 1, state.block)
+  local text = table.concat(state.texts, "", state.block + 1)
+  local start = citations.length(before)
+  for one in chat.objects(list) do
+    local url, id, site = place_of(chat.table_or_empty(one.location))
+    reply:cite(citations.new {
+      start = start, stop = start + citations.length(text), text = text, url = url, id = id,
+      title = one.title or site, source = chat.text(one.sourceContent),
+    })
+  end
+end
+
 -- Whole answers -----------------------------------------------------------------------
 
 local function check_tool(block)
@@ -74,14 +109,23 @@ local function thought(said, reply)
   reply:reasoning(text.text, signature and { signature = signature })
 end
 
+-- What stands in a block of its own; some cite what stands before it.
+local function cited(said, reply, state)
+  said = chat.table_or_empty(said)
+  if #chat.table_or_empty(said.content) > 0 then state.block = #state.texts end
+  for piece in chat.objects(said.content) do say(piece.text, reply, state) end
+  cite(said.citations, reply, state)
+end
+
 local BLOCKS = {
-  text = function(text, reply) reply:text(text) end,
+  text = function(text, reply, state)
+    state.block = #state.texts
+    say(text, reply, state)
+  end,
   reasoningContent = function(said, reply)
     if type(said) == "table" then thought(said, reply) end
   end,
-  citationsContent = function(said, reply)
-    for piece in chat.objects(chat.table_or_empty(said).content) do reply:text(piece.text) end
-  end,
+  citationsContent = cited,
   toolUse = function(block, reply)
     if type(block) ~= "table" or is_own(block) then return end
     check_tool(block)
@@ -99,10 +143,11 @@ function answer.decode(body, reply)
     if type(body.message) == "string" then errors.raise(body.__type, body) end
     fault.raise("invalid_response", "The provider's answer holds no message.")
   end
+  local state = { texts = {}, block = 0 }
   reply:start {}
   for block in chat.objects(message.content) do
     for name, read in pairs(BLOCKS) do
-      if block[name] ~= nil then read(block[name], reply) end
+      if block[name] ~= nil then read(block[name], reply, state) end
     end
   end
   finish(body.stopReason, reply)
@@ -147,13 +192,18 @@ function EVENTS.contentBlockDelta(data, reply, state)
   if type(delta.toolUse) == "table" then tool_piece(delta.toolUse, reply, state) end
   local said = delta.reasoningContent
   if type(said) == "table" then thought_piece(said, reply) end
-  reply:text(delta.text)
+  say(delta.text, reply, state)
+  if type(delta.citation) == "table" then
+    state.cited = state.cited or {}
+    state.cited[#state.cited + 1] = delta.citation
+  end
 end
 
 -- A tool that needs nothing is called without a piece of input.
 function EVENTS.contentBlockStop(_, reply, state)
   if state.tool and not state.arguments then reply:tool_call { arguments = "{}" } end
-  state.tool = nil
+  if state.cited then cite(state.cited, reply, state) end
+  state.tool, state.cited, state.block = nil, nil, #state.texts
 end
 
 function EVENTS.messageStop(data, reply, state)
@@ -173,7 +223,7 @@ end
 
 --- A streamed one.
 function answer.stream(upstream, reply)
-  local state = {}
+  local state = { texts = {}, block = 0 }
   for name, data, kind in upstream:messages() do
     if is_exception(name, kind) then errors.raise(name, data) end
     local read = EVENTS[name]
