@@ -261,6 +261,8 @@ static void begin_anew(struct upstream *upstream, const struct client_request *r
     upstream->header_count = upstream->sends = 0;
     upstream->status = 0;
     upstream->head_done = upstream->progressed = false;
+    upstream->blocked = false;
+    upstream->sockets = 0;
     upstream->paused = upstream->waited = false;
     upstream->local_port = 0;
     upstream->opened_ms = loop_now_ms(upstream->client->loop);

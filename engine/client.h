@@ -36,6 +36,7 @@ struct client_request {
     size_t body_len;
     struct client_timeouts timeouts;
     bool stream;     /* the answer is read piece by piece: pauses above a mark */
+    bool private;    /* a public name may lead to an address within (address.h) */
     size_t max_body; /* of a whole answer */
     void (*on_ready)(void *owner);
     void *owner;

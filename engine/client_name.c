@@ -1,5 +1,6 @@
 #include "client_parts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,12 +61,53 @@ static void begin(struct upstream *upstream, const char *addresses)
     }
 }
 
-static void begin_resolved(struct upstream *upstream, const struct resolve_answer *answer)
+void client_prefer(struct upstream *upstream, const char *peer)
 {
+    struct name *name = upstream->named ? find_name(upstream->client, upstream->host) : NULL;
+    bool v6 = strchr(peer, ':') != NULL;
+
+    if (!name) return;
+    (void)snprintf(name->preferred, sizeof(name->preferred), v6 ? "[%s]" : "%s", peer);
+}
+
+/* Where `one` stands in a list "a,b,c"; NULL: it does not. */
+static const char *find_address(const char *list, const char *one)
+{
+    size_t len = strlen(one);
+
+    for (const char *at = list; at; at = strchr(at, ',')) {
+        at += *at == ',';
+        if (strncmp(at, one, len) == 0 && (at[len] == ',' || at[len] == '\0')) return at;
+    }
+    return NULL;
+}
+
+/* The name's addresses, the preferred one first. */
+static void begin_at(struct upstream *upstream, const struct name *name)
+{
+    const char *list = name->question.answer.addresses;
+    const char *at = name->preferred[0] ? find_address(list, name->preferred) : NULL;
+    char ordered[RESOLVE_TEXT + RESOLVE_ADDRESS];
+
+    if (!at || at == list) {
+        begin(upstream, list);
+        return;
+    }
+    /* "a,b,c" with b first: "b" "," "a" ",c" */
+    const char *rest = at + strlen(name->preferred);
+    (void)snprintf(ordered, sizeof(ordered), "%s,%.*s%s", name->preferred, (int)(at - list - 1),
+                   list, rest);
+    begin(upstream, ordered);
+}
+
+static void begin_resolved(struct upstream *upstream, const struct name *name)
+{
+    const struct resolve_answer *answer = &name->question.answer;
+
     if (answer->failure) {
         client_fail(upstream, "dns", answer->failure);
     } else {
-        begin(upstream, answer->addresses);
+        begin_at(upstream, name);
     }
 }
 
@@ -83,7 +125,7 @@ static void take_answer(struct client *client, struct name *name)
     name->asking = false;
     client->asking--;
     while ((upstream = client_queue_pop(&name->waiting)))
-        begin_resolved(upstream, &name->question.answer);
+        begin_resolved(upstream, name);
 }
 
 void client_find_host(struct upstream *upstream)
@@ -104,7 +146,7 @@ void client_find_host(struct upstream *upstream)
     if (name->asking) {
         client_queue_add(&name->waiting, upstream);
     } else {
-        begin_resolved(upstream, &name->question.answer);
+        begin_resolved(upstream, name);
     }
 }
 

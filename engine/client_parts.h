@@ -57,7 +57,8 @@ struct queue {
 /* A host that has to be resolved, and who waits for it. */
 struct name {
     struct resolve_question question;
-    bool asking; /* the resolver holds the question */
+    bool asking;                     /* the resolver holds the question */
+    char preferred[RESOLVE_ADDRESS]; /* the address that answered after another did not */
     struct queue waiting;
     struct name *next; /* owned */
 };
@@ -76,6 +77,9 @@ struct upstream {
     char host[RESOLVE_NAME]; /* its host, unbracketed */
     unsigned port;
     bool named;               /* the host has to be resolved */
+    bool public;              /* … and anybody could have registered it */
+    bool blocked;             /* an address was not called, being within */
+    unsigned sockets;         /* opened for this transfer: one an address */
     struct buf lines;         /* header lines, NUL-terminated */
     struct curl_slist *nodes; /* owned; over `lines` */
     size_t node_room;
@@ -170,6 +174,9 @@ const char *client_verdict(struct upstream *upstream, CURLcode code);
 void client_find_host(struct upstream *upstream);
 /* Once a turn, while questions are out. */
 void client_take_answers(struct client *client);
+/* `peer` (an address as text) stands, after others of the same name were tried in vain: it is
+ * the first to be tried from now on. */
+void client_prefer(struct upstream *upstream, const char *peer);
 void client_free_names(struct client *client);
 void client_start(struct upstream *upstream);
 

@@ -219,6 +219,9 @@ const char *client_verdict(struct upstream *upstream, CURLcode code)
     if (upstream->head_done) {
         return say(upstream, "truncated", "the connection ended before the answer did");
     }
+    if (upstream->blocked && !upstream->sends) {
+        return say(upstream, "blocked", "a public name leads to a private address");
+    }
     const char *plain = plain_verdict(code);
     if (plain && (upstream->sends == 0 || strcmp(plain, "invalid") == 0)) {
         return say_plain(upstream, plain);

@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 
+#include "address.h"
 #include "moment.h"
 
 enum {
@@ -79,7 +80,9 @@ static bool read_authority(struct upstream *upstream, const char *at, const char
 
     bool numeric = numeric_host(upstream->host);
     if (bracket ? !numeric : !plain_host(host, len)) return false;
+    if (!numeric && address_ends_in_number(upstream->host)) return false;
     upstream->named = !numeric && !local_host(upstream->host);
+    upstream->public = upstream->named && !address_name_is_local(upstream->host);
     return read_port(upstream, stop + bracket, end);
 }
 
@@ -215,8 +218,9 @@ static int before_send(void *owner, char *peer, char *local, int peer_port, int 
 {
     struct upstream *upstream = owner;
 
-    (void)peer, (void)local, (void)peer_port;
+    (void)local, (void)peer_port;
     if (upstream->sends++) return CURL_PREREQFUNC_ABORT;
+    if (upstream->sockets > 1) client_prefer(upstream, peer);
     upstream->local_port = local_port;
     upstream->sent_ms = upstream->last_byte_ms = loop_now_ms(upstream->client->loop);
     if (upstream->request.body_len > LARGE_BODY) {

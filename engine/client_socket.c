@@ -10,6 +10,8 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "address.h"
+
 static struct wire *wire_at(const struct client *client, curl_socket_t fd)
 {
     return fd >= 0 && (size_t)fd < client->wire_room ? client->wires[fd] : NULL;
@@ -100,6 +102,13 @@ curl_socket_t client_open_socket(void *owner, curlsocktype purpose,
 
     (void)purpose;
     if (upstream->sends) return CURL_SOCKET_BAD; /* only a silent re-send asks again */
+    /* The address that is called, not one that was looked at before: no name can change between
+     * (U-07, S-11). */
+    if (upstream->public && !upstream->request.private && address_is_within(&address->addr)) {
+        upstream->blocked = true;
+        return CURL_SOCKET_BAD;
+    }
+    upstream->sockets++;
     int fd = socket(address->family, type, address->protocol);
     if (fd < 0) return CURL_SOCKET_BAD;
     if (upstream->request.stream) {

@@ -153,6 +153,8 @@ static int l_start(lua_State *L)
     if (!lua_isnil(L, 3)) want.method = luaL_checkstring(L, 3);
     lua_getfield(L, 1, "stream");
     want.stream = lua_toboolean(L, -1);
+    lua_getfield(L, 1, "private");
+    want.private = lua_toboolean(L, -1);
     lua_getfield(L, 1, "max_body");
     if (!lua_isnil(L, -1)) want.max_body = (size_t)luaL_checknumber(L, -1);
     lua_getfield(L, 1, "max_event");

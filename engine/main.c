@@ -194,6 +194,8 @@ static const char serve_help[] =
     "  --scripts DIR     scripts in place of the built-in ones, for development\n"
     "  --vocabularies D  where vocabularies are that tokens are counted with; beside the "
     "binary\n"
+    "  --ca-file FILE    certificates by which providers are trusted, in place of the\n"
+    "                    system's\n"
     "  --watch           read the files again whenever one is saved\n"
     "  --core            let a crash leave a core file, and debuggers in: both show keys\n"
     "                    and prompts\n"

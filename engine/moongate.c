@@ -220,6 +220,7 @@ static bool open_workers(struct moongate *gateway, char **error)
         .pause_connections = connections_of_one(gateway),
         .admission = gateway->admission,
         .data_dir = gateway->options.data_dir,
+        .ca_file = gateway->options.ca_file,
         .resolver = gateway->resolver,
         .shared = gateway->shared,
         .accounts = gateway->accounts,

@@ -31,6 +31,7 @@ struct moongate_options {
     const char *scripts_dir;      /* scripts for development; NULL: the built-in ones */
     const char *vocabularies_dir; /* NULL: `vocabularies` beside the binary, or installed */
     const char *log_level;        /* "debug" "info" "warn" "error" */
+    const char *ca_file;          /* certificates to trust providers by; NULL: the system's */
     const char *admin_token;  /* who has it may use the admin listener from anywhere; NULL */
     const char *redis_url;    /* limits are shared with other gateways; NULL: they are not */
     const char *postgres_url; /* usage goes there too; NULL: it does not */

@@ -1,9 +1,11 @@
 #include "options.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "listen.h"
 #include "options_secret.h"
@@ -91,6 +93,7 @@ enum flag {
     FLAG_MEMORY,
     FLAG_QUEUE,
     FLAG_CORE,
+    FLAG_CA_FILE,
 };
 
 static const struct option flags[] = {
@@ -106,6 +109,7 @@ static const struct option flags[] = {
     {"memory", required_argument, NULL, FLAG_MEMORY},
     {"queue", required_argument, NULL, FLAG_QUEUE},
     {"core", no_argument, NULL, FLAG_CORE},
+    {"ca-file", required_argument, NULL, FLAG_CA_FILE},
     {"providers", required_argument, NULL, FLAG_PROVIDERS},
     {"scripts", required_argument, NULL, FLAG_SCRIPTS},
     {"vocabularies", required_argument, NULL, FLAG_VOCABULARIES},
@@ -251,6 +255,13 @@ static bool read_level(const char *value, const char **level)
     return complain("log-level", value, "one of debug, info, warn, error");
 }
 
+/* Who trusts nobody by mistake should hear of it before the first call. */
+static bool read_ca_file(const char *value, const char **path)
+{
+    *path = value;
+    return access(value, R_OK) == 0 || complain("ca-file", value, strerror(errno));
+}
+
 static bool read_flag(int flag, const char *value, struct moongate_options *options)
 {
     switch (flag) {
@@ -266,6 +277,7 @@ static bool read_flag(int flag, const char *value, struct moongate_options *opti
     case FLAG_VOCABULARIES: options->vocabularies_dir = value; return true;
     case FLAG_WATCH: options->watch = true; return true;
     case FLAG_CORE: options->core = true; return true;
+    case FLAG_CA_FILE: return read_ca_file(value, &options->ca_file);
     case FLAG_IN_FLIGHT: return read_in_flight(value, &options->in_flight);
     case FLAG_MEMORY: return read_memory(value, &options->memory);
     case FLAG_QUEUE: return read_queue(value, &options->queue_ms);
@@ -284,7 +296,7 @@ static const char *nearest_flag(const char *word)
                                         "--retention", "--admin-token-file",
                                         "--in-flight", "--memory",
                                         "--queue",     "--core",
-                                        NULL};
+                                        "--ca-file",   NULL};
 
     return options_nearest(word, names);
 }

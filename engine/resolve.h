@@ -14,8 +14,9 @@ struct loop;
 struct resolver;
 
 enum {
-    RESOLVE_NAME = 254, /* the longest name, with its NUL */
-    RESOLVE_TEXT = 512, /* room for the addresses kept of a name */
+    RESOLVE_NAME = 254,   /* the longest name, with its NUL */
+    RESOLVE_TEXT = 512,   /* room for the addresses kept of a name */
+    RESOLVE_ADDRESS = 48, /* … for one of them, bracketed */
     RESOLVE_FRESH_MS = 60000,
     RESOLVE_FAILED_MS = 5000,
 };

@@ -176,6 +176,7 @@ struct worker *worker_new(const struct worker_options *options, char **error)
     if (!worker->context.client || !worker->context.tokens_work || !worker->context.refusals) {
         goto fail;
     }
+    if (options->ca_file && !client_trust(worker->context.client, options->ca_file)) goto fail;
     worker->context.journal = journal_open(options->data_dir, options->index, error);
     if (!worker->context.journal) goto fail;
     worker->public = open_server(worker, options->listen_fd, false, error);

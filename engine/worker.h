@@ -29,6 +29,7 @@ struct worker_options {
     unsigned pause_connections; /* server.h */
     struct admission *admission;
     const char *data_dir;
+    const char *ca_file; /* NULL: the system's */
     struct resolver *resolver;
     struct shared *shared;
     struct accounts *accounts;

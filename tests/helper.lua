@@ -256,6 +256,12 @@ function Gateway:child()
   return tonumber(children:match "%d+") or pid
 end
 
+--- How many threads the serving process has.
+function Gateway:tasks()
+  local status = process.read(("/proc/%d/status"):format(self:child()))
+  return tonumber(status:match "Threads:%s*(%d+)")
+end
+
 --- A number of kilobytes from /proc/PID/status, of the serving process.
 function Gateway:memory_kib(field)
   local status = process.read(("/proc/%d/status"):format(self:child()))

@@ -29,7 +29,7 @@ local on_disconnect = kinds.one_of { "cancel", "drain" }
 schema.provider = {
   fields = {
     name = kinds.label, api_key = kinds.secret, base_url = kinds.url, headers = kinds.headers,
-    timeout = timeout, secret = kinds.secret, token = oauth.token,
+    timeout = timeout, secret = kinds.secret, token = oauth.token, private = kinds.flag,
   },
 }
 

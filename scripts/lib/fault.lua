@@ -71,7 +71,10 @@ local ENGINE = {
     code = "upstream_tls_error", again = "other",
   },
   closed = { "connect", "The provider closed the connection without an answer." },
-  blocked = { "connect", "The provider's address may not be called.", again = "other" },
+  blocked = {
+    "connect", "The provider's address may not be called.", code = "upstream_blocked",
+    again = "other",
+  },
   timeout = { "timeout", "The provider did not answer in time." },
   first_token_timeout = {
     "timeout", "The provider sent no token in time.", code = "upstream_first_token_timeout",

@@ -34,6 +34,8 @@ local FAMILIES = {
   { "unpriced_requests_total", "counter", "Answers whose price nobody knows." },
   { "prices_refused", "gauge", "1 while a damaged table of prices is set aside." },
   { "usage_estimated_total", "counter", "Answers whose tokens had to be estimated." },
+  { "upstream_blocked_total", "counter",
+    "Calls not made: a public name led to a private address." },
   { "usage_odd_total", "counter", "Answers whose provider reported counts that cannot be." },
   { "token_drift_ratio", "gauge", "Tokens counted for those that providers reported." },
   { "shed_total", "counter", "Requests refused unread for want of room, by what was short." },

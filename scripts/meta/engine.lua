@@ -27,6 +27,7 @@
 ---@field headers? table<string, string>
 ---@field body? string|Document|Form
 ---@field stream? boolean             the answer is read piece by piece
+---@field private? boolean            a public name may lead to a private address
 ---@field max_body? integer           bytes of a whole answer, default 64 MiB
 ---@field max_event? integer          bytes of an event, default 4 MiB
 ---@field timeout? HttpTimeout

@@ -33,6 +33,7 @@
 ---@field base_url? string      where it lives, if not where the adapter says
 ---@field headers? table<string, string>  sent with every request
 ---@field timeout? Timeout      for all its deployments
+---@field private? boolean      its name is a public one and leads into one's own network all the same
 ---@field secret? string        a shared secret, for adapters that sign
 ---@field token? OAuthToken|string  instead of a key: an access token, which oauth() fetches, or the text of one
 

@@ -6,6 +6,8 @@ local fault = require "lib.fault"
 local guard = require "engine.guard"
 local http = require "engine.http"
 local json = require "engine.json"
+local log = require "engine.log"
+local metrics = require "lib.metrics"
 local natives = require "lib.natives"
 local observe = require "pipeline.observe"
 local provider_error = require "lib.provider_error"
@@ -127,7 +129,7 @@ local function request_of(call, dep)
   local request = {
     url = url_of(call, dep), method = "POST", headers = own_headers(call, dep, face),
     body = body, stream = call.stream, timeout = timeouts(call, dep),
-    max_event = face.max_event,
+    max_event = face.max_event, private = dep.provider.private,
   }
   if adapter.sign then
     if request.headers == headers_of(call, dep) then request.headers = copy(request.headers) end
@@ -261,6 +263,15 @@ local function check(call, reply)
   if call.stream and not reply:is_whole() then fault.raise("truncated") end
 end
 
+-- Whoever answers for the name sends us where only we can go.
+local function alarm(dep, err)
+  metrics.add("moongate_upstream_blocked_total", { provider = dep.provider.name }, 1)
+  log.warn("blocked", {
+    deployment = dep.name, message = err.message,
+    hint = "say private = true of the provider where that is meant",
+  })
+end
+
 local function try(call, dep, reply, record)
   fit(call, dep)
   local answer = face_of(call, dep).answer
@@ -278,6 +289,7 @@ local function try(call, dep, reply, record)
   local upstream, err = http.open(request)
   if not upstream then
     record.sent = err.sent
+    if err.kind == "blocked" then alarm(dep, err) end
     error(fault.of(err), 0)
   end
   call.upstream = upstream

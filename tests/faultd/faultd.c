@@ -25,7 +25,8 @@
  *
  *     add LANE TIMES LEN   + script; TIMES 0: whenever the lane's queue is empty
  *     accept MODE [PORT]   what becomes of new connections: normal; rst; fin: closed at their
- *                          first byte; hold: never read; refuse: nobody listens
+ *                          first byte; cut: at the handshake's first; hold: never read;
+ *                          refuse: nobody listens
  *     port                 → PORT, one more
  *     tls HOW LEN          + the paths of certificate and key, a line each → PORT, or `no`
  *     blackhole            → PORT that answers no knock

@@ -169,7 +169,8 @@ void listener_accept(struct listener *listener)
         begin_fate(c);
         c->hold = strcmp(listener->mode, "hold") == 0;
     }
-    if (listener->tls) {
+    bool cut = strcmp(listener->mode, "cut") == 0; /* its first byte is the handshake's */
+    if (listener->tls && !cut) {
         c->tls = need(SSL_new(listener->tls));
         (void)SSL_set_fd(c->tls, fd);
         SSL_set_accept_state(c->tls);
@@ -177,7 +178,7 @@ void listener_accept(struct listener *listener)
     struct epoll_event e = {.events = c->hold ? 0 : EPOLLIN, .data.ptr = c};
     (void)epoll_ctl(mock.epoll, EPOLL_CTL_ADD, fd, &e);
     if (!c->control && strcmp(listener->mode, "rst") == 0) conn_reset(c);
-    if (!c->control && strcmp(listener->mode, "fin") == 0) c->parting = true;
+    if (!c->control && (strcmp(listener->mode, "fin") == 0 || cut)) c->parting = true;
 }
 
 void conn_free(struct conn *c)

@@ -4,6 +4,19 @@
 --     ["X-00"] = { absent = "…" }    not applicable: nothing is here to which it applies
 
 return {
+  ["U-03"] = {
+    changed = "Of several addresses of one family, one that answers no knock costs half of "
+      .. "what is left of the limit to connect, once; the address that answered is the first "
+      .. "from then on. A shorter try would cut off providers that are merely far.",
+  },
+  ["U-07"] = {
+    changed = "Names that nobody can register (of one label, below .internal, .local and their "
+      .. "like) need no mark: their operator can only mean an address within.",
+  },
+  ["U-09"] = {
+    changed = "Where the handshake stalls or breaks off, it is a connection that failed, as "
+      .. "others are, and may be tried again.",
+  },
   ["U-18"] = {
     changed = "A stray answer that is there before the next request leaves is never given to "
       .. "anybody. One that arrives later cannot be told from the answer by anybody who speaks "

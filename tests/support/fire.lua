@@ -139,10 +139,11 @@ local function warm_up(world)
 end
 
 --- Start it, within setup; :stop() within teardown. want: lanes, apart (lanes with ports of
---- their own: world.ports), routes (function(up) → text, beside the lanes), warm = false, and
---- what helper.gateway takes.
+--- their own: world.ports), routes (function(up) → text, beside the lanes), prepare
+--- (function(up, args), first of all), warm = false, and what helper.gateway takes.
 function fire.start(world, want)
   world.up = helper.upstream()
+  if want.prepare then want.prepare(world.up, want.args) end
   local routes = PATIENT .. KEY .. fire.lanes(world.up, { "warm", unpack(want.lanes or {}) })
   world.ports = {}
   routes = routes .. fire.lanes(world.up, want.apart or {}, world.ports)
