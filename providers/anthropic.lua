@@ -193,6 +193,7 @@ return chat.adapter {
   stream   = stream,
   classify = classify,
   natives  = { anthropic = passing },
+  beside   = { "message_files", "message_batches" },
   keeps    = { cache_control = true, thinking_blocks = true },
   fields   = { version = { type = "string" }, beta = { type = "string" } },
 }

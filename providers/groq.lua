@@ -4,8 +4,8 @@
 return require("providers.openai_compatible"):with {
   base_url = "https://api.groq.com/openai/v1",
   embeddings = false, completions = false, responses = "/responses", forgets = true,
-  keeps    = { reasoning_content = true },
-  fields   = {}, beside = { "speech", "transcriptions", "translations" },
+  keeps    = { reasoning_content = true }, fields = {},
+  beside   = { "speech", "transcriptions", "translations", "files", "batches" },
   quirks   = {
     drop    = { "logit_bias" }, -- 400: the docs above
     message = { -- 400: janhq/jan#8136; the docs above; what is not in groq-python's types

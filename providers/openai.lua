@@ -16,7 +16,7 @@ return require("providers.openai_compatible"):with {
   max_tokens_name = "max_completion_tokens", -- reasoning models refuse the older name
   beside          = {
     "moderations", "images", "image_edits", "image_variations", "speech", "transcriptions",
-    "translations",
+    "translations", "files", "batches",
   },
   responses       = "/responses",
   responses_only  = { "codex", "-pro", "deep-research", "computer-use" }, -- the models' pages

@@ -17,7 +17,7 @@ return chat.adapter {
   completions = "/completions",
   beside = { -- where the server has it
     "moderations", "rerank", "images", "image_edits", "image_variations", "speech",
-    "transcriptions", "translations",
+    "transcriptions", "translations", "files", "batches",
   },
   responses = { path = "/responses", speaks = says "responses" },
   messages  = { path = "/messages", speaks = says "messages" },

@@ -16,7 +16,7 @@ local function steps(call, reply, cfg)
   call.key = auth.check(call, cfg, endpoint)    -- who asks, from the head alone  400 401 403
   if endpoint.answer then return endpoint.answer(call, reply, cfg) end
   ingress.read(call)                            -- bytes → a call                 400 413 415
-  call.group = routing.choose(call, cfg)        -- which model answers            404
+  call.group = (endpoint.choose or routing.choose)(call, cfg) -- who answers      404
   if endpoint.count then return count_tokens.answer(call, reply) end
   limits.reserve(call)                          -- requests, tokens, money        403 429
   call.dep = dispatch.run(call, reply, cfg)     -- attempts, retries, fallbacks   5xx

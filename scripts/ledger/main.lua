@@ -6,8 +6,8 @@ local log = require "engine.log"
 
 -- Nouns whose every public function is a verb: "keys.create" is require("ledger.keys").create.
 local NOUNS = {
-  audit = true, budgets = true, keys = true, litellm = true, prices = true, teams = true,
-  usage = true,
+  audit = true, batches = true, budgets = true, keys = true, litellm = true, prices = true,
+  teams = true, usage = true,
 }
 
 local function unknown(verb)

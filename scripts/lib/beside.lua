@@ -10,7 +10,7 @@ local quirks = require "lib.quirks"
 local beside = {}
 
 -- Module and usual path; `any`: its answers are of many kinds, `bare`: none is a document to
--- read.
+-- read; `kept`: what is meant stands in the path.
 local KINDS = {
   moderations = { "lib.moderations", "/moderations" }, rerank = { "lib.rerank", "/rerank" },
   images = { "lib.images", "/images/generations", any = true },
@@ -20,6 +20,10 @@ local KINDS = {
   transcriptions = { "lib.transcripts", "/audio/transcriptions", any = true },
   translations = { "lib.transcripts", "/audio/translations", any = true },
   ocr = { "lib.ocr", "/ocr" },
+  files = { "lib.stored", "/files", kept = true },
+  batches = { "lib.stored", "/batches", kept = true },
+  message_files = { "lib.stored", "/files", kept = true },
+  message_batches = { "lib.stored", "/messages/batches", kept = true },
 }
 
 --- All names that an adapter's `beside` may have.
@@ -33,14 +37,16 @@ local function lazily(name, path)
   local face = setmetatable({ path = path, dialect = name }, {
     __index = function(_, member) return require(kind[1])[member] end,
   })
-  if kind.any then
+  if kind.kept then
+    face.path = function(_, call) return path .. require(kind[1]).place(call) end
+  elseif kind.any then
     face.reads = function(upstream, reply) return beside.read(face, upstream, reply) end
   end
   return face
 end
 
 local function with_cost(face, name, cost)
-  if KINDS[name].bare then return end
+  if KINDS[name].bare or KINDS[name].kept then return end
   local function decode(...) return require(KINDS[name][1]).decode(...) end
   face.decode = quirks.decode(decode, cost)
 end

@@ -26,6 +26,7 @@ local KINDS = {
   not_permitted              = { 403, "permission_error", "not_permitted" },
   model_unpriced             = { 403, "permission_error", "model_unpriced" },
   model_not_found            = { 404, INVALID, "model_not_found" },
+  absent                     = { 404, INVALID, "not_found" },
   unknown_url                = { 404, INVALID, "unknown_url" },
   method_not_allowed         = { 405, INVALID, "method_not_allowed" },
   request_timeout            = { 408, INVALID, "request_timeout" },
@@ -91,6 +92,7 @@ local MESSAGES = {
   internal = "The gateway made a mistake. It is in the log under this request's id.",
   script_error = "A script of this gateway failed. It is in the log under this request's id.",
   cancelled = "The client hung up.",
+  absent = "There is no such file or batch.",
 }
 
 ---@class Fault

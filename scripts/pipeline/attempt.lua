@@ -127,7 +127,8 @@ local function request_of(call, dep)
   local body = pure(dep, call.cfg, face.encode, call, dep)
   if type(body) == "table" then body = json.encode(body) end
   local request = {
-    url = url_of(call, dep), method = "POST", headers = own_headers(call, dep, face),
+    url = url_of(call, dep), method = face.method and face.method(call) or "POST",
+    headers = own_headers(call, dep, face),
     body = body, stream = call.stream, timeout = timeouts(call, dep),
     max_event = face.max_event, private = dep.provider.private,
   }
@@ -189,6 +190,8 @@ local function refused(upstream, call, dep, reply)
       code = "upstream_redirect", upstream_status = status, sent = true,
     })
   end
+  local face = face_of(call, dep)
+  if status == 404 and face.absent then return face.absent() end
   local bytes = upstream:body() or ""
   local body = bytes ~= "" and json.decode(bytes) or nil
   local kind, more

@@ -36,6 +36,7 @@ local function wishes(doc)
 end
 
 local function cost_of(known, call, dep, input, output)
+  if call.media and call.media.free then return 0 end
   local rates = known.rates_asked
   if known.each_input and not (call.media or rates.service and wishes(call.doc)) then
     return math.ceil((input * known.each_input + output * known.each_output) / MILLION)

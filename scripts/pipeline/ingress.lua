@@ -19,6 +19,7 @@ local replies = require "lib.reply"
 local rerank = require "dialects.rerank"
 local responses = require "dialects.responses"
 local speech = require "dialects.speech"
+local stored_paths = require "pipeline.stored_paths"
 local transcripts = require "dialects.transcripts"
 
 local ingress = {}
@@ -121,7 +122,7 @@ end
 -- In whose words a request is answered: its path says it, and where many ask alike, its head.
 local function dialect_of(request)
   local path = request.path
-  local endpoint = ENDPOINTS[path]
+  local endpoint = ENDPOINTS[path] or stored_paths.find(request)
   if endpoint and endpoint.dialect then return endpoint.dialect end
   local google = not endpoint and googles(path, request.method)
   if google then return google.dialect end
@@ -156,22 +157,28 @@ function ingress.open(request, cfg)
   return call, replies.new(call, dialect.writer)
 end
 
+-- What stands at a path that is not one of a list: files, Gemini's models, ours.
+local function one_of_many(call)
+  local endpoint, id = stored_paths.find(call.request)
+  if endpoint then
+    call.verb = id or false
+    return endpoint
+  end
+  endpoint, call.model_id, call.verb = googles(call.path, call.method)
+  if endpoint then return endpoint end
+  call.model_id, call.verb = one_model(call.path), false
+  if call.model_id then return MODEL end
+  fault.raise("unknown_url", "There is nothing at this address. Chat completions are at "
+    .. "/v1/chat/completions, responses at /v1/responses, messages at /v1/messages, Gemini's "
+    .. "words at /v1beta/models/NAME:generateContent, embeddings at /v1/embeddings, "
+    .. "completions at /v1/completions, images, audio, moderations, rerank, files and batches "
+    .. "at /v1/ and their names, models at /v1/models, a key's own usage at /v1/usage.")
+end
+
 --- What the request's path and method ask for.
 function ingress.endpoint(call)
   local path, method = call.path, call.method
-  local endpoint = endpoint_of(path, method)
-  if not endpoint then endpoint, call.model_id, call.verb = googles(path, method) end
-  if not endpoint then
-    call.model_id, call.verb = one_model(path), false
-    endpoint = call.model_id and MODEL
-  end
-  if not endpoint then
-    fault.raise("unknown_url", "There is nothing at this address. Chat completions are at "
-      .. "/v1/chat/completions, responses at /v1/responses, messages at /v1/messages, Gemini's "
-      .. "words at /v1beta/models/NAME:generateContent, embeddings at /v1/embeddings, "
-      .. "completions at /v1/completions, models at /v1/models, a key's own usage at "
-      .. "/v1/usage.")
-  end
+  local endpoint = endpoint_of(path, method) or one_of_many(call)
   if endpoint.quiet then call.quiet = true end
   if method == "HEAD" and endpoint.method == "GET" then method = "GET" end
   if endpoint == RESPONSES and method == "GET" and call.request:header("upgrade") then
@@ -188,6 +195,7 @@ end
 --- Read the body into the call: waits for it.
 function ingress.read(call)
   local request, door = call.request, call.endpoint.dialect
+  if call.endpoint.bodiless then return door.read(call) end
   local problem = media.problem(request, door.form)
   if problem then fault.raise("unsupported_media_type", problem) end
   if door.form and media.is_form(request) then

@@ -142,6 +142,8 @@ local function suspect(call, last)
 end
 
 local function rates_of(call, reply, cfg)
+  local media = call.media
+  if media and media.sold then return prices.of(media.sold, reply.model) end
   local known = runtime.of(cfg, call.dep)
   if not known.priced or known.served ~= reply.model then
     known.priced, known.served = true, reply.model
@@ -165,6 +167,10 @@ end
 
 -- Cost, and by which prices; it is an estimate, too, where what was sold had to be guessed.
 local function price(call, reply, cfg, facts)
+  if call.media and call.media.free and not call.media.sold then
+    facts.cost = 0
+    return
+  end
   local rates, version = rates_of(call, reply, cfg)
   facts.cost, facts.prices =
     bills.of(rates, version, call, reply.usage_total, not facts.estimated)

@@ -65,6 +65,21 @@ local PUBLIC = {
   ["/v1/rerank"]      = { "POST", DOCUMENTS, "unsupported_endpoint" },
   ["/rerank"]         = { "POST", DOCUMENTS, "unsupported_endpoint" },
   ["/v2/rerank"]      = { "POST", DOCUMENTS, "unsupported_endpoint" },
+  -- What is found by its parts (pipeline/stored_paths.lua).
+  ["/v1/files"]             = { "POST", PROMPT, "unsupported_endpoint" },
+  ["/files"]                = { "GET", nil, "unsupported_endpoint" },
+  ["/v1/files/f"]           = { "GET", nil, "not_found" },
+  ["/files/f"]              = { "DELETE", nil, "not_found" },
+  ["/v1/files/f/content"]   = { "GET", nil, "not_found" },
+  ["/v1/batches"]           = { "POST", PROMPT, "missing_required_parameter" },
+  ["/batches"]              = { "GET", nil, "unsupported_endpoint" },
+  ["/v1/batches/b"]         = { "GET", nil, "not_found" },
+  ["/v1/batches/b/cancel"]  = { "POST", nil, "not_found" },
+  ["/v1/messages/batches"]           = { "GET", nil, 400, codeless = true },
+  ["/v1/messages/batches/b"]         = { "DELETE", nil, 404, codeless = true },
+  ["/v1/messages/batches/b/results"] = { "GET", nil, 404, codeless = true },
+  ["/v1/messages/batches/b/cancel"]  = { "POST", nil, 404, codeless = true },
+  ["/anthropic/v1/messages/batches"] = { "GET", nil, 400, codeless = true },
   ["/v1beta/models/small:generateContent"]       = { "POST", CONTENTS, 200, codeless = true },
   ["/v1beta/models/small:streamGenerateContent"] = { "POST", CONTENTS, 200, codeless = true },
   ["/v1beta/models/small:countTokens"]           = { "POST", CONTENTS, 200, codeless = true },
@@ -115,7 +130,8 @@ local function public_paths()
   for path in list:gmatch '%["(/[^"]+)"%]' do out[#out + 1] = path end
   assert(#out > 0)
   for path in pairs(PUBLIC) do -- whose model stands in the path
-    if path:find("^/v1beta/") or path:find(":", 1, true) then out[#out + 1] = path end
+    if path:find("^/v1beta/") or path:find(":", 1, true) or path:find("/files", 1, true)
+      or path:find("/batches", 1, true) then out[#out + 1] = path end
   end
   table.sort(out)
   return out
