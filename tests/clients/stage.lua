@@ -4,7 +4,7 @@
 local helper = require "helper"
 
 local stage = {
-  families = { "openai", "anthropic", "gemini", "mistral" },
+  families = { "openai", "anthropic", "gemini", "mistral", "bedrock" },
   key = "mg-the-client", provider_key = "sk-the-provider",
   passed = 0, failed = 0, notes = {},
 }
@@ -35,8 +35,10 @@ end
 --- What a lane answers: times (nil: for ever), streamed or not.
 function stage.answer(lane, family, answer, times, streamed)
   if answer.call then answer.call.id = family.call_id end
-  stage.upstream:reply(lane, streamed and { body = family.stream(answer), stream = PIECES }
-    or { body = family.whole(answer) }, times)
+  stage.upstream:reply(lane, streamed and {
+    body = family.stream(answer), stream = PIECES,
+    headers = { ["content-type"] = family.stream_type },
+  } or { body = family.whole(answer) }, times)
 end
 
 function stage.fail(lane, family, failure)
@@ -45,7 +47,7 @@ end
 
 local ROUTE = [[
 model %q {
-  provider %q { name = %q, api_key = env.PROVIDER_KEY, base_url = %q } {
+  provider %q { name = %q, api_key = env.PROVIDER_KEY, base_url = %q, %s } {
     %q, drop_unsupported = %s,
   }, retries = 0,
 }]]
@@ -56,7 +58,8 @@ function stage.serve(lanes, drop)
   for i, lane in ipairs(lanes) do
     local name, family = unpack(lane)
     routes[i + 1] = ROUTE:format(name, family.adapter, name,
-      stage.upstream:url(name) .. family.base, family.model, tostring(drop == true))
+      stage.upstream:url(name) .. family.base, family.fields or "", family.model,
+      tostring(drop == true))
   end
   return helper.gateway {
     routes = table.concat(routes, "\n"),
@@ -118,7 +121,7 @@ function stage.close(client, gateway)
 end
 
 local function print_cells(name, cells)
-  print(("%-27s %s"):format(name, table.concat(cells, " ")))
+  print(("%-27s %s"):format(name, table.concat(cells, "| ")))
   io.stdout:flush()
 end
 
