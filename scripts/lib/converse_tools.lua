@@ -91,7 +91,8 @@ local function said(kind, name)
   return kind == "any" and { any = EMPTY } or nil -- auto is what happens anyway
 end
 
--- toolChoice, and Anthropic's tool_choice.
+-- toolChoice, and Anthropic's tool_choice. Some clients always ask for one tool at a time
+-- (LlamaIndex): where there is but one, that is dropped and named.
 local function choice(call, where, kind, name)
   local alone = call.body.parallel_tool_calls == false
   if kind ~= "none" and not alone then return said(kind, name) end
@@ -102,6 +103,10 @@ local function choice(call, where, kind, name)
     fit.refuse(call, where.dep, "tool_choice",
       "cannot be kept from calling tools that were called before.")
     return nil
+  end
+  if not where.many then
+    call:drop "parallel_tool_calls"
+    return said(kind, name)
   end
   fit.refuse(call, where.dep, "parallel_tool_calls",
     "cannot be told to call one tool at a time.")
@@ -116,6 +121,7 @@ function tools.encode(call, where)
   local history = where.answered or next(where.called) ~= nil
   if kind == "none" and not history then return nil end
   local list = list_of(call, where)
+  where.many = #list > 1
   if #list == 0 then
     if history and next(where.called) then return { tools = called(where) } end
     return nil

@@ -303,7 +303,19 @@ describe("bedrock's requests", function()
     assert.same({ tool_choice = { type = "any", disable_parallel_tool_use = true } },
       body.additionalModelRequestFields)
     assert.is_nil(body.toolConfig.toolChoice)
-    assert.equal("parallel_tool_calls", asked("amazon.nova-lite-v1:0", one).param)
+  end)
+
+  it("refuse one of several tools at a time, and name the wish where there is one", function()
+    local function wish(tools)
+      return asked("amazon.nova-lite-v1:0", after_a_call {
+        tools = tools, tool_choice = "required", parallel_tool_calls = false,
+      })
+    end
+    local other = { type = "function", ["function"] = { name = "then" } }
+    assert.equal("parallel_tool_calls", wish(json.array { TOOL, other }).param)
+    local body, dropped = wish(json.array { TOOL })
+    assert.same({ any = {} }, body.toolConfig.toolChoice)
+    assert.same({ "parallel_tool_calls" }, dropped)
   end)
 
   it("say that a result is an error in words where there is no other way", function()
