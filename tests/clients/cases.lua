@@ -34,6 +34,7 @@ cases.list = {
   { name = "tools-stream", answers = { CALL, RESULT }, tools = true, stream = true },
   { name = "refused", failure = BRIGHT },
   { name = "busy", failure = BUSY },
+  { name = "cut", cut = TEXT, stream = true },
 }
 
 --- What a driver has to know.

@@ -36,6 +36,7 @@ local genai_python = python "genai-python"
 -- It takes the input from message_start alone, where only Anthropic itself knows it, and adds
 -- what message_start and message_delta say of the output.
 local ADDS = { stream_usage = true }
+local FAILED = "response.failed" -- all it says of a stream that ended so
 local NO_FINISH = { finish = true }
 local REPEATS = "its stream says the last piece again at every event that has none of its own"
 
@@ -63,7 +64,7 @@ return {
     lacks = { stream_usage = true } }, -- it passes over chunks without choices
   llamaindex { name = "llamaindex-responses", dialect = "responses", finish = RESPONSES,
     skips = { stream = REPEATS, ["tools-stream"] = REPEATS } },
-  agents { name = "agents-responses", dialect = "responses", lacks = NO_FINISH },
+  agents { name = "agents-responses", dialect = "responses", lacks = NO_FINISH, cut = FAILED },
   agents { name = "agents-chat", dialect = "chat", lacks = NO_FINISH },
   genai_python { name = "genai-python", dialect = "gemini", finish = GEMINI, errors = GENAI },
   langchain_python { name = "langchain-python-openai", dialect = "chat", finish = CHAT },
@@ -72,6 +73,7 @@ return {
   langchain_python { name = "langchain-python-anthropic", dialect = "messages",
     finish = MESSAGES },
   llamaindex_python { name = "llamaindex-python", dialect = "chat", finish = CHAT },
-  agents_python { name = "agents-python-responses", dialect = "responses", lacks = NO_FINISH },
+  agents_python { name = "agents-python-responses", dialect = "responses", lacks = NO_FINISH,
+    cut = FAILED },
   agents_python { name = "agents-python-chat", dialect = "chat", lacks = NO_FINISH },
 }

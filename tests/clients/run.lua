@@ -17,6 +17,7 @@ local stage = require "clients.stage"
 
 local function script(lane, family, case)
   if case.failure then return stage.fail(lane, family, case.failure) end
+  if case.cut then return stage.cut(lane, family, case.cut) end
   for _, answer in ipairs(case.answers) do
     stage.answer(lane, family, answer, 1, case.stream)
   end

@@ -41,6 +41,15 @@ function stage.answer(lane, family, answer, times, streamed)
   } or { body = family.whole(answer) }, times)
 end
 
+--- A stream that ends in the middle of a word.
+function stage.cut(lane, family, answer)
+  local whole = family.stream(answer)
+  stage.upstream:reply(lane, {
+    body = whole:sub(1, math.floor(#whole * 0.6)), stream = PIECES, after = "fin\n",
+    headers = { ["content-type"] = family.stream_type },
+  })
+end
+
 function stage.fail(lane, family, failure)
   stage.upstream:reply(lane, { status = failure.status, body = family.failure(failure) })
 end
@@ -127,7 +136,7 @@ end
 
 function stage.head(list)
   local names, words = {}, {}
-  for i, name in ipairs(stage.families) do names[i] = ("%-18s"):format(name) end
+  for i, name in ipairs(stage.families) do names[i] = ("%-20s"):format(name) end
   for i, case in ipairs(list) do words[i] = case.name end
   print("each family: " .. table.concat(words, ", "))
   print_cells("", names)
@@ -139,7 +148,7 @@ function stage.row(client, list, marks)
   for _, name in ipairs(stage.families) do
     local row = {}
     for i, case in ipairs(list) do row[i] = MARKS[marks[name .. "-" .. case.name]] end
-    cells[#cells + 1] = ("%-18s"):format(table.concat(row, " "))
+    cells[#cells + 1] = ("%-20s"):format(table.concat(row, " "))
   end
   print_cells(client.name, cells)
 end
