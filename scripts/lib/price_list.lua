@@ -197,6 +197,16 @@ zai.glm-4.7                  200000 128000 0.6 2.2
 zai.glm-4.7-flash            200000 128000 0.07 0.4
 zai.glm-5                    200000 128000 1 3.2
 
+[cohere]
+command-a-03-2025            256000 8000 2.5 10
+command-r                    128000 4096 0.15 0.6
+command-r-plus               128000 4096 2.5 10
+command-r7b-12-2024          128000 4096 0.0375 0.15
+embed-english-v3.0           1024 - 0.1 0
+embed-multilingual-v3.0      1024 - 0.1 0
+embed-v4.0                   128000 - 0.12 0
+rerank-v3.5                  4096 - query=0.002
+
 [gemini]
 gemini-2.0-flash             1048576 8192 0.1 0.4 0.025 audio_input=0.7 web_search=0.035
   + search_once=1
@@ -471,11 +481,9 @@ list.retired = {
   ["claude-3-5-sonnet"] = "2025-10-28",
   ["claude-3-7-sonnet"] = "2026-02-19",
   ["claude-3-opus"] = "2026-05-01",
-  ["claude-opus-4"] = "2026-05-14",
-  ["claude-opus-4-0"] = "2026-05-14",
+  ["claude-opus-4"] = "2026-05-14", ["claude-opus-4-0"] = "2026-05-14",
   ["claude-opus-4-1"] = "2026-08-05",
-  ["claude-sonnet-4"] = "2026-05-14",
-  ["claude-sonnet-4-0"] = "2026-05-14",
+  ["claude-sonnet-4"] = "2026-05-14", ["claude-sonnet-4-0"] = "2026-05-14",
   ["gemini-1.5-flash"] = "2025-09-29",
   ["gemini-1.5-pro"] = "2025-09-29",
   ["gemini-2.0-flash"] = "2026-06-01",

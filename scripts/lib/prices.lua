@@ -16,7 +16,7 @@ local NEXT = { azure = "openai" }
 local SUFFIXES = {
   "%-%d%d%d%d%-%d%d%-%d%d$", "%-%d%d%d%d%d%d%d%d$", "%-preview%-%d%d%-%d%d%d%d$",
   "%-preview%-%d%d%-%d%d$", "%-%d%d%d%d$", "%-%d%d%d$", "%-latest$",
-  "@[%w%-]+$", -- Vertex
+  "@[%w%-]+$", "%-%d%d%-%d%d%d%d$", -- Vertex, Cohere
 }
 
 local BUILT_IN = price_table.open(list.text, { date = list.date, built_in = true })

@@ -208,3 +208,101 @@ describe("a chat by Responses", function()
     assert.equal(839350, reply.usage_total.cost_nano)
   end)
 end)
+
+describe("whatever a server of Responses answers", function()
+  local JUNK = { "null", "true", "5", "-1e300", '""', '"x"', "{}", "[]", "[null]", '[{"a":1}]' }
+
+  local function each_junk(value, use, whole)
+    whole = whole or value
+    for name, member in pairs(value) do
+      for _, junk in ipairs(JUNK) do
+        value[name] = json.raw(junk)
+        use(json.encode(whole))
+      end
+      value[name] = member
+      if type(member) == "table" then each_junk(member, use, whole) end
+    end
+  end
+
+  local told, dep = face("openai", "openai", "gpt-5", { api = "responses" })
+
+  local function hear(bytes, _, stream)
+    local call = stub.call(('{"model":"m","stream":%s,"messages":[]}')
+      :format(stream and "true" or "false"))
+    local reply = stub.reply(call, dep)
+    local ok, err = pcall(function()
+      if stream then return told.stream(stub.upstream(bytes), reply) end
+      told.decode(json.decode(bytes), reply)
+      reply:close()
+    end)
+    if ok or type(err) == "table" and err.kind then return end
+    error(("%s\n%s"):format(tostring(err), bytes), 0)
+  end
+
+  local PART = { type = "output_text", text = "a", annotations = {
+    { type = "url_citation", url = "u", start_index = 0, end_index = 1 },
+  }, logprobs = { { token = "a", logprob = -1 } } }
+  local ITEMS = {
+    { type = "reasoning", id = "r", summary = { { type = "summary_text", text = "t" } },
+      encrypted_content = "E" },
+    { type = "message", content = { PART, { type = "refusal", refusal = "no" } } },
+    { type = "function_call", call_id = "c", name = "f", arguments = "{}" },
+  }
+  local RESPONSE = {
+    id = "r", model = "m", status = "incomplete", output = ITEMS,
+    incomplete_details = { reason = "max_output_tokens" },
+    usage = {
+      input_tokens = 1, output_tokens = 2, input_tokens_details = { cached_tokens = 1 },
+    },
+  }
+
+  it("is told, or is a fault", function()
+    each_junk(RESPONSE, hear)
+  end)
+
+  it("is so in streams, too", function()
+    local events = {
+      { type = "response.created", response = { id = "r", model = "m" } },
+      { type = "response.reasoning_summary_text.delta", output_index = 0, summary_index = 0,
+        delta = "t" },
+      { type = "response.reasoning_text.delta", output_index = 0, delta = "t" },
+      { type = "response.output_item.done", output_index = 0, item = ITEMS[1] },
+      { type = "response.output_text.delta", output_index = 1, delta = "a",
+        logprobs = PART.logprobs },
+      { type = "response.output_text.annotation.added", annotation = PART.annotations[1] },
+      { type = "response.refusal.delta", output_index = 1, delta = "n" },
+      { type = "response.output_item.added", output_index = 2, item = ITEMS[3] },
+      { type = "response.function_call_arguments.delta", output_index = 2, delta = "{}" },
+      { type = "response.output_item.done", output_index = 2, item = ITEMS[3] },
+      { type = "response.incomplete", response = RESPONSE },
+    }
+    each_junk(events, function(text)
+      local out = {}
+      for _, event in ipairs(json.decode(text, { ordered = true })) do
+        out[#out + 1] = "data: " .. json.encode(event) .. "\n\n"
+      end
+      hear(table.concat(out), nil, true)
+    end)
+  end)
+end)
+
+describe("what goes on from a kept response", function()
+  it("is never asked of those who keep none", function()
+    local pins = require "pipeline.pins"
+    local function call_of(...)
+      local list = {}
+      for i, name in ipairs { ... } do list[i] = stub.deployment(name, "m") end
+      return { goes_on = "previous_response_id", dialect = "responses", pinned = false,
+        group = { deployments = list },
+        doc = assert(json.index '{"previous_response_id":"resp_1"}') }
+    end
+    local ok, err = pcall(pins.find, call_of("groq", "deepseek"))
+    assert.is_false(ok)
+    assert.equal("previous_response_id", err.param)
+    local call = call_of("groq", "xai")
+    pins.find(call)
+    assert.equal("xai", call.pinned)
+    assert.is_true(pins.allow(call, call.group.deployments[2]))
+    assert.is_false(pins.allow(call, call.group.deployments[1]))
+  end)
+end)
