@@ -16,6 +16,7 @@
 local answer = require "lib.converse_answer"
 local aws = require "lib.aws"
 local chat = require "lib.chat"
+local embeddings = require "lib.bedrock_embeddings"
 local errors = require "lib.converse_errors"
 local invoke = require "lib.messages_invoke"
 local request = require "lib.converse_request"
@@ -48,7 +49,9 @@ return chat.adapter {
   decode   = answer.decode,
   stream   = stream,
   classify = errors.classify,
-  natives  = { anthropic = invoke },
+  natives  = {
+    anthropic = invoke, embeddings = embeddings, embed_content = embeddings.embed_content,
+  },
   keeps    = { cache_control = true, thinking_blocks = true },
   fields   = fields,
   needs    = aws.needs,

@@ -3,6 +3,7 @@
 
 local fault = require "lib.fault"
 local gemini = require "dialects.gemini"
+local natives = require "lib.natives"
 local writer = require "dialects.gemini_writer"
 
 local embed = {
@@ -32,8 +33,7 @@ end
 
 --- A deployment that makes no embeddings is told nothing; another of its group may make them.
 function embed.fit(_, dep)
-  local natives = dep.provider.adapter.natives
-  if natives and natives.embed_content then return end
+  if natives.of("embed_content", dep) then return end
   fault.raise("bad_request", ("%s makes no embeddings."):format(dep.name or dep.model),
     { param = "model", code = "unsupported_endpoint", again = "other" })
 end

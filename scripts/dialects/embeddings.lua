@@ -2,6 +2,7 @@
 -- no output, so nothing is set aside for one.
 
 local fault = require "lib.fault"
+local natives = require "lib.natives"
 local openai = require "dialects.openai"
 local words = require "dialects.openai_writer"
 
@@ -52,8 +53,7 @@ end
 
 --- A deployment that makes none is told nothing; another of its group may make them.
 function embeddings.fit(_, dep)
-  local natives = dep.provider.adapter.natives
-  if natives and natives.embeddings then return end
+  if natives.of("embeddings", dep) then return end
   fault.raise("bad_request", ("%s makes no embeddings."):format(dep.name or dep.model),
     { param = "model", code = "unsupported_endpoint", again = "other" })
 end
