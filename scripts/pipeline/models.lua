@@ -13,7 +13,8 @@ local ORDER = { "id", "object", "type", "created", "created_at", "owned_by", "di
 local function entry(cfg, name)
   return json.object(ORDER, {
     id = name, object = "model", type = "model", created = math.floor(cfg.runtime.loaded_at),
-    created_at = time.iso(cfg.runtime.loaded_at), owned_by = "moongate", display_name = name,
+    created_at = time.iso(cfg.runtime.loaded_at), owned_by = "moongate",
+    display_name = cfg.aliases[name] or name, -- Claude Code shows it, and keeps ids of its own
   })
 end
 

@@ -12,7 +12,8 @@ local WRITE = os.getenv "GOLDEN" == "write"
 local FAMILIES = {
   { "openai", "gpt-5.4" }, { "deepseek", "deepseek-chat", { api = "chat" } },
   { "gemini", "gemini-3-pro" }, { "anthropic", "claude-opus-4-6" },
-  { "vertex", "claude-opus-4-6" },
+  { "vertex", "claude-opus-4-6" }, { "bedrock", "anthropic.claude-opus-4-6-v1" },
+  { "cohere", "command-a-plus-05-2026" },
 }
 -- A question in the words of each door, streamed or not.
 local QUESTIONS = {
@@ -20,7 +21,9 @@ local QUESTIONS = {
   responses = '{"model":"m","max_output_tokens":9,"stream":%s,"input":"hi"}',
   gemini = '{"contents":[1],"stream":%s}',
 }
-local ANSWERS = { "openai", "gemini", "mistral", "groq", "deepseek", "openrouter" }
+local ANSWERS = {
+  "openai", "gemini", "mistral", "groq", "deepseek", "openrouter", "cohere",
+}
 
 local function read(path)
   local file = io.open(path, "rb")
