@@ -95,10 +95,13 @@ end
 
 -- Answers ------------------------------------------------------------------------
 
--- The vectors as they were written, digit for digit: lists of numbers in a list.
+-- The vectors as they were written, digit for digit: lists of numbers in a list. Servers that
+-- know the older answer only (one kind of numbers) leave out of which kind they are.
 local function vectors_of(doc)
-  local body = doc:decode { raw = { float = true } }
-  local all, list = type(body.embeddings) == "table" and body.embeddings.float, {}
+  local older = doc:type("embeddings") == "array"
+  local body = doc:decode { raw = { float = true, embeddings = older } }
+  local all, list = body.embeddings, {}
+  if type(all) == "table" then all = all.float end
   if json.is_raw(all) then
     for vector in json.text(all):gmatch("%[([%d%s,.eE+-]+)%]") do
       list[#list + 1] = json.raw("[" .. vector .. "]")

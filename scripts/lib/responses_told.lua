@@ -80,12 +80,16 @@ local function note(response, reply)
   if counted then reply:usage(counted) end
 end
 
--- Some leave what they said out of the last event of a stream: `has_called` knows.
+-- Whether a tool was called is what this client heard (`has_called`): some leave what they said
+-- out of the last event of a stream, and of calls of other tools than functions none is told.
 local function ended(response, reply, has_called)
   note(response, reply)
   check_end(response)
   local reason = counts.finish(response) or "stop"
-  reply:finish(has_called and reason == "stop" and "tool_calls" or reason)
+  if reason == "stop" or reason == "tool_calls" then
+    reason = has_called and "tool_calls" or "stop"
+  end
+  reply:finish(reason)
 end
 
 local function decode(response, reply)
@@ -95,11 +99,13 @@ local function decode(response, reply)
   end
   check_end(response)
   reply:start { id = text_of(response.id), model = text_of(response.model) }
+  local has_called = false
   for item in chat.objects(response.output) do
     local read = ITEMS[item.type] -- what the provider's own tools did is not for this client
     if read then read(item, reply) end
+    has_called = has_called or item.type == "function_call"
   end
-  ended(response, reply)
+  ended(response, reply, has_called)
 end
 
 -- Streams ----------------------------------------------------------------------------

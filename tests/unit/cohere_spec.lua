@@ -200,6 +200,20 @@ describe("embeddings of Cohere's", function()
     assert.same({ "user" }, call.dropped)
   end)
 
+  it("come digit for digit, in the older shape as well", function()
+    for _, list in ipairs { '{"float":[[1.10,-2e-05],[3,4]]}', "[[1.10,-2e-05],[3,4]]" } do
+      local _, call = body_of '{"model":"m","input":["a","b"]}'
+      local reply, client = stub.reply(call, stub.deployment("cohere", "embed-v4.0"))
+      local answer = ('{"id":"1","embeddings":%s,"meta":{"billed_units":{"input_tokens":7}}}')
+        :format(list)
+      face.decode(stub.upstream(answer):document(), reply)
+      reply:close()
+      local bytes = client:bytes()
+      assert.truthy(bytes:find('"embedding":[1.10,-2e-05]', 1, true), bytes)
+      assert.equal(7, cjson.decode(bytes).usage.prompt_tokens)
+    end
+  end)
+
   it("are not made of tokens", function()
     local ok, err = pcall(body_of, '{"model":"m","input":[[1,2]]}')
     assert.is_false(ok)

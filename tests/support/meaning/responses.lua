@@ -14,8 +14,12 @@ local ITEMS = {
     end
   end,
   reasoning = function(out, item)
-    for _, part in ipairs(as_table(item.summary)) do add(out, "thought", part.text) end
-    for _, part in ipairs(as_table(item.content)) do add(out, "thought", part.text) end
+    local texts = {} -- what is summed up is not said in full as well
+    for _, part in ipairs(as_table(item.summary)) do texts[#texts + 1] = part.text end
+    add(out, "thought", table.concat(texts, "\n\n"))
+    for _, part in ipairs(#texts == 0 and as_table(item.content) or {}) do
+      add(out, "thought", part.text)
+    end
   end,
   function_call = function(out, item)
     out.calls[#out.calls + 1] = {

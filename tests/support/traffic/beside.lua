@@ -141,6 +141,10 @@ end
 
 -- The vectors of Google's and of Cohere's shapes, and their tokens where they are counted.
 local function vectors_of(body)
+  local first = meaning.table(body.embeddings)[1]
+  if type(first) == "table" and type(first[1]) == "number" then -- Cohere's older shape
+    return body.embeddings, body.meta.billed_units.input_tokens
+  end
   if not meaning.table(body.embeddings).float then
     local list = {}
     for i, one in ipairs(body.embeddings or { body.embedding }) do list[i] = one.values end
