@@ -52,11 +52,35 @@ function kinds.secret(value, place)
   return value
 end
 
+-- As addresses are written: what is only nearly one ("127.1", "0x7f.1", "2130706433") reads as
+-- another one somewhere else (MATRICES.md S-10).
+local function is_host(host)
+  local v6 = host:match "^%[([%x:.]+)%]$"
+  if v6 then return v6:find(":", 1, true) ~= nil end
+  if #host > 253 or not host:find "^[%w._-]+$" then return false end
+  local last = host:gsub("%.$", ""):match "[^.]*$"
+  if not (last:find "^%d+$" or last:find "^0[xX]%x*$") then return true end
+  local bytes = { host:match "^(%d+)%.(%d+)%.(%d+)%.(%d+)$" }
+  for _, byte in ipairs(bytes) do
+    if tonumber(byte) > 255 or byte:find "^0." then return false end
+  end
+  return #bytes == 4
+end
+
+local function is_authority(text)
+  local host, port = text:match "^(.-):(%d+)$"
+  if not host then return is_host(text) end
+  return is_host(host) and #port <= 5 and tonumber(port) >= 1 and tonumber(port) <= 65535
+end
+
 function kinds.url(value)
   if not is_text(value) then return must("an address", value) end
-  local host = value:match("^https?://([^/?#%s]+)[^%s?#]*$")
+  local host = value:match("^https?://([^/?#%s]+)[^%s?#\\%c]*$")
   if not host then return must('an address such as "https://api.example.com/v1"', value) end
   if host:find("@", 1, true) then return nil, "must not hold a password; use api_key" end
+  if not is_authority(host) then
+    return nil, ('has a host or a port that is none: "%s"'):format(host)
+  end
   return (value:gsub("/+$", ""))
 end
 

@@ -26,9 +26,10 @@ local function by_status(status)
   return "server_error", status < 500 and "other" or nil
 end
 
---- The text without a secret that it may quote.
-function provider_error.without(text, secret)
-  if type(secret) ~= "string" or #secret < 8 then return text end
+local SECRET_LEAST = 8 -- bytes: a shorter one would strike out words
+
+local function without_one(text, secret)
+  if type(secret) ~= "string" or #secret < SECRET_LEAST then return text end
   local out, at = {}, 1
   local from, to = text:find(secret, 1, true)
   while from do
@@ -40,10 +41,28 @@ function provider_error.without(text, secret)
   return table.concat(out, "***")
 end
 
+--- All that a provider knows us by: a list. token: an access token that was fetched.
+function provider_error.secrets(provider, token)
+  local out = { provider.api_key or nil }
+  out[#out + 1] = provider.secret or nil
+  out[#out + 1] = token or nil
+  for _, value in pairs(provider.headers or {}) do out[#out + 1] = value end
+  for name, field in pairs(provider.adapter.fields or {}) do
+    if field.secret then out[#out + 1] = provider[name] or nil end
+  end
+  return out
+end
+
+--- The text without the secrets (a list) that it may quote.
+function provider_error.without(text, secrets)
+  for _, secret in ipairs(secrets or {}) do text = without_one(text, secret) end
+  return text
+end
+
 --- Text of others, fit for a client: no markup, no control bytes, nothing like a key.
-function provider_error.clean(text, secret)
+function provider_error.clean(text, secrets)
   if type(text) ~= "string" then return nil end
-  text = provider_error.without(text, secret)
+  text = provider_error.without(text, secrets)
   text = text:gsub("%f[%w]sk%-[%w%-_%*]+", "***"):gsub("[Bb]earer%s+[%w%-_%.=]+", "***")
   text = text:gsub("%f[%w]mg%-[%w%-_]+", "***"):gsub("<[^<>]*>", " ")
   text = text:gsub("[%z\1-\31\127]+", " ")
@@ -54,12 +73,12 @@ end
 local EXCERPT = 200 -- bytes of an answer that is no JSON, for the log
 
 --- The beginning of an answer that is no JSON, for the log: of a page, its words.
-function provider_error.excerpt(bytes, secret)
+function provider_error.excerpt(bytes, secrets)
   local text = bytes:sub(1, 4096)
   if text:find "^%s*<" then
     text = text:gsub("<[^<>]*>", " "):gsub("<[^<>]*$", ""):gsub("%s+", " "):gsub("^ ", "")
   end
-  text = provider_error.clean(text, secret)
+  text = provider_error.clean(text, secrets)
   if #text <= EXCERPT then return text end
   return (text:sub(1, EXCERPT):gsub("[\192-\255]?[\128-\191]*$", ""))
 end
@@ -78,9 +97,9 @@ local GENERIC = {
 }
 
 --- What the client is told. The provider's own words, save where they are about our account.
-function provider_error.message(kind, text, secret)
+function provider_error.message(kind, text, secrets)
   if kind == "auth" then return GENERIC.auth end
-  return provider_error.clean(text, secret) or GENERIC[kind]
+  return provider_error.clean(text, secrets) or GENERIC[kind]
 end
 
 local PASSED = { bad_request = true, context_window = true, content_policy = true }
@@ -96,19 +115,19 @@ local function pass_on(err, status, problem)
 end
 
 --- The fault behind an answer with an error status. `kind` and `more` are what the adapter's
---- classify() says; options: retry_after, secret.
+--- classify() says; options: retry_after, secrets.
 function provider_error.fault(status, body, kind, more, options)
   local problem = chat_errors.problem(body)
   local usual, again = by_status(status)
   if kind == "bad_request" then kind = usual end -- a word that goes with any 4xx: status first
   local err = fault.new(kind or usual,
-    provider_error.message(kind or usual, problem.message, options.secret), more)
+    provider_error.message(kind or usual, problem.message, options.secrets), more)
   if not kind or kind == usual then err.again = again or err.again end
   err.upstream_status, err.sent = status, true
   local asked = options.retry_after or err.retry_after -- Google's is in the body
   err.retry_after = asked and math.min(asked, RETRY_MOST)
   err.exhausted = err.exhausted or status == 402
-  err.detail = provider_error.clean(problem.message, options.secret)
+  err.detail = provider_error.clean(problem.message, options.secrets)
   pass_on(err, status, problem)
   return err
 end

@@ -48,7 +48,7 @@ local function ask(source)
 end
 
 local function failed(source, state, problem)
-  problem = provider_error.clean(problem, source.client_secret)
+  problem = provider_error.clean(problem, { source.client_secret })
   state.problem, state.again_at = problem, time.monotonic() + state.delay
   log.warn("oauth", {
     token_url = source.token_url, message = problem, again_in_seconds = state.delay,

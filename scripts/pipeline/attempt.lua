@@ -160,8 +160,8 @@ local function is_error(body)
 end
 
 -- What nobody may read of a call.
-local function secret_of(call, dep)
-  return dep.provider.api_key or call.attempts[#call.attempts].token or nil
+local function secrets_of(call, dep)
+  return provider_error.secrets(dep.provider, call.attempts[#call.attempts].token)
 end
 
 -- The provider's own bytes, where the client speaks its dialect and may hear them.
@@ -172,7 +172,13 @@ local function own_words(err, bytes, body, dep, reply)
   if err.status ~= err.upstream_status or adapter.dialect ~= reply.writer.dialect then
     return nil
   end
-  return provider_error.without(bytes, secret_of(reply.call, dep))
+  local secrets = secrets_of(reply.call, dep)
+  local plain = json.encode(body) -- where escapes hide nothing
+  if provider_error.without(plain, secrets) == plain then return bytes end
+  local text = provider_error.without(bytes, secrets)
+  local again = json.decode(text)
+  local left = again and json.encode(again)
+  return left and provider_error.without(left, secrets) == left and text or nil
 end
 
 -- Seconds, as a refusal says it.
@@ -200,12 +206,12 @@ local function refused(upstream, call, dep, reply)
     kind, more = pure(dep, call.cfg, classify, status, body or bytes:sub(1, CLASSIFIED),
       upstream)
   end
-  local secret = secret_of(call, dep)
+  local secrets = secrets_of(call, dep)
   local err = provider_error.fault(status, body, kind, more, {
-    retry_after = asked_to_wait(upstream), secret = secret,
+    retry_after = asked_to_wait(upstream), secrets = secrets,
   })
   err.body = own_words(err, bytes, body, dep, reply)
-  err.detail = err.detail or provider_error.excerpt(bytes, secret)
+  err.detail = err.detail or provider_error.excerpt(bytes, secrets)
   return err
 end
 
@@ -226,7 +232,7 @@ local function unreadable(err, upstream, call, dep, reply)
     return waiting(dep, call.cfg, stream, upstream, reply)
   end
   local failed = fault.of(err)
-  failed.detail = provider_error.excerpt(text, secret_of(call, dep))
+  failed.detail = provider_error.excerpt(text, secrets_of(call, dep))
   error(failed, 0)
 end
 
@@ -328,7 +334,7 @@ local function blame(err, call, dep)
     })
   end
   for _, name in ipairs { "message", "code", "param" } do -- all that a client is shown
-    err[name] = provider_error.clean(err[name], secret_of(call, dep))
+    err[name] = provider_error.clean(err[name], secrets_of(call, dep))
   end
   return err
 end

@@ -27,9 +27,14 @@ local function not_found(name)
     { param = "model" })
 end
 
--- What came from a client becomes part of names and perhaps of a URL.
+-- What came from a client becomes part of names and perhaps of a URL, in which no part of it
+-- may be a step: ".", ".." or nothing.
 local function is_plain(name)
-  return #name <= NAME_MOST and not name:find("[^%w%._:/@+-]") and not name:find("..", 1, true)
+  if #name > NAME_MOST or name:find("[^%w%._:/@+-]") or name:find("..", 1, true) then
+    return false
+  end
+  local steps = "/" .. name .. "/"
+  return not (steps:find("//", 1, true) or steps:find("/./", 1, true))
 end
 
 -- The group a wildcard stands for, remembered so that its decisions can be.

@@ -344,7 +344,7 @@ describe("a provider's error", function()
 
   it("shows no secret, no markup and no control bytes", function()
     local text = "key sk-abc123 and <b>mg-xyz</b> and Bearer abc.def and s3cret-value\27[0m"
-    local clean = provider_error.clean(text, "s3cret-value")
+    local clean = provider_error.clean(text, { "s3cret-value" })
     for _, word in ipairs { "abc123", "xyz", "abc.def", "s3cret", "<b>", "\27" } do
       assert.is_nil(clean:find(word, 1, true))
     end
