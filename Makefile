@@ -47,7 +47,7 @@ LIB_OBJ  := $(filter-out $(MAIN_OBJ),$(ENGINE_C:engine/%.c=$(OBJ)/engine/%.o)) $
 
 C_TESTS := $(patsubst tests/c/%.c,$(OUT)/tests/%,$(wildcard tests/c/test_*.c tests/c/embed_test.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
-TOOLS   := $(addprefix $(OUT)/tests/,faultd swarm source counter speed disk.so intruder.so)
+TOOLS   := $(addprefix $(OUT)/tests/,faultd swarm source counter speed disk.so intruder.so faultpre.so)
 VOCABULARIES := $(BUILD)/vocabularies/made
 MODULE  := $(wildcard tests/c/engine_module.c)
 
@@ -253,10 +253,11 @@ $(OUT)/tests/faultd: $(patsubst %.c,$(OBJ)/%.o,$(wildcard tests/faultd/*.c))
 	$(call SAY,link)
 	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs openssl)
 
-# Preloaded into a gateway: a disk that fails, and somebody who got in.
+# Preloaded into a gateway: a disk that fails, somebody who got in, a machine out of sorts.
 $(OUT)/tests/disk.so: $(OBJ)/tests/disk/disk.o
 $(OUT)/tests/intruder.so: $(OBJ)/tests/fire/intruder.o
-$(OUT)/tests/disk.so $(OUT)/tests/intruder.so:
+$(OUT)/tests/faultpre.so: $(OBJ)/tests/fire/faultpre.o
+$(OUT)/tests/disk.so $(OUT)/tests/intruder.so $(OUT)/tests/faultpre.so:
 	@mkdir -p $(@D)
 	$(call SAY,link)
 	$(Q)$(COMPILER) -shared $(filter-out -pie,$(LDFLAGS)) -o $@ $^

@@ -137,7 +137,7 @@ static int push_refusal(lua_State *L, int status, const char *code, const char *
 {
     lua_pushnil(L);
     lua_createtable(L, 0, 4); /* nil err */
-    lua_pushliteral(L, "bad_request");
+    lua_pushstring(L, status < 500 ? "bad_request" : "overloaded");
     lua_setfield(L, -2, "kind");
     lua_pushinteger(L, status);
     lua_setfield(L, -2, "status");
@@ -146,6 +146,11 @@ static int push_refusal(lua_State *L, int status, const char *code, const char *
     lua_pushstring(L, message);
     lua_setfield(L, -2, "message");
     return 2;
+}
+
+static int push_no_room(lua_State *L)
+{
+    return push_refusal(L, 503, "overloaded", "There is no memory for the request body.");
 }
 
 /* The whole body; or the number of values pushed that say why not. */
@@ -157,6 +162,7 @@ static int whole_body(lua_State *L, struct buf **bytes)
         return push_refusal(L, 413, "body_too_large", "The request body is too large.");
     case REQUEST_BODY_TIMEOUT:
         return push_refusal(L, 408, "request_timeout", "The request body came too slowly.");
+    case REQUEST_BODY_NO_MEMORY: return push_no_room(L);
     case REQUEST_BODY_COMING:
     case REQUEST_BODY_BROKEN: break;
     }
@@ -172,6 +178,7 @@ static int l_take_document(lua_State *L)
 
     if (refused) return refused;
     if (lua_doc_push(L, bytes, &error)) return 1;
+    if (error.code == JSON_NO_MEMORY) return push_no_room(L);
     char why[JSON_ERROR_SPACE], message[JSON_ERROR_SPACE + 64];
     json_explain(&error, why);
     (void)snprintf(message, sizeof(message), "The request body cannot be read: %s.", why);

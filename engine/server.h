@@ -69,6 +69,7 @@ enum request_body {
     REQUEST_BODY_WHOLE,     /* *bytes are all of it */
     REQUEST_BODY_TOO_LARGE, /* 413 */
     REQUEST_BODY_TIMEOUT,   /* 408 */
+    REQUEST_BODY_NO_MEMORY, /* 503 */
     REQUEST_BODY_BROKEN,    /* framing error or client gone */
 };
 

@@ -172,7 +172,8 @@ static void take_body(struct request *request, const char *bytes, size_t len)
     if (connection->state != CONNECTION_READING) return;
     if (!buf_append(&request->bytes, bytes, len)) {
         bool large = len > request->bytes.limit - request->bytes.len;
-        connection_stop_body(connection, large ? REQUEST_BODY_TOO_LARGE : REQUEST_BODY_BROKEN);
+        connection_stop_body(connection,
+                             large ? REQUEST_BODY_TOO_LARGE : REQUEST_BODY_NO_MEMORY);
     }
 }
 

@@ -112,6 +112,7 @@ static inline void world_serve(struct world *world, struct request *request)
         case REQUEST_BODY_WHOLE: world_say(request, 200, body->data, body->len); break;
         case REQUEST_BODY_TOO_LARGE: world_say(request, 413, "large", 5); break;
         case REQUEST_BODY_TIMEOUT: world_say(request, 408, "slow", 4); break;
+        case REQUEST_BODY_NO_MEMORY:
         case REQUEST_BODY_BROKEN: break;
         }
         request_release(request);
