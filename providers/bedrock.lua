@@ -55,5 +55,6 @@ return chat.adapter {
   keeps    = { cache_control = true, thinking_blocks = true },
   fields   = fields,
   needs    = aws.needs,
+  problem  = aws.problem,
   deployment_fields = { arn = { type = "string" }, api = { one_of = { "converse" } } },
 }

@@ -66,5 +66,6 @@ return require("providers.openai_compatible"):with {
   responses       = path "/responses",
   fields          = fields,
   needs           = aws.needs,
+  problem         = aws.problem,
   prices          = "bedrock",
 }

@@ -1,6 +1,5 @@
 -- What Amazon's services have in common: where they are, and how a request says who asks.
 
-local fault = require "lib.fault"
 local sigv4 = require "lib.sigv4"
 
 local aws = {}
@@ -13,7 +12,13 @@ aws.fields = {
   secret_access_key = { secret = true },
   session_token     = { secret = true },
 }
-aws.needs = { "api_key", "access_key_id" }
+aws.needs = { "api_key", "access_key_id", "token" }
+
+--- What is wrong with a provider's fields; nil where nothing is.
+function aws.problem(provider)
+  if not provider.access_key_id or provider.secret_access_key then return nil end
+  return "has an access_key_id and no secret_access_key"
+end
 
 --- A text as one segment of a path. Nothing of it is read as a step up or down.
 function aws.segment(text)
@@ -34,14 +39,12 @@ function aws.address(service, tail)
   end
 end
 
---- An adapter's `sign` for a service; it does nothing where there is an api_key.
+--- An adapter's `sign` for a service; it does nothing where there is a key or a token that is
+--- sent as it is.
 function aws.signer(service)
   return function(request, dep)
     local provider = dep.provider
-    if provider.api_key then return end
-    if not provider.secret_access_key then
-      fault.raise("internal", nil, { detail = dep.name .. " has no secret_access_key" })
-    end
+    if provider.api_key or provider.token then return end
     sigv4.sign(request, {
       access_key_id = provider.access_key_id, region = provider.region, service = service,
       secret_access_key = provider.secret_access_key, session_token = provider.session_token,

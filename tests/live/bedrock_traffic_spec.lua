@@ -119,6 +119,28 @@ model "openai/*" { provider "bedrock_openai" {
     assert.equal("Bearer bedrock-key-1", sent.headers.authorization)
   end
 
+  -- Counts --------------------------------------------------------------------------------
+
+  -- Counted here: the estimate is as far from what Bedrock counted as is said of its family.
+  local function check_count(exchange)
+    local asked = bedrock.chat(exchange.request.body.input.converse)
+    local answer = gw:chat(cjson.encode {
+      model = "bedrock/" .. bedrock.model(exchange.request.path), messages = asked.messages,
+    }, { path = "/v1/messages/count_tokens" })
+    assert.equal(200, answer.status, answer.body)
+    local real = exchange.response.body.inputTokens
+    local off = math.abs(cjson.decode(answer.body).input_tokens - real)
+    assert.is_true(off <= 0.15 * real, answer.body)
+  end
+
+  for _, path in ipairs(recorded.list { count_tokens = true }) do
+    if path:find "^bedrock/" then
+      it(path:gsub("^bedrock/", ""):gsub("%.json$", ""), function()
+        check_count(recorded.load(path))
+      end)
+    end
+  end
+
   -- All of them --------------------------------------------------------------------------
 
   for _, path in ipairs(list) do

@@ -109,10 +109,26 @@ describe("bedrock's credentials", function()
   end)
 
   it("are both halves, or none", function()
-    local ok, err = pcall(signed, bedrock, { region = "us-east-1", access_key_id = "AKID" })
-    assert.is_false(ok)
-    assert.equal("internal", err.kind)
-    assert.equal("d has no secret_access_key", err.detail)
+    local routes = require "routes_helper"
+    local shipped = {
+      adapters = function() return { "bedrock" } end,
+      adapter = function(name) return require("providers." .. name) end,
+    }
+    local function problems(fields)
+      local text = ('local b = provider "bedrock" { region = "r", %s }\n'):format(fields)
+      local _, found = routes.load(text .. 'model "m" { b "x" }\n', nil, shipped)
+      return found[1]
+    end
+    assert.is_nil(problems "access_key_id = env.KEY, secret_access_key = env.KEY")
+    assert.is_nil(problems "api_key = env.KEY")
+    assert.truthy(problems("access_key_id = env.KEY"):find("no secret_access_key", 1, true))
+    assert.truthy(problems(""):find("api_key", 1, true))
+  end)
+
+  it("leave a token alone", function()
+    local headers = signed(bedrock, { region = "us-east-1", token = { fixed = "t" } })
+    assert.is_nil(headers.authorization)
+    assert.is_nil(headers["x-amz-date"])
   end)
 end)
 
