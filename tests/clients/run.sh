@@ -43,14 +43,15 @@ install_node() {
   fi
   cp "$here/$1"/package.json "$here/$1"/package-lock.json "$work/$1" || return 1
   fresh "$here/$1/package-lock.json" "$work/$1" && return 0
-  (cd "$work/$1" && timeout 300 npm ci --ignore-scripts --no-audit --no-fund >npm.log 2>&1) || return 1
+  (cd "$work/$1" && timeout 300 npm ci --ignore-scripts --no-audit --no-fund --prefer-offline \
+    --fetch-retries 1 --fetch-retry-mintimeout 1000 >npm.log 2>&1) || return 1
   cp "$here/$1/package-lock.json" "$work/$1/installed"
 }
 
 install_python() {
   fresh "$here/$1/requirements.txt" "$work/$1" && return 0
   python3 -m venv "$work/$1/venv" >"$work/$1/pip.log" 2>&1 || return 1
-  timeout 300 "$work/$1/venv/bin/pip" install -q --disable-pip-version-check --no-deps \
+  timeout 300 "$work/$1/venv/bin/pip" install -q --disable-pip-version-check --no-deps --retries 1 \
     -r "$here/$1/requirements.txt" >"$work/$1/pip.log" 2>&1 || return 1
   cp "$here/$1/requirements.txt" "$work/$1/installed"
 }
@@ -72,7 +73,7 @@ for group in $groups; do
     echo "ready after $(($(date +%s) - began)) s"
     ready="$ready $group"
   else
-    echo "no: it could not be installed; skipped"
+    echo "no: it could not be installed ($work/$group/*.log say why); skipped"
   fi
 done
 if [ -z "$ready" ]; then
