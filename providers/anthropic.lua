@@ -33,16 +33,14 @@ local function cite(list, reply, start, stop)
   for _, one in ipairs(list) do reply:cite(citations.of_messages(one, start, stop)) end
 end
 
--- What a block cites, it cites for the whole of it; `said` are the texts so far.
-local function text(block, reply, said)
+-- What a block cites, it cites for the whole of it; `state.length` is how long the text is so
+-- far.
+local function text(block, reply, state)
   if type(block.text) ~= "string" then return end
+  local start, cited = state.length, block.citations
   reply:text(block.text)
-  local cited = block.citations
-  if type(cited) == "table" and cited[1] and said then
-    local start = citations.length(table.concat(said))
-    cite(cited, reply, start, start + citations.length(block.text))
-  end
-  if said then said[#said + 1] = block.text end
+  state.length = start + citations.length(block.text)
+  if type(cited) == "table" and cited[1] then cite(cited, reply, start, state.length) end
 end
 
 local BLOCKS = {
@@ -63,10 +61,10 @@ local function decode(body, reply)
     fault.raise("invalid_response", "The provider's answer is no message.")
   end
   reply:start { id = body.id, model = body.model }
-  local said = {}
+  local state = { length = 0 }
   for block in chat.objects(body.content) do
     local read = BLOCKS[block.type] -- what the provider's own tools did is not for this client
-    if read then read(block, reply, said) end
+    if read then read(block, reply, state) end
   end
   finish(body, reply)
   reply:usage(counts.read({}, body.usage))
@@ -85,8 +83,9 @@ local STARTS = {
 
 local DELTAS = {
   text_delta = function(delta, reply, state)
+    if type(delta.text) ~= "string" then return end
     reply:text(delta.text)
-    if type(delta.text) == "string" then state.said[#state.said + 1] = delta.text end
+    state.length = state.length + citations.length(delta.text)
   end,
   citations_delta = function(delta, _, state)
     state.cited = state.cited or {}
@@ -115,11 +114,11 @@ end
 function EVENTS.content_block_start(data, reply, state, bytes)
   local block = chat.table_or_empty(data.content_block)
   state.block, state.arguments, state.input = block.type, false, nil
-  state.cited, state.begun = nil, #state.said
+  state.cited, state.begun = nil, state.length
   if block.type == "tool_use" then -- again, for the input as it is written
     state.input = json.text(chat.reread(bytes, RAW_INPUT).content_block.input)
   end
-  if STARTS[block.type] then STARTS[block.type](block, reply, state.said) end
+  if STARTS[block.type] then STARTS[block.type](block, reply, state) end
 end
 
 function EVENTS.content_block_delta(data, reply, state)
@@ -134,9 +133,7 @@ function EVENTS.content_block_stop(_, reply, state)
     reply:tool_call { arguments = state.input }
   end
   if state.cited then
-    local start = citations.length(table.concat(state.said, "", 1, state.begun))
-    local own = table.concat(state.said, "", state.begun + 1)
-    cite(state.cited, reply, start, start + citations.length(own))
+    cite(state.cited, reply, state.begun, state.length)
     state.cited = nil
   end
   state.block = nil
@@ -155,7 +152,7 @@ end
 local function stream(upstream, reply)
   local body = chat.whole_instead(upstream, RAW_INPUT)
   if body then return decode(body, reply) end
-  local state = { usage = {}, said = {}, begun = 0 }
+  local state = { usage = {}, length = 0, begun = 0 }
   for name, data, bytes in upstream:sse() do
     local read = chat.is_readable(data) and EVENTS[data.type or name]
     if read then read(data, reply, state, bytes) end

@@ -117,8 +117,8 @@ EVENTS["message-start"] = function(data, _, reply) reply:start { id = data.id } 
 
 EVENTS["content-start"] = function(data, message, reply, state)
   local block = chat.table_or_empty(message.content)
-  state.before[data.index or 0] = citations.length(table.concat(state.texts))
-  state.texts[#state.texts + 1] = some(block.text)
+  state.before[data.index or 0] = state.length
+  if some(block.text) then state.length = state.length + citations.length(block.text) end
   say(block, reply)
 end
 
@@ -127,7 +127,7 @@ EVENTS["content-delta"] = function(data, message, reply, state)
   local likely = data.logprobs and likelihood(data.logprobs)
   reply:reasoning(piece.thinking)
   reply:text(piece.text, likely and { likely })
-  state.texts[#state.texts + 1] = some(piece.text)
+  if some(piece.text) then state.length = state.length + citations.length(piece.text) end
 end
 
 EVENTS["citation-start"] = function(_, message, reply, state)
@@ -172,7 +172,7 @@ end
 local function stream(upstream, reply)
   local body = chat.whole_instead(upstream)
   if body then return decode(body, reply) end
-  local state = { before = {}, texts = {} }
+  local state = { before = {}, length = 0 }
   for name, data in upstream:sse() do
     if chat.is_readable(data) then
       local read = EVENTS[data.type or name]

@@ -42,17 +42,15 @@ local function say(part, reply, state)
     tool_call(part, reply, state)
   elseif type(part.text) == "string" then
     if part.thought == true then return reply:reasoning(part.text) end
-    state.said[#state.said + 1] = part.text
     reply:text(part.text)
+    citations.note(state, part.text)
   end
 end
 
 -- Pages that an answer rests on, or repeats.
 local function cite(candidate, reply, state)
   if not (candidate.groundingMetadata or candidate.citationMetadata) then return end
-  for _, one in ipairs(citations.of_gemini(candidate, table.concat(state.said))) do
-    reply:cite(one)
-  end
+  for _, one in ipairs(citations.of_gemini(candidate, state)) do reply:cite(one) end
 end
 
 -- A prompt that was refused has no candidate at all.
@@ -86,7 +84,7 @@ local function piece(body, reply, state)
 end
 
 local function new_state()
-  return { usage = {}, tools = 0, said = {} }
+  return { usage = {}, tools = 0 }
 end
 
 -- Several candidates, or their probabilities, need OpenAI's own shape, and then to the end.

@@ -5,6 +5,6 @@ return require("providers.openai_compatible"):with {
   base_url = "http://127.0.0.1:8080/v1",
   fields   = {},
   beside   = { "rerank" },
-  responses = "/responses", messages = "/messages", forgets = true, -- its README
+  responses = "/responses", messages = "/messages", forgets = true, -- #18486, #17570
   quirks   = { rename = { max_completion_tokens = "max_tokens" } }, -- what all versions know
 }

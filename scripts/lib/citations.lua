@@ -153,45 +153,53 @@ function citations.gemini(list)
   return { citationSources = out }
 end
 
--- Google counts bytes.
-local function characters(text, bytes)
-  return bytes and citations.length(text:sub(1, bytes)) or nil
+-- Google counts bytes. Of a long text nothing is kept but whether that is the same, and of one
+-- piece the piece: where both are unlike, the place is not told.
+local function characters(said, bytes)
+  if not bytes or not said.is_wide then return bytes end
+  return said.only and citations.length(said.only:sub(1, bytes)) or nil
+end
+
+--- Remember of a piece of text what places in it take.
+function citations.note(said, text)
+  if not said.is_wide and text:find("[\128-\255]") then said.is_wide = true end
+  said.only = said.only == nil and text
 end
 
 local function table_of(value) return type(value) == "table" and value or {} end
 
-local function add_support(support, chunks, text, out)
+local function add_support(support, chunks, said, out)
   local at = table_of(support.segment)
   local stop = number_of(at.endIndex)
   for _, index in ipairs(table_of(support.groundingChunkIndices)) do
     local chunk = table_of(number_of(index) and chunks[index + 1])
     local where = table_of(chunk.web or chunk.retrievedContext)
     out[#out + 1] = citations.new {
-      start = stop and characters(text, number_of(at.startIndex) or 0),
-      stop = characters(text, stop), text = at.text, url = where.uri, title = where.title,
+      start = stop and characters(said, number_of(at.startIndex) or 0),
+      stop = characters(said, stop), text = at.text, url = where.uri, title = where.title,
     }
   end
 end
 
-local function grounded(found, text, out)
+local function grounded(found, said, out)
   local chunks = table_of(found.groundingChunks)
   for _, support in ipairs(table_of(found.groundingSupports)) do
-    if type(support) == "table" then add_support(support, chunks, text, out) end
+    if type(support) == "table" then add_support(support, chunks, said, out) end
   end
 end
 
---- Those of a candidate whose whole text this is: a list, perhaps empty.
-function citations.of_gemini(candidate, text)
+--- Those of a candidate, given what was noted of its text: a list, perhaps empty.
+function citations.of_gemini(candidate, said)
   local out = {}
   if type(candidate.groundingMetadata) == "table" then
-    grounded(candidate.groundingMetadata, text, out)
+    grounded(candidate.groundingMetadata, said, out)
   end
   local cited = table_of(candidate.citationMetadata)
   for _, one in ipairs(table_of(cited.citationSources or cited.citations)) do
     if type(one) == "table" then
       out[#out + 1] = citations.new {
-        start = characters(text, number_of(one.startIndex) or 0), url = one.uri,
-        stop = characters(text, number_of(one.endIndex)), title = one.title,
+        start = characters(said, number_of(one.startIndex) or 0), url = one.uri,
+        stop = characters(said, number_of(one.endIndex)), title = one.title,
       }
     end
   end

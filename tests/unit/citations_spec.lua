@@ -195,6 +195,28 @@ describe("citations of", function()
     end
   end
 
+  it("Gemini's are counted in characters where that can be known", function()
+    local function places(...)
+      local list = {}
+      for i, text in ipairs { ... } do
+        local content = { parts = { { text = text } } }
+        list[i] = { responseId = "g", candidates = { { content = content } } }
+      end
+      local last = list[#list].candidates[1]
+      last.finishReason = "STOP"
+      last.citationMetadata = { citationSources = {
+        { startIndex = 3, endIndex = 8, uri = "https://x" } } }
+      for _, chunk in ipairs(recorded.events(heard("gemini", sse(list), "openai"))) do
+        local delta = chunk.choices[1] and chunk.choices[1].delta
+        local found = delta and delta.annotations and delta.annotations[1].url_citation
+        if found then return { found.start_index, found.end_index } end
+      end
+    end
+    assert.same({ 2, 7 }, places "é Paris")
+    assert.same({ 3, 8 }, places("a: ", "Paris"))
+    assert.same({ 0, 0 }, places("é ", "Paris"))
+  end)
+
   it("Anthropic's streams count the whole block", function()
     local stream = sse {
       { type = "message_start", message = { id = "m", usage = { input_tokens = 1 } } },
