@@ -74,6 +74,7 @@ stored.message_files = anthropics {
 }
 stored.message_batches = anthropics {
   name = "message_batches", makes = "runs no batches", read = read_messages, runs = true,
+  lists_models = true,
 }
 
 return stored

@@ -3,10 +3,12 @@
 --
 -- What was made here goes to the account that made it, which its id tells (lib/tickets.lua).
 -- What is to be made goes to the account of the model that `x-moongate-model` or `?model=`
--- names, a batch to that of its file; where nothing is said, to the only account there is.
+-- names, a batch to that of its file, or of its first request's model; where nothing is said,
+-- to the only account there is.
 
 local fault = require "lib.fault"
 local grants = require "lib.grants"
+local json = require "engine.json"
 local natives = require "lib.natives"
 local plans = require "pipeline.plans"
 local routing = require "pipeline.routing"
@@ -82,11 +84,50 @@ local function the_only(call, cfg)
     { param = "model" })
 end
 
--- What a batch will use, and of which models, only its provider knows: who is held to models or
--- to money makes none.
-local function check_batch(call, cfg)
-  if not (call.door.runs and call.media.op == "create") then return end
-  if not grants.all(cfg, call.key) then
+-- Anthropic's batches ------------------------------------------------------------------------
+
+-- The deployment at this account that one request's model is, where this key may use it.
+local function named_by(call, cfg, request, provider)
+  local params = type(request) == "table" and request.params
+  local name = type(params) == "table" and params.model
+  local group = type(name) == "string" and not name:find("\0", 1, true)
+    and routing.resolve(cfg, name)
+  if not group or not grants.allow(cfg, call.key, group) then return nil end
+  for _, dep in ipairs(group.deployments) do
+    if dep.provider.name == provider then return dep end
+  end
+end
+
+-- Its requests name models in the body: those of ours become the provider's. Whether this key
+-- may use them all.
+local function put_models(call, cfg, provider)
+  local list = json.decode(call.doc:raw("requests"), { ordered = true })
+  local all, changed = true, false
+  for _, request in ipairs(list) do
+    local dep = named_by(call, cfg, request, provider)
+    all = all and dep ~= nil
+    if dep and request.params.model ~= dep.model then
+      request.params.model, changed = dep.model, true
+    end
+  end
+  if changed then call:reread(call.doc:splice { requests = list }) end
+  return all
+end
+
+-- The account of the first request's model, where it is one of ours.
+local function by_first(call, cfg)
+  local name = call.doc:at("requests.0.params.model")
+  local group = type(name) == "string" and not name:find("\0", 1, true)
+    and routing.resolve(cfg, name)
+  local dep = group and grants.allow(cfg, call.key, group) and able(call, group)
+  return dep and { group = group, provider = dep.provider.name } or nil
+end
+
+-- What a batch will use only its provider knows: who is held to money makes none, and who is
+-- held to models only one whose models are seen.
+local function check_batch(call, cfg, provider)
+  local names_all = call.door.lists_models and put_models(call, cfg, provider)
+  if not (names_all or grants.all(cfg, call.key)) then
     fault.raise("not_permitted", "A batch may name any model of its provider's: this key may "
       .. "not use all.")
   end
@@ -96,15 +137,21 @@ local function check_batch(call, cfg)
   end
 end
 
+local function account(call, cfg, making)
+  if call.media.ticket then return by_ticket(call, cfg, call.media.ticket) end
+  local name = named(call)
+  if name then return by_name(call, cfg, name) end
+  return making and call.door.lists_models and by_first(call, cfg) or the_only(call, cfg)
+end
+
 --- The group whose account is asked; the call is held to that account.
 function store.choose(call, cfg)
   local asked = call.media
-  local ticket, name = asked.ticket, named(call)
-  check_batch(call, cfg)
-  local one = ticket and by_ticket(call, cfg, ticket)
-    or name and by_name(call, cfg, name) or the_only(call, cfg)
+  local ticket, making = asked.ticket, asked.op == "create"
+  local one = account(call, cfg, making)
   call.model, call.pinned = one.group.name, one.provider
-  if ticket and asked.op == "create" then
+  if making and call.door.runs then check_batch(call, cfg, one.provider) end
+  if ticket and making then
     asked.input_file = ticket.id
   elseif ticket then
     asked.id = ticket.id

@@ -19,10 +19,12 @@ local claude = provider "anthropic" { api_key = "k", base_url = "%s" }
 model "gpt" { openai "gpt-4o-mini" }
 model "own" { open { "own", price = { input = 4, output = 8, batch = 0.25 } } }
 model "claude" { claude "claude-sonnet-4-5" }
+model "mine" { claude "claude-opus-4-8" }
 virtual_key "a" { token = env.KEY, team = "red" }
 virtual_key "same" { token = env.SAME, team = "red" }
 virtual_key "b" { token = env.OTHER, team = "blue" }
 virtual_key "narrow" { token = env.NARROW, team = "red", models = { "gpt" } }
+virtual_key "claudes" { token = env.CLAUDES, team = "red", models = { "mine" } }
 virtual_key "paid" { token = env.PAID, team = "red", budget = "$5/day" }
 ]]):format(up:url "openai", up:url "open", up:url "claude")
   end
@@ -33,6 +35,7 @@ virtual_key "paid" { token = env.PAID, team = "red", budget = "$5/day" }
   local function start()
     gw = helper.gateway { routes = routes(), data = dir .. "/data", env = {
       KEY = KEY, SAME = KEY .. "s", OTHER = KEY .. "o", NARROW = KEY .. "n", PAID = KEY .. "p",
+      CLAUDES = KEY .. "c",
     } }
   end
 
@@ -269,6 +272,22 @@ virtual_key "paid" { token = env.PAID, team = "red", budget = "$5/day" }
       response = ask("GET", "/v1/messages/batches/" .. id .. "/results", nil, OWN)
       assert.equal('{"custom_id":"1"}\n', response.body)
       assert.equal("/claude/messages/batches/msgbatch_1/results", up:last("claude").path)
+    end)
+
+    it("T20: batches name models by the names that this key may use", function()
+      up:reply("claude", { body = '{"id":"msgbatch_1","type":"message_batch"}' })
+      local mine = '{"requests": [{"params":{"max_tokens":9,"model":"mine"},'
+        .. '"custom_id":"1"}]}'
+      local response = ask("POST", "/v1/messages/batches", mine, OWN, "c")
+      assert.equal(200, response.status, response.body)
+      assert.equal('{"requests": [{"params":{"max_tokens":9,"model":"claude-opus-4-8"},'
+        .. '"custom_id":"1"}]}', up:last("claude").body)
+      local seen = up:stats()
+      for _, name in ipairs { "claude-opus-4-8", "claude", "gpt", "nobody" } do
+        response = ask("POST", "/v1/messages/batches", (mine:gsub("mine", name)), OWN, "c")
+        assert.equal(403, response.status, name)
+      end
+      assert.equal(seen, (up:stats()))
     end)
 
     it("errors are in its words", function()

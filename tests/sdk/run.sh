@@ -34,14 +34,15 @@ if [ "${1:-}" != installed ]; then
   exec sh "$PWD/tests/clients/alone.sh" sh "$0" installed
 fi
 
-# Three free ports.
+# Four free ports.
 ports=$(luajit -e 'local socket = require "socket"
   local function free() return (select(2, assert(socket.bind("127.0.0.1", 0)):getsockname())) end
-  print(free() .. " " .. free() .. " " .. free())')
+  print(free() .. " " .. free() .. " " .. free() .. " " .. free())')
 set -- $ports
 port=$1
 admin=$2
 gemini=$3
+media=$4
 data=$(mktemp -d)
 # An upstream of each family: the gateway itself in two dialects, and a small Gemini.
 cat routes.lua - >"$data/routes.lua" <<END
@@ -57,6 +58,17 @@ model "by-responses" {
 model "by-gemini" {
   provider "gemini" { name = "a-gemini", api_key = "any", base_url = "http://127.0.0.1:$gemini" } "gemini-3-pro",
 }
+do -- what is no chat
+  local media = provider "openai" { name = "media", api_key = "any", base_url = "http://127.0.0.1:$media/v1" }
+  model "paints" { media "gpt-image-1" }
+  model "speaks" { media "tts-1" }
+  model "hears" { media "whisper-1" }
+  model "judges" { media "omni-moderation-latest" }
+  model "files" { media "gpt-4o-mini" }
+  model "zz-batches" {
+    provider "anthropic" { name = "media-messages", api_key = "any", base_url = "http://127.0.0.1:$media/v1" } "m",
+  }
+end
 END
 families="mock by-openai by-anthropic by-gemini"
 env -u OPENAI_API_KEY -u ANTHROPIC_API_KEY -u GEMINI_API_KEY -u AZURE_API_KEY \
@@ -64,7 +76,8 @@ env -u OPENAI_API_KEY -u ANTHROPIC_API_KEY -u GEMINI_API_KEY -u AZURE_API_KEY \
   --data "$data" >"$work/log" 2>&1 &
 pid=$!
 other=
-trap 'kill $pid $other 2>/dev/null; wait $pid $other 2>/dev/null; rm -rf "$data"' EXIT
+kept=
+trap 'kill $pid $other $kept 2>/dev/null; wait $pid $other $kept 2>/dev/null; rm -rf "$data"' EXIT
 up=
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
   curl -fsS -o /dev/null "http://127.0.0.1:$port/healthz" 2>/dev/null && up=yes && break
@@ -93,9 +106,12 @@ tally() {
 if [ -n "$node_is" ]; then
   node "$work/gemini.mjs" "$gemini" >"$work/gemini.log" 2>&1 &
   other=$!
+  node "$work/media_server.mjs" "$media" >"$work/media.log" 2>&1 &
+  kept=$!
   tally node node "$work/chat.mjs" "http://127.0.0.1:$port/v1"
   tally node-messages node "$work/messages.mjs" "http://127.0.0.1:$port" $families
   tally node-responses node "$work/responses.mjs" "http://127.0.0.1:$port/v1" $families by-responses
+  tally node-media node "$work/media.mjs" "http://127.0.0.1:$port"
   tally node-genai node "$work/genai.mjs" "http://127.0.0.1:$port" $families
 else
   echo "node: no client could be installed; skipped"
