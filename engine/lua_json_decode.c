@@ -74,10 +74,16 @@ static bool stays_raw(const struct decoder *d, enum json_token token)
     return raw;
 }
 
+/* What is in it does not become Lua's, so only the reader's own ceiling holds for it: a batch
+ * of embeddings has millions of numbers. */
 static bool push_raw(struct decoder *d)
 {
     const char *from = d->reader.from;
+    size_t nodes = d->reader.nodes;
+    d->reader.limits.nodes = json_answer_limits.nodes;
     if (json_skip(&d->reader) == JSON_BAD) return false;
+    d->reader.limits.nodes = decode_limits.nodes;
+    d->reader.nodes = nodes;
     lua_raw_push(d->L, from, (size_t)(d->reader.to - from), false);
     return true;
 }

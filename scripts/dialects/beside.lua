@@ -56,6 +56,7 @@ end
 function beside.door(door)
   door.writer = door.writer or {}
   door.writer.dialect, door.writer.error = door.name, words.error
+  door.native_only = true
   -- A deployment that has none is told nothing; another of its group may have it.
   function door.fit(_, dep)
     local natives = dep.provider.adapter.natives

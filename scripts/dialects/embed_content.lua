@@ -7,7 +7,7 @@ local natives = require "lib.natives"
 local writer = require "dialects.gemini_writer"
 
 local embed = {
-  name = "embed_content", writer = writer,
+  name = "embed_content", writer = writer, native_only = true,
   plain = "content", -- what the model reads stands there, once or in each of `requests`
 }
 

@@ -7,7 +7,7 @@ local openai = require "dialects.openai"
 local words = require "dialects.openai_writer"
 
 local embeddings = {
-  name = "embeddings",
+  name = "embeddings", native_only = true,
   writer = { dialect = "embeddings", error = words.error },
   plain = "input", -- the member whose text, and nothing else, is what the model reads
 }

@@ -121,11 +121,7 @@ end
 --- The answer in OpenAI's words.
 function own.decode(doc, reply)
   local list, body = vectors_of(doc)
-  if reply.call.wants_base64 then
-    for i, vector in ipairs(list) do
-      list[i] = embeddings.base64(json.decode(json.text(vector)))
-    end
-  end
+  if reply.call.wants_base64 then list = embeddings.pack(list) end
   embeddings.say(reply, reply.call.dep.model, list, counted(body))
 end
 

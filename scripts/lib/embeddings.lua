@@ -8,6 +8,7 @@ local fault = require "lib.fault"
 local floats = require "lib.floats"
 local json = require "engine.json"
 local quirks = require "lib.quirks"
+local time = require "engine.time"
 local usage = require "lib.usage"
 
 local embeddings = { dialect = "embeddings" }
@@ -34,14 +35,45 @@ function embeddings.base64(list)
   return crypto.base64(floats.pack(numbers))
 end
 
--- The answer with each list of numbers in base64.
-local function in_base64(doc)
-  local data = json.decode(doc:raw("data"), { ordered = true })
-  for _, one in ipairs(data) do
-    if type(one) == "table" and type(one.embedding) == "table" then
-      one.embedding = embeddings.base64(one.embedding)
+-- A vector is read when its turn comes, and after so many bytes of them others have theirs: the
+-- batch of a whole library would hold up everybody for a second.
+local SLICE = 256 * 1024
+
+-- Lists as they were written, each with its base64 in its place; what is no list stays.
+local function pack_all(list, get, put)
+  local since = 0
+  for i, one in ipairs(list) do
+    local text = get(one)
+    if text and text:find("^%s*%[") then
+      put(i, one, embeddings.base64(json.decode(text)))
+      since = since + #text
+    end
+    if since > SLICE then
+      time.sleep(0)
+      since = 0
     end
   end
+end
+
+local function text_at(value) return json.is_raw(value) and json.text(value) or nil end
+
+--- Vectors as they were written (json.raw), all in base64.
+function embeddings.pack(vectors)
+  local out = {}
+  pack_all(vectors, text_at, function(i, _, packed) out[i] = packed end)
+  return out
+end
+
+local RAW = { ordered = true, raw = { embedding = true } }
+
+local function embedding_of(one)
+  return type(one) == "table" and text_at(one.embedding) or nil
+end
+
+-- The answer with each list of numbers in base64.
+local function in_base64(doc)
+  local data = doc:decode(RAW).data
+  pack_all(data, embedding_of, function(_, one, packed) one.embedding = packed end)
   return doc:splice { data = data }
 end
 

@@ -61,13 +61,13 @@ function own.path(dep, call)
   end) .. verb
 end
 
--- A vector as it was written, digit for digit, or in base64.
-local function vector(value, wanted)
+-- A vector as it was written, digit for digit.
+local function vector(value)
   local list = type(value) == "table" and value.values
   if not json.is_raw(list) then
     fault.raise("invalid_response", "The provider's answer holds no embeddings.")
   end
-  return wanted and embeddings.base64(json.decode(json.text(list))) or list
+  return list
 end
 
 --- The answer in OpenAI's words.
@@ -75,9 +75,10 @@ function own.decode(doc, reply)
   local body = doc:decode { raw = { values = true } }
   if type(body.error) == "table" then chat_errors.raise(body) end
   local list = type(body.embeddings) == "table" and body.embeddings or { body.embedding }
-  local vectors, wanted = {}, reply.call.wants_base64
-  for i, value in ipairs(list) do vectors[i] = vector(value, wanted) end
+  local vectors = {}
+  for i, value in ipairs(list) do vectors[i] = vector(value) end
   if #vectors == 0 then vector(nil) end
+  if reply.call.wants_base64 then vectors = embeddings.pack(vectors) end
   local counted = type(body.usageMetadata) == "table" and body.usageMetadata.promptTokenCount
   embeddings.say(reply, reply.call.dep.model, vectors,
     type(counted) == "number" and counted or nil)

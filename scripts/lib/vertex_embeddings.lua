@@ -114,11 +114,7 @@ function own.decode(doc, reply)
   local dep = reply.call.dep
   if not predicts(dep) then return gemini_embeddings.decode(doc, reply) end
   local vectors, n = predicted(doc:decode(RAW))
-  if reply.call.wants_base64 then
-    for i, vector in ipairs(vectors) do
-      vectors[i] = embeddings.base64(json.decode(json.text(vector)))
-    end
-  end
+  if reply.call.wants_base64 then vectors = embeddings.pack(vectors) end
   embeddings.say(reply, dep.model, vectors, n)
 end
 

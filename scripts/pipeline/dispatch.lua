@@ -5,6 +5,7 @@ local balance = require "policy.balance"
 local cooldown = require "policy.cooldown"
 local fault = require "lib.fault"
 local limits = require "pipeline.limits"
+local natives = require "lib.natives"
 local observe = require "pipeline.observe"
 local pins = require "pipeline.pins"
 local room = require "pipeline.room"
@@ -28,12 +29,22 @@ local function deadline(call)
   return call.started + (longest > 0 and longest or TOTAL)
 end
 
+-- What only some servers have is asked of those alone, where the group has any.
+local function serves(call, dep, group)
+  local door = call.door
+  if not (door and door.native_only) or natives.of(door.name, dep) then return true end
+  for _, other in ipairs(group.deployments) do
+    if natives.of(door.name, other) then return false end
+  end
+  return true -- it says that it has none
+end
+
 -- Who takes it: picked, paid for, let in by its own limits, and not already under a probe.
 local function pick(trail, call)
   while true do
     local dep = balance.pick(trail, call)
     if not dep then return nil end
-    local admitted, seconds = pins.allow(call, dep), nil
+    local admitted, seconds = serves(call, dep, trail.group) and pins.allow(call, dep), nil
     if admitted then admitted = limits.affords(call, dep, trail.group) end
     if admitted then admitted, seconds = room.admit(dep, call) end
     if admitted then

@@ -26,6 +26,7 @@ model "vectors" { vectors }
 model "words" { words }
 model "chats" { chats }
 model "either" { chats, vectors, retries = 1 }
+model "once" { chats, vectors }
 model "gemini" { gemini "gemini-embedding-001" }
 model "claude" { claude "claude-sonnet-4-5" }
 virtual_key "k" { token = env.KEY, budget = "$1/day" }
@@ -112,6 +113,27 @@ model "small" { openai "text-embedding-3-small" }
         assert.equal(want == 200 and "AACAPg==" or nil,
           again.json.data and again.json.data[1].embedding)
       end
+    end)
+
+    it("become base64 where there are more than a request may hold", function()
+      local vector = "[" .. ("0.123456789,"):rep(3071) .. "0.5]"
+      local one = '{"object":"embedding","index":0,"embedding":' .. vector .. "}"
+      up:reply("open", { body = '{"data":[' .. (one .. ","):rep(399) .. one .. "]}" })
+      local response = embed '{"input":"hi","model":"vectors","encoding_format":"base64"}'
+      assert.equal(400, #response.json.data)
+      local first = response.json.data[1].embedding
+      assert.equal(4 * 3072 * 4 / 3, #first)
+      assert.equal(first, response.json.data[400].embedding)
+    end)
+
+    it("are made by the deployment that makes them, at the first try", function()
+      up:reply("open", { body = VECTORS })
+      for _ = 1, 10 do
+        local response = embed '{"input":"hi","model":"once"}'
+        assert.equal(200, response.status, response.body)
+        assert.equal("1", response.headers["x-moongate-attempts"])
+      end
+      assert.equal(0, #up:requests "groq")
     end)
 
     it("are translated for Gemini: one text", function()

@@ -36,6 +36,25 @@ describe("floats", function()
   end)
 end)
 
+describe("vectors in base64", function()
+  it("are packed a few at a time, and others have their turn between", function()
+    local time, turns = require "engine.time", 0
+    local sleep = time.sleep
+    time.sleep = function(seconds)
+      assert.equal(0, seconds)
+      turns = turns + 1
+    end
+    local vector = json.raw("[" .. ("0.123456789,"):rep(3071) .. "0.5]")
+    local list = {}
+    for i = 1, 100 do list[i] = vector end
+    local packed = require("lib.embeddings").pack(list)
+    time.sleep = sleep
+    assert.equal(100, #packed)
+    assert.equal(4 * 3072 * 4 / 3, #packed[100])
+    assert.equal(math.floor(100 / math.ceil(256 * 1024 / 36863)), turns) -- 256 KiB a time
+  end)
+end)
+
 describe("what is set aside of a door that reads one member", function()
   local profiles = { runtime = { profiles = tokens.profiles() } }
 
