@@ -149,6 +149,10 @@ bench: all check-tools
 	@luajit tests/bench/doors.lua
 	@sh tests/tokens/run.sh speed
 
+### figures    what is stated about holding under fire, measured: a few minutes; prints a table
+figures: all check-tools
+	@luajit tests/fire/figures.lua $(FIGURES)
+
 ### golden     rewrites the golden files; the review is the diff
 golden: $(if $(MODULE),$(OUT)/tests/engine.so)
 	@GOLDEN=write busted tests/unit/golden_spec.lua tests/unit/compatible_spec.lua

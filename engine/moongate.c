@@ -216,6 +216,7 @@ static bool open_workers(struct moongate *gateway, char **error)
 {
     struct worker_options options = {
         .listen_fd = gateway->listen_fd,
+        .listen_ends = gateway->own_listen || gateway->options.listen_ends,
         .loopback = listen_is_loopback(gateway->options.listen),
         .pause_connections = connections_of_one(gateway),
         .admission = gateway->admission,

@@ -46,6 +46,7 @@ struct moongate_options {
     bool core;        /* the supervisor leaves core files and debuggers alone */
     int log_fd;       /* 0: standard error */
     int listen_fd, admin_fd; /* listening sockets from a supervisor; 0: opened here */
+    bool listen_ends;        /* nobody goes on with listen_fd when this gateway stops */
     const char *crashed;     /* why the process before this one ended, for the log; NULL */
 };
 

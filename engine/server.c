@@ -18,6 +18,7 @@
 
 enum {
     ACCEPTS_A_TURN = 16,
+    WAITING = 4096, /* at most, in the kernel's queue */
     RETRY_MS = 100, /* after the descriptors ran out */
     CLOSED_A_TIME = 64,
     KERNEL_UNSENT = 64 * 1024,
@@ -133,16 +134,14 @@ void server_has_room(struct server *server)
     if (!listen_on(server)) retry_later(server);
 }
 
-static void on_listener(struct loop_watch *watch, uint32_t events)
+/* Take what waits, `most` at once. */
+static void accept_some(struct server *server, int most)
 {
-    struct server *server = watch->owner;
-
-    (void)events;
-    for (int i = 0; i < ACCEPTS_A_TURN && !pause_accepting(server); i++) {
+    for (int i = 0; i < most && !pause_accepting(server); i++) {
         struct sockaddr_storage address = {.ss_family = AF_UNIX};
         socklen_t len = sizeof(address);
-        int fd =
-            accept4(watch->fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = accept4(server->options.listen_fd, (struct sockaddr *)&address, &len,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             take(server, fd, &address, len);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -152,6 +151,12 @@ static void on_listener(struct loop_watch *watch, uint32_t events)
             return;
         }
     }
+}
+
+static void on_listener(struct loop_watch *watch, uint32_t events)
+{
+    (void)events;
+    accept_some(watch->owner, ACCEPTS_A_TURN);
 }
 
 /* ---- opening ----------------------------------------------------------------------------- */
@@ -263,6 +268,12 @@ int64_t server_timeout_ms(const struct server *server)
     return server->dirty || is_pending(server) ? 0 : -1;
 }
 
+bool server_lingers(const struct server *server)
+{
+    return server->connection_count > 0 &&
+           loop_now_ms(server->options.loop) < server->linger_until_ms;
+}
+
 size_t server_connections(const struct server *server)
 {
     return server->connection_count;
@@ -285,6 +296,12 @@ void server_stop_accepting(struct server *server)
     char byte;
 
     if (server->stopping) return;
+    if (server->options.listen_ends) {
+        /* Who stands in the queue is served; who comes later is refused, and asks elsewhere,
+         * instead of being cut when this process ends. */
+        accept_some(server, WAITING);
+        shutdown(server->options.listen_fd, SHUT_RD);
+    }
     server->stopping = true;
     loop_remove(server->options.loop, &server->listener);
     loop_timer_clear(server->options.loop, &server->retry);

@@ -24,6 +24,7 @@ struct http_header {
 struct server_options {
     struct loop *loop;          /* borrowed; outlives the server */
     int listen_fd;              /* borrowed; shared with other workers (EPOLLEXCLUSIVE) */
+    bool listen_ends;           /* nobody else listens on it when this server stops */
     bool admin;                 /* the admin listener: its requests say so */
     size_t max_body;            /* bytes of a request's body; more is a 413 */
     unsigned max_connections;   /* this worker's; above it a connection is refused */
@@ -55,6 +56,9 @@ int64_t server_timeout_ms(const struct server *server);
 /* For drain: take no new connections, close idle ones, answer the rest with Connection: close.
  */
 void server_stop_accepting(struct server *server);
+/* After server_stop_accepting(): somebody whose answer has just ended may have asked again on
+ * the same connection before hearing that this is the end. */
+bool server_lingers(const struct server *server);
 size_t server_connections(const struct server *server);
 size_t server_requests(const struct server *server); /* in flight */
 /* Bytes of large bodies that are on their way. */

@@ -222,8 +222,9 @@ void connection_reset(struct connection *connection)
     if (connection->out.cap > LOW_WATER) buf_free(&connection->out);
     buf_clear(&connection->out);
     if (connection->state != CONNECTION_CLOSING) connection->state = CONNECTION_READING;
-    connection_set_deadline(connection, now_of(connection) + server->options.idle_ms);
-    if (server->stopping) shutdown(connection->fd, SHUT_RDWR);
+    int64_t idle_ms = server->stopping ? LINGER_MS : server->options.idle_ms;
+    connection_set_deadline(connection, now_of(connection) + idle_ms);
+    if (server->stopping) server->linger_until_ms = now_of(connection) + LINGER_MS;
 }
 
 void connection_mark_dirty(struct connection *connection)

@@ -122,12 +122,13 @@ struct server {
     size_t connection_count, request_count;
     size_t coming; /* bytes of large bodies on their way */
     size_t pooled;
-    bool paused;   /* nothing is accepted: as many connections as may be are there */
-    bool due;      /* microhttpd must run */
-    bool running;  /* … and is: the owner may not answer from here */
-    bool closing;  /* owners hear nothing any more */
-    bool stopping; /* no new connections; the rest with Connection: close */
-    bool probing;  /* the self-test: heads are judged, not served */
+    int64_t linger_until_ms; /* while stopping */
+    bool paused;             /* nothing is accepted: as many connections as may be are there */
+    bool due;                /* microhttpd must run */
+    bool running;            /* … and is: the owner may not answer from here */
+    bool closing;            /* owners hear nothing any more */
+    bool stopping;           /* no new connections; the rest with Connection: close */
+    bool probing;            /* the self-test: heads are judged, not served */
     const struct head_refusal *verdict; /* of the last probe */
     bool judged;                        /* there was one */
 };
@@ -137,6 +138,7 @@ enum {
     OUT_LIMIT = 32 * 1024 * 1024, /* unsent bytes of one stream, at most */
     DRAIN_BYTES = 1024 * 1024,    /* read and thrown away behind an early answer */
     DRAIN_MS = 1000,
+    LINGER_MS = 300,            /* for a request that was sent before its sender knew better */
     TICK_MS = 10000,            /* a connection's timer never sleeps longer */
     LARGE_BODY = 64 * 1024,     /* smaller ones are not counted while they come */
     UNKNOWN_BODY = 1024 * 1024, /* what a chunked one counts as */

@@ -296,6 +296,7 @@ int supervisor_run(const struct moongate_options *options, supervisor_serve *ser
     block_signals(&supervisor); /* first: nobody may be left to read what is said */
     raise_limit();
     int code = open_sockets(&supervisor, passed);
+    supervisor.options.listen_ends = !passed[0];
     if (code != EXIT_FINE) return code;
     if (!options->core) confine_memory();
     if (!confine_calls()) {

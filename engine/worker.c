@@ -110,6 +110,7 @@ static struct server *open_server(struct worker *worker, int fd, bool admin, cha
         .admin = admin,
         .max_body = MAX_BODY,
         .max_connections = MAX_CONNECTIONS,
+        .listen_ends = !admin && worker->options.listen_ends,
         .pause_connections = admin ? 0 : worker->options.pause_connections,
         .header_ms = HEADER_MS,
         .body_ms = BODY_MS,
@@ -373,7 +374,10 @@ static bool finished(struct worker *worker)
         server_stop_accepting(worker->public);
         if (worker->admin) server_stop_accepting(worker->admin);
     }
-    if (worker->context.task_count == 0 && server_requests(worker->public) == 0) return true;
+    if (worker->context.task_count == 0 && server_requests(worker->public) == 0 &&
+        !server_lingers(worker->public)) {
+        return true;
+    }
     if (loop_now_ms(worker->context.loop) < stop_ms) return false;
     if (!worker->cut) tasks_cancel_all(&worker->context);
     worker->cut = true;

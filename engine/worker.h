@@ -24,7 +24,8 @@ struct worker;
 struct worker_options {
     unsigned index;
     int listen_fd;
-    int admin_fd; /* -1: another worker's, or none */
+    bool listen_ends; /* server.h */
+    int admin_fd;     /* -1: another worker's, or none */
     bool loopback;
     unsigned pause_connections; /* server.h */
     struct admission *admission;
