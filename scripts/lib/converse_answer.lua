@@ -58,11 +58,18 @@ end
 
 -- What a text rests on ----------------------------------------------------------------
 
--- Kept until there is something to cite: where a text stands is counted in characters.
+-- Where a text stands is counted in characters; what stands there is known of whole answers,
+-- since of a stream nothing is kept.
 local function say(text, reply, state)
   if type(text) ~= "string" then return end
   reply:text(text)
-  state.texts[#state.texts + 1] = text
+  state.length = state.length + citations.length(text)
+  if state.texts then state.texts[#state.texts + 1] = text end
+end
+
+local function begin_block(state)
+  state.block = state.length
+  if state.texts then state.texts = {} end
 end
 
 -- Of pages, the documents of a request by their number, and results of a search.
@@ -78,13 +85,11 @@ local function place_of(location)
 end
 
 local function cite(list, reply, state)
-  local before = table.concat(state.texts, "", 1, state.block)
-  local text = table.concat(state.texts, "", state.block + 1)
-  local start = citations.length(before)
+  local text = state.texts and table.concat(state.texts) or nil
   for one in chat.objects(list) do
     local url, id, site = place_of(chat.table_or_empty(one.location))
     reply:cite(citations.new {
-      start = start, stop = start + citations.length(text), text = text, url = url, id = id,
+      start = state.block, stop = state.length, text = text, url = url, id = id,
       title = one.title or site, source = chat.text(one.sourceContent),
     })
   end
@@ -112,14 +117,14 @@ end
 -- What stands in a block of its own; some cite what stands before it.
 local function cited(said, reply, state)
   said = chat.table_or_empty(said)
-  if #chat.table_or_empty(said.content) > 0 then state.block = #state.texts end
+  if #chat.table_or_empty(said.content) > 0 then begin_block(state) end
   for piece in chat.objects(said.content) do say(piece.text, reply, state) end
   cite(said.citations, reply, state)
 end
 
 local BLOCKS = {
   text = function(text, reply, state)
-    state.block = #state.texts
+    begin_block(state)
     say(text, reply, state)
   end,
   reasoningContent = function(said, reply)
@@ -143,7 +148,7 @@ function answer.decode(body, reply)
     if type(body.message) == "string" then errors.raise(body.__type, body) end
     fault.raise("invalid_response", "The provider's answer holds no message.")
   end
-  local state = { texts = {}, block = 0 }
+  local state = { texts = {}, length = 0, block = 0 }
   reply:start {}
   for block in chat.objects(message.content) do
     for name, read in pairs(BLOCKS) do
@@ -203,7 +208,7 @@ end
 function EVENTS.contentBlockStop(_, reply, state)
   if state.tool and not state.arguments then reply:tool_call { arguments = "{}" } end
   if state.cited then cite(state.cited, reply, state) end
-  state.tool, state.cited, state.block = nil, nil, #state.texts
+  state.tool, state.cited, state.block = nil, nil, state.length
 end
 
 function EVENTS.messageStop(data, reply, state)
@@ -223,7 +228,7 @@ end
 
 --- A streamed one.
 function answer.stream(upstream, reply)
-  local state = { texts = {}, block = 0 }
+  local state = { length = 0, block = 0 }
   for name, data, kind in upstream:messages() do
     if is_exception(name, kind) then errors.raise(name, data) end
     local read = EVENTS[name]
