@@ -5,6 +5,7 @@
 -- leave in close(), after the journal line.
 
 local answer = require "lib.answer_headers"
+local answer_text = require "lib.answer_text"
 local chat_errors = require "lib.chat_errors"
 local citations = require "lib.citations"
 local finish = require "lib.finish"
@@ -21,6 +22,7 @@ local reply = {}
 
 -- Events of an OpenAI stream that a script must see; the engine passes all others on.
 local MARKS = { '"usage":', '"finish_reason":', '"error":', "[DONE]" }
+local AT_ONCE = 32 * 1024 -- bytes of an answer that is read again, to be counted
 local HELD_MOST = 16 -- events without substance; then the head leaves all the same
 local TOKEN_BYTES = 4
 local NOTHING = {} -- counts before anybody counted; never written to
@@ -393,6 +395,12 @@ function Reply:is_empty()
     or self.passing)
 end
 
+-- Of what was passed on as it came, only the text was written by a model.
+local function output_of(self, call)
+  if not self.ready or #self.ready > AT_ONCE then return tokens.of_bytes(self.seen) end
+  return (tokens.count(answer_text.of(self.ready), call.dep.model))
+end
+
 --- Fill in what the provider did not count. Flags the total as an estimate where it had to.
 function Reply:estimate(call)
   local total = self.usage_total
@@ -400,7 +408,7 @@ function Reply:estimate(call)
   self.estimated = true
   self:usage {
     input_tokens = total.input_tokens or call.input_tokens,
-    output_tokens = total.output_tokens or tokens.of_bytes(self.seen),
+    output_tokens = total.output_tokens or output_of(self, call),
   }
 end
 

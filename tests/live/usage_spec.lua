@@ -136,7 +136,7 @@ model "g" { gemini "gemini-2.5-pro" }]]):format(up:url "a", up:url "o", up:url "
     spare:stop()
   end)
 
-  it("counts a stream that the client did not ask usage of", function()
+  it("B-13: counts a stream that the client did not ask usage of", function()
     up:reply("one", { stream = "whole", body = helper.stream("a", "b") })
     assert.equal(200, chat("one", '"stream":true').status)
     helper.wait_until(function() return #gw:journal() == 2 end, 5, "a usage line")
