@@ -4,8 +4,8 @@
 -- From LiteLLM's model_prices_and_context_window.json (MIT, Copyright (c) 2023 Berri AI) of
 -- 2026-07-24, by tests/tools/price_list.lua: what the file lacks or gets wrong is made good as
 -- cli/cost_rules.lua says. By hand: an hour's cache writes of claude-3-haiku and -opus, cache
--- reads of gemini-flash-latest and -lite-latest, Anthropic's models that the file has dropped;
--- what makes and reads images and sound, whose every token is billed as the dearest kind.
+-- reads of gemini-flash-latest and -lite-latest, Anthropic's batches at half the price, its
+-- models that the file has dropped; images and sound, all tokens as the dearest kind.
 -- A dated name costs what its base does; what [azure] does not list costs what [openai] says;
 -- a profile of [bedrock] that is not listed ("eu.…") costs what its model does.
 
@@ -14,6 +14,7 @@ local list = { date = "2026-07-24" }
 list.text = [[
 [anthropic]
 * - - web_search=0.01
+  batch x0.5
 claude-3-5-haiku             200000 8192 0.8 4 0.08 1 1.6
 claude-3-5-sonnet            200000 8192 3 15 0.3 3.75 6 web_search=0.01
 claude-3-7-sonnet            200000 64000 3 15 0.3 3.75 6 web_search=0.01
@@ -470,7 +471,6 @@ text-embedding-ada-002       8191 - 0.1 0
 text-embedding-ada-002-v2    8191 - 0.1 0
   batch 0.05 0
 text-moderation              32768 - 0 0
-text-moderation-stable       32768 - 0 0
 tts-1                        - - character_input=0.000015
 tts-1-hd                     - - character_input=0.00003
 whisper-1                    - - ms_input=0.0000001

@@ -4,9 +4,9 @@
 
 local beside = require "lib.beside"
 local chat_errors = require "lib.chat_errors"
-local crypto = require "engine.crypto"
 local fault = require "lib.fault"
 local json = require "engine.json"
+local kept_bill = require "lib.kept_bill"
 local tickets = require "lib.tickets"
 local used = require "lib.used"
 
@@ -68,30 +68,15 @@ end
 
 local ENDED = { completed = true, expired = true, cancelled = true, failed = true }
 
--- The deployment that sold what a batch's model used: its price may be the operator's.
-local function seller(call, model)
-  local provider = call.dep.provider
-  for _, group in pairs(call.cfg.groups) do
-    for _, dep in ipairs(group.deployments) do
-      if dep.provider == provider and (dep.deployment or dep.model) == model then return dep end
-    end
-  end
-  return { provider = provider, model = model, name = call.dep.name }
-end
-
--- A batch that ended says what it used; the first who sees that pays, nobody a second time.
+-- A batch that ended says what it used.
 local function bill(doc, call, reply)
   local status, id, model = doc:at("status", "id", "model")
-  if not ENDED[status] or type(model) ~= "string" then return end
-  local usage = doc:type("usage") == "object" and used.tokens(doc:get("usage")) or {}
+  if not ENDED[status] or doc:type("usage") ~= "object" then return end
+  local usage = used.tokens(doc:get("usage"))
   if (usage.input_tokens or 0) + (usage.output_tokens or 0) == 0 then return end
-  local ledger = require "engine.ledger" -- asked here alone
-  local name = crypto.sha256(call.dep.provider.name .. "\0" .. id)
-  if ledger.ask("batches.claim", { name = name }) ~= true then return end
-  usage.service_tier = "batch"
-  call.media.sold = seller(call, model)
-  reply:usage(usage)
-  reply:known { model = model }
+  local sum = kept_bill.new(call)
+  sum:add(model, usage)
+  sum:claim(reply, id)
 end
 
 local function text_of(value)
@@ -111,12 +96,25 @@ function stored.decode(doc, reply)
   reply:ready_as(translated(doc, call), { id = id })
 end
 
+-- What came of a batch, line by line as it came; each says what it used.
+local function results(upstream, reply, content_type)
+  local sum = kept_bill.new(reply.call)
+  reply:known { content_type = content_type }
+  for line, bytes in upstream:jsonl() do
+    sum:add_line(line)
+    reply:pass(bytes, true, #bytes)
+  end
+  reply.done = true
+  sum:claim(reply, reply.call.media.id)
+end
+
 --- What is in a file, and what came of a batch, pass as they come.
 function stored.reads(upstream, reply)
   if reply.call.stream then
+    local kind = upstream:header("content-type") or "application/octet-stream"
     reply:usage { input_tokens = 0, output_tokens = 0 }
-    return beside.relay(upstream, reply, upstream:header("content-type")
-      or "application/octet-stream")
+    local pass = reply.call.media.op == "results" and results or beside.relay
+    return pass(upstream, reply, kind)
   end
   local doc, err = upstream:document()
   return stored.decode(doc or error(fault.of(err), 0), reply)

@@ -20,6 +20,7 @@ local views = require "lib.views"
 local observe = {}
 
 local NOTHING = {} -- never written to
+local FREE = { nano = 0, prices = nil }
 
 -- Metrics ---------------------------------------------------------------------------------
 
@@ -142,8 +143,6 @@ local function suspect(call, last)
 end
 
 local function rates_of(call, reply, cfg)
-  local media = call.media
-  if media and media.sold then return prices.of(media.sold, reply.model) end
   local known = runtime.of(cfg, call.dep)
   if not known.priced or known.served ~= reply.model then
     known.priced, known.served = true, reply.model
@@ -167,8 +166,9 @@ end
 
 -- Cost, and by which prices; it is an estimate, too, where what was sold had to be guessed.
 local function price(call, reply, cfg, facts)
-  if call.media and call.media.free and not call.media.sold then
-    facts.cost = 0
+  if call.media and call.media.free then
+    local sold = call.media.sold or FREE
+    facts.cost, facts.prices = sold.nano or nil, sold.prices
     return
   end
   local rates, version = rates_of(call, reply, cfg)

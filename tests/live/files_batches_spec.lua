@@ -268,9 +268,19 @@ virtual_key "paid" { token = env.PAID, team = "red", budget = "$5/day" }
       response = ask("POST", "/v1/messages/batches/" .. id .. "/cancel", "{}", OWN)
       assert.equal(200, response.status)
       up:reset()
-      up:reply("claude", { body = '{"custom_id":"1"}\n', stream = "drip" })
-      response = ask("GET", "/v1/messages/batches/" .. id .. "/results", nil, OWN)
-      assert.equal('{"custom_id":"1"}\n', response.body)
+      local line = '{"custom_id":"%s", "result":{"type":"succeeded","message":{"model":'
+        .. '"claude-sonnet-4-5","usage":{"input_tokens":10,"output_tokens":%d,'
+        .. '"cache_read_input_tokens":100,"service_tier":"batch"}}}}\n'
+      local lines = line:format("1", 5) .. '{"custom_id":"2","result":{"type":"errored"}}\r\n\n'
+        .. line:format("3", 7):sub(1, -2)
+      up:reply("claude", { body = lines, stream = "drip" })
+      for turn = 1, 2 do
+        response = ask("GET", "/v1/messages/batches/" .. id .. "/results", nil, OWN)
+        assert.equal(lines, response.body)
+        -- half of 3, 15 and 0.3 dollars a million
+        assert.equal(turn == 1 and 20 * 1500 + 12 * 7500 + 200 * 150 or 0, last().cost_nano)
+        assert.equal(turn == 1 and 220 or 0, last().tokens.input)
+      end
       assert.equal("/claude/messages/batches/msgbatch_1/results", up:last("claude").path)
     end)
 

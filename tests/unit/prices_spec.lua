@@ -180,7 +180,10 @@ describe("the list", function()
       { mini.input, mini.output, mini.cache_read, mini.service.batch.input })
     local opus = prices.lookup("anthropic", "claude-3-opus-20240229").rates
     assert.same({ input = 15e9, output = 75e9, cache_read = 1.5e9, cache_write = 18.75e9,
-      cache_write_1h = 30e9, web_search = 10e12, may_search = true }, opus)
+      cache_write_1h = 30e9, web_search = 10e12, may_search = true, service = {
+        batch = { input = 7.5e9, output = 37.5e9, cache_read = 0.75e9, cache_write = 9.375e9,
+          cache_write_1h = 15e9, web_search = 10e12, may_search = true },
+      } }, opus)
     assert.equal(30e9, input("azure", "gpt-4"))
     local pro = prices.lookup("gemini", "gemini-2.5-pro").rates
     assert.same({ tokens = 200000, input = 2.5e9, output = 15e9, cache_read = 0.25e9 },
