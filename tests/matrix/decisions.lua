@@ -4,6 +4,22 @@
 --     ["X-00"] = { absent = "…" }    not applicable: nothing is here to which it applies
 
 return {
+  ["A-41"] = {
+    changed = "A method in lower case is a method that no path has: 405, and the connection "
+      .. "goes on.",
+  },
+  ["A-48"] = {
+    changed = "Always a hang-up: there is no policy by which a closed half is served, since "
+      .. "nothing would tell that the client has left.",
+  },
+  ["A-57"] = {
+    changed = "While overloaded, who asked in one go keeps the connection: closing it would "
+      .. "cost both sides more than the refusal.",
+  },
+  ["A-58"] = {
+    changed = "Scripts choose the words of an error, `fail(message)`, and never a status: it "
+      .. "is the failure's own. Anything but text is 500 script_error.",
+  },
   ["U-03"] = {
     changed = "Of several addresses of one family, one that answers no knock costs half of "
       .. "what is left of the limit to connect, once; the address that answered is the first "

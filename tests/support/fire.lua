@@ -124,15 +124,23 @@ function World:last_line()
   return last
 end
 
-local WARM = 700 -- requests of each kind, until the heap has the size that it keeps
+local LOT, LOTS = 300, 12 -- requests
+local STEADY = 128        -- KiB that two lots may differ by
 
--- Everything has run often: what is made on first use is no leak.
+-- Everything has run often: what is made on first use is no leak, and the heap has the size
+-- that it keeps.
 local function warm_up(world)
-  local up = world.up
-  up:reply("warm", { body = helper.completion "warm" })
-  for _ = 1, WARM do world:chat "warm" end
-  up:reply("warm", { body = helper.stream("warm", "up"), stream = "whole" })
-  for _ = 1, WARM do world:chat("warm", '"stream":true') end
+  local up, calm, before = world.up, 0, 0
+  for lot = 1, LOTS do
+    up:reset()
+    up:reply("warm", lot % 2 == 0 and { body = helper.completion "warm" }
+      or { body = helper.stream("warm", "up"), stream = "whole" })
+    for _ = 1, LOT do world:chat("warm", lot % 2 == 1 and '"stream":true' or nil) end
+    local now = world.gw:memory_kib()
+    calm = now - before < STEADY and calm + 1 or 0
+    if calm == 2 then break end
+    before = now
+  end
   world:own()
   world.gw:admin("GET", "/admin/audit")
   up:reset()
