@@ -8,8 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-/* struct script.times, besides counts. */
-enum { STANDING = 0, USED_UP = -1 };
+enum { STANDING = 0 }; /* struct script.times, besides counts */
 
 /* ---- scripts ----------------------------------------------------------------------------- */
 
@@ -26,7 +25,7 @@ static struct script *next_script(const char *lane)
 {
     struct script *standing = NULL;
     for (struct script *s = mock.scripts; s; s = s->next) {
-        if (s->times == USED_UP || strcmp(s->lane, lane) != 0) continue;
+        if (strcmp(s->lane, lane) != 0) continue;
         if (s->times != STANDING) return s;
         standing = s;
     }
@@ -190,6 +189,18 @@ static void remember(struct conn *c, const char *lane, size_t len)
     put(&s->raw, c->in.data, len);
 }
 
+/* Used up, and out of the list. */
+static void script_free(struct script *script)
+{
+    struct script **at = &mock.scripts;
+
+    while (*at != script)
+        at = &(*at)->next;
+    *at = script->next;
+    bytes_free(&script->steps);
+    free(script);
+}
+
 static const char unscripted[] =
     "send 52\nHTTP/1.1 501 Nothing scripted\r\ncontent-length: 0\r\n\r\n";
 
@@ -200,7 +211,7 @@ static void answer(struct conn *c, struct script *script, const char *lane, size
     drop_front(&c->in, len);
     if (script) {
         put(&c->steps, script->steps.data, script->steps.len);
-        if (script->times != STANDING && --script->times == 0) script->times = USED_UP;
+        if (script->times != STANDING && --script->times == 0) script_free(script);
     } else {
         put(&c->steps, unscripted, sizeof(unscripted) - 1);
     }

@@ -58,7 +58,7 @@ describe("L-11: a gateway with no room", function()
     return err.type or err.code, err.status or err.code
   end
 
-  it("A-57: says so in every dialect, once and for now, and goes on with what it has", function()
+  it("A-57: says so in every dialect, for now, and goes on with what it has", function()
     start { "--in-flight", "2" }
     hold(2)
     local seen = up:stats()

@@ -170,7 +170,8 @@ end
 
 --- One row. want: hits (default: as many as requests), rows (default: likewise), requests
 --- (default: those asked through the world), memory (KiB), twice (run it once before: a heap
---- keeps the room that the row's large bodies had), without (names of checks).
+--- keeps the room that the row's large bodies had), closed (pooled connections that the
+--- provider has closed at its end), without (names of checks).
 function World:row(name, want, body)
   local busted_it = getfenv(2).it or it -- luacheck: ignore 113
   busted_it(name, function()
@@ -183,7 +184,7 @@ function World:row(name, want, body)
     local requests = want.requests or self.asked
     invariants.check(self, before, {
       requests = requests, rows = want.rows or requests, hits = want.hits or requests,
-      memory = want.memory, without = want.without,
+      memory = want.memory, without = want.without, closed = want.closed,
     })
   end)
 end

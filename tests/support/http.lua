@@ -91,7 +91,8 @@ end
 function Connection:chunk()
   local size = self:line()
   if not size then return nil, self.failure end
-  local n = assert(tonumber(size:match "^%x+", 16), "not a chunk size: " .. size)
+  local digits = size:match "^%x+"
+  local n = digits and tonumber(digits, 16) or error("not a chunk size: " .. size, 2)
   local bytes = self:take(n)
   if #bytes < n then return nil, self.failure end
   self:take(2)
