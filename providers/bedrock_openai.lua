@@ -39,9 +39,9 @@ local function path(verb)
   return function(dep) return prefix(dep) .. verb end
 end
 
-local function sign(request, dep)
-  if is_mantle(dep) then return sign_mantle(request, dep) end
-  sign_runtime(request, dep)
+local function sign(request, dep, keys)
+  if is_mantle(dep) then return sign_mantle(request, dep, keys) end
+  sign_runtime(request, dep, keys)
 end
 
 -- AWS's own errors stand before OpenAI's.

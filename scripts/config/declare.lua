@@ -96,6 +96,9 @@ function declare.provider(session, adapter_name, fields, line)
   end
   local problem = adapter.problem and adapter.problem(provider)
   if problem then at:error(problem) end
+  if provider.token and provider.token.aws and not adapter.sign then
+    at:error("signs no requests, which is what the keys of a role in AWS are for", "token")
+  end
   in_the_clear(at, provider)
   gone(at, provider)
   local function maker(arg)

@@ -5,6 +5,7 @@ local json = require "engine.json"
 local kinds = require "config.kinds"
 local oauth = require "lib.oauth"
 local place = require "config.place"
+local role = require "lib.aws_role"
 local void = require "config.void"
 
 local words = {}
@@ -29,7 +30,7 @@ end
 local LOCAL = {
   "^localhost$", "^127%.%d+%.%d+%.%d+$", "^10%.%d+%.%d+%.%d+$", "^192%.168%.%d+%.%d+$",
   "^172%.1[6-9]%.%d+%.%d+$", "^172%.2%d%.%d+%.%d+$", "^172%.3[01]%.%d+%.%d+$",
-  "^%[::1%]$", "^%[f[cd]%x%x:[%x:]+%]$",
+  "^169%.254%.%d+%.%d+$", "^%[::1%]$", "^%[f[cd]%x%x:[%x:]+%]$",
 }
 
 -- Secrets go to a token endpoint: never in the clear, save within a network of one's own.
@@ -48,6 +49,7 @@ words.schema = {
   fields = {
     service_account = service_account, token_url = token_url, client_id = kinds.text,
     client_secret = kinds.secret, scope = kinds.text, metadata = kinds.flag,
+    aws = kinds.one_of { "machine", "container" },
   },
 }
 
@@ -85,6 +87,19 @@ local function of_machine(at, source)
   return true
 end
 
+local function of_role(at, source)
+  for _, name in ipairs { "service_account", "client_id", "metadata", "scope" } do
+    if source[name] then
+      return at:error(("asks for a role's keys; %s says nothing then"):format(name), name)
+    end
+  end
+  if source.aws == "container" and not source.token_url then
+    return at:error('needs the field "token_url" for a container\'s role')
+  end
+  source.token_url = source.token_url or role.METADATA
+  return true
+end
+
 --- What `oauth { … }` builds.
 function words.declare(session, fields, line)
   local at = place.new(session, "oauth", line)
@@ -92,8 +107,8 @@ function words.declare(session, fields, line)
   for _, value in pairs(source) do
     if value == void then return void end -- it has been spoken of
   end
-  local finish = source.metadata and of_machine or source.service_account and of_account
-    or of_client
+  local finish = source.aws and of_role or source.metadata and of_machine
+    or source.service_account and of_account or of_client
   if not finish(at, source) then return void end
   local token = {}
   session.oauths[token] = source

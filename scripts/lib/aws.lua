@@ -39,15 +39,16 @@ function aws.address(service, tail)
   end
 end
 
---- An adapter's `sign` for a service; it does nothing where there is a key or a token that is
---- sent as it is.
+--- An adapter's `sign` for a service, with `keys` of a role where the provider's token is one;
+--- it does nothing where there is a key or a token that is sent as it is.
 function aws.signer(service)
-  return function(request, dep)
+  return function(request, dep, keys)
     local provider = dep.provider
-    if provider.api_key or provider.token then return end
+    if provider.api_key or provider.token and not keys then return end
+    keys = keys or provider
     sigv4.sign(request, {
-      access_key_id = provider.access_key_id, region = provider.region, service = service,
-      secret_access_key = provider.secret_access_key, session_token = provider.session_token,
+      access_key_id = keys.access_key_id, region = provider.region, service = service,
+      secret_access_key = keys.secret_access_key, session_token = keys.session_token,
     })
   end
 end

@@ -6,6 +6,7 @@
 
 local crypto = require "engine.crypto"
 local json = require "engine.json"
+local role = require "lib.aws_role"
 
 local oauth = {}
 
@@ -69,7 +70,9 @@ local function by_client(source, headers)
 end
 
 --- What is sent for a token: { url, method, headers, body }; nil, message where nothing can be.
-function oauth.request(source, now)
+--- `so_far` is a table that all questions for one token share, empty at first.
+function oauth.request(source, now, so_far)
+  if source.aws then return role.request(source, so_far) end
   local headers = { accept = "application/json", ["user-agent"] = "moongate" }
   if source.metadata then
     headers["metadata-flavor"] = "Google"
@@ -94,8 +97,10 @@ end
 -- A token goes into a header.
 local function fits(token) return token and not token:find("[%c%s]") and #token <= 16384 end
 
---- Of an endpoint's answer: token, seconds; or nil and what is wrong with it.
-function oauth.read(status, bytes)
+--- Of an endpoint's answer: token, seconds, and keys to sign with where it gives those; nil and
+--- what is wrong with it; or false, where more has to be asked.
+function oauth.read(status, bytes, source, so_far, now)
+  if source and source.aws then return role.read(status, bytes, source, so_far, now) end
   local body = json.decode(bytes)
   body = type(body) == "table" and body or {}
   local token = word(body.access_token)

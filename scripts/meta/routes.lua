@@ -45,6 +45,7 @@
 ---@field client_secret? string
 ---@field token_url? string     where tokens are asked for: https, or http within one's own network; what the service account's file says
 ---@field metadata? boolean     or the account of the machine itself, in Google's cloud
+---@field aws? "machine"|"container"  or the role of the machine or the container, in AWS's: keys that sign, for bedrock
 ---@field scope? string         what for; all of Google's cloud for a service account
 
 ---@class Deployment

@@ -20,21 +20,22 @@ local BACKOFF, LONGEST = 1, 60
 local CALM = 10           -- seconds after which a provider's refusal of a token counts again
 local TIMEOUT = { connect = 3, total = 10 }
 local MOST = 256 * 1024   -- bytes of an answer
+local QUESTIONS = 3       -- that a machine is asked for its keys
 
 local function state_of(cfg, source)
   local known = cfg.runtime.access
   if not known[source] then
-    known[source] = { token = false, fetching = false, problem = false, delay = BACKOFF,
-      again_at = 0, dies = 0, renew_at = 0, refused_at = -CALM }
+    known[source] = { token = false, keys = nil, fetching = false, problem = false,
+      delay = BACKOFF, again_at = 0, dies = 0, renew_at = 0, refused_at = -CALM }
   end
   return known[source]
 end
 
 -- Fetching ------------------------------------------------------------------------------
 
--- token, seconds; or nil and why not, which may quote what was sent.
-local function ask(source)
-  local request, problem = oauth.request(source, time.now())
+-- One question and its answer; as oauth.read().
+local function ask_once(source, so_far)
+  local request, problem = oauth.request(source, time.now(), so_far)
   if not request then return nil, problem end
   request.timeout, request.max_body = TIMEOUT, MOST
   local upstream, err = http.open(request)
@@ -44,7 +45,17 @@ local function ask(source)
   local status = upstream.status
   upstream:close()
   if not bytes then return nil, err.message end
-  return oauth.read(status, bytes)
+  return oauth.read(status, bytes, source, so_far, time.now())
+end
+
+-- token, seconds, keys; or nil and why not, which may quote what was sent.
+local function ask(source)
+  local so_far = {}
+  for _ = 1, QUESTIONS do
+    local token, seconds, keys = ask_once(source, so_far)
+    if token ~= false then return token, seconds, keys end
+  end
+  return nil, "the endpoint has no end of answers"
 end
 
 local function failed(source, state, problem)
@@ -58,10 +69,11 @@ end
 
 local function fetch(source, state)
   local asked = time.monotonic()
-  local token, seconds = ask(source)
+  local token, seconds, keys = ask(source)
   state.fetching = false
   if not token then return failed(source, state, seconds) end
   state.token, state.problem, state.delay, state.again_at = token, false, BACKOFF, 0
+  state.keys = keys
   state.renew_at = asked + RENEWED * seconds
   state.dies = asked + (1 - MARGIN) * seconds
 end
@@ -84,13 +96,14 @@ end
 
 local function is_good(state, now) return state.token and now < state.dies end
 
---- The token of `source` (what `oauth { … }` made) for a call. May wait; raises a fault.
+--- The token of `source` (what `oauth { … }` made) for a call, and the keys to sign with where
+--- it gives those. May wait; raises a fault.
 function access.token(call, source)
   if source.fixed then return source.fixed end
   local state, now = state_of(call.cfg, source), time.monotonic()
   if is_good(state, now) then
     if now >= state.renew_at then begin(source, state, now) end
-    return state.token
+    return state.token, state.keys
   end
   begin(source, state, now)
   local last = math.min(now + PATIENCE, call.deadline)
@@ -98,7 +111,8 @@ function access.token(call, source)
     time.sleep(PAUSE)
     now = time.monotonic()
   end
-  return is_good(state, now) and state.token or none(state, now)
+  if not is_good(state, now) then none(state, now) end
+  return state.token, state.keys
 end
 
 --- A provider refused `token`. Is there, or may there be fetched, another to try once more?

@@ -99,9 +99,9 @@ local function own_headers(call, dep, face)
   headers = copy(headers)
   if source then
     local record = call.attempts[#call.attempts]
-    record.token = access.token(call, source)
+    record.token, record.keys = access.token(call, source)
     record.began = time.monotonic() -- the provider's time begins when there is one
-    headers.authorization = "Bearer " .. record.token
+    if not record.keys then headers.authorization = "Bearer " .. record.token end
   end
   if face.add_headers then pure(dep, call.cfg, face.add_headers, call, dep, headers) end
   return headers
@@ -135,7 +135,7 @@ local function request_of(call, dep)
   if adapter.sign then
     if request.headers == headers_of(call, dep) then request.headers = copy(request.headers) end
     if type(body) ~= "string" then request.body = body:bytes() end
-    pure(dep, call.cfg, adapter.sign, request, dep)
+    pure(dep, call.cfg, adapter.sign, request, dep, call.attempts[#call.attempts].keys)
   end
   return request
 end
@@ -342,7 +342,7 @@ end
 local function begin(call, dep)
   local record = {
     dep = dep, began = time.monotonic(), sent = false, ms = 0, status = nil,
-    kind = nil, said = nil, token = false,
+    kind = nil, said = nil, token = false, keys = nil,
   }
   call.dep = dep
   call.attempts[#call.attempts + 1] = record
@@ -378,11 +378,13 @@ local function run(call, dep, reply)
   return nil, err
 end
 
--- A token can be taken back before its time: then another is tried, once.
+-- A token can be taken back before its time: then another is tried, once. AWS says 403 then, as
+-- of all that it does not allow.
 local function may_renew(call, dep, reply, err)
-  local source = dep.provider.token
-  if not source or err.upstream_status ~= 401 or reply.committed then return false end
-  return access.refused(call.cfg, source, call.attempts[#call.attempts].token)
+  local source, record = dep.provider.token, call.attempts[#call.attempts]
+  if not source or reply.committed then return false end
+  if err.upstream_status ~= (record.keys and 403 or 401) then return false end
+  return access.refused(call.cfg, source, record.token)
 end
 
 --- Ask `dep`. true, or nil and the fault; a client that left raises through.

@@ -125,6 +125,27 @@ describe("bedrock's credentials", function()
     assert.truthy(problems(""):find("api_key", 1, true))
   end)
 
+  it("may be a role's, where requests are signed", function()
+    local routes = require "routes_helper"
+    local shipped = {
+      adapters = function() return { "bedrock", "anthropic" } end,
+      adapter = function(name) return require("providers." .. name) end,
+    }
+    local function problem(source, provider)
+      local text = ("local t = oauth { %s }\nlocal p = provider %s\n"):format(source, provider)
+      local _, found = routes.load(text .. 'model "m" { p "x" }\n', nil, shipped)
+      return found[1]
+    end
+    local here = '"bedrock" { region = "r", token = t }'
+    assert.is_nil(problem('aws = "machine"', here))
+    assert.is_nil(problem('aws = "container", token_url = "http://169.254.170.2/v2/x"', here))
+    assert.truthy(problem('aws = "container"', here):find("token_url", 1, true))
+    assert.truthy(problem('aws = "cloud"', here):find("machine", 1, true))
+    assert.truthy(problem('aws = "machine", scope = "x"', here):find("scope", 1, true))
+    assert.truthy(problem('aws = "machine"', '"anthropic" { token = t }')
+      :find("signs no requests", 1, true))
+  end)
+
   it("leave a token alone", function()
     local headers = signed(bedrock, { region = "us-east-1", token = { fixed = "t" } })
     assert.is_nil(headers.authorization)
