@@ -22,7 +22,8 @@ local reply = {}
 
 -- Events of an OpenAI stream that a script must see; the engine passes all others on.
 local MARKS = { '"usage":', '"finish_reason":', '"error":', "[DONE]" }
-local AT_ONCE = 32 * 1024 -- bytes of an answer that is read again, to be counted
+local MOST_READ = 1024 * 1024 -- bytes of an answer that is read again for its text
+local AT_ONCE = 32 * 1024     -- bytes of text that are counted at once
 local HELD_MOST = 16 -- events without substance; then the head leaves all the same
 local TOKEN_BYTES = 4
 local NOTHING = {} -- counts before anybody counted; never written to
@@ -397,8 +398,10 @@ end
 
 -- Of what was passed on as it came, only the text was written by a model.
 local function output_of(self, call)
-  if not self.ready or #self.ready > AT_ONCE then return tokens.of_bytes(self.seen) end
-  return (tokens.count(answer_text.of(self.ready), call.dep.model))
+  if not self.ready or #self.ready > MOST_READ then return tokens.of_bytes(self.seen) end
+  local text = answer_text.of(self.ready)
+  if #text > AT_ONCE then return tokens.of_bytes(#text) end
+  return (tokens.count(text, call.dep.model))
 end
 
 --- Fill in what the provider did not count. Flags the total as an estimate where it had to.
