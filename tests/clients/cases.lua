@@ -15,14 +15,14 @@ cases.tool = {
     required = { "city" },
     additionalProperties = false,
   },
-  result = "sunny, 21 °C",
+  results = { Rome = "sunny, 21 °C", Paris = "rain, 12 °C" },
 }
 
 local TEXT = { text = "The moon over Rome is full — and bright.", input = 17, output = 9 }
-local CALL = {
-  call = { name = "weather", arguments = '{"city":"Rome"}' },
-  input = 31, output = 12,
-}
+local ROME = { name = "weather", arguments = '{"city":"Rome"}', city = "Rome" }
+local PARIS = { name = "weather", arguments = '{"city":"Paris"}', city = "Paris" }
+local CALL = { calls = { ROME }, input = 31, output = 12 }
+local CALLS = { calls = { ROME, PARIS }, input = 31, output = 24 }
 local BRIGHT = { status = 400, message = "The moon is too bright for this prompt." }
 local BUSY = { status = 429, message = "The moon is busy until midnight." }
 local RESULT = { text = "It is sunny in Rome, 21 °C.", input = 53, output = 8 }
@@ -32,6 +32,7 @@ cases.list = {
   { name = "stream", answers = { TEXT }, stream = true },
   { name = "tools", answers = { CALL, RESULT }, tools = true },
   { name = "tools-stream", answers = { CALL, RESULT }, tools = true, stream = true },
+  { name = "parallel", answers = { CALLS, RESULT }, tools = true, stream = true },
   { name = "refused", failure = BRIGHT },
   { name = "busy", failure = BUSY },
   { name = "cut", cut = TEXT, stream = true },

@@ -3,6 +3,12 @@
 
 export const plan = JSON.parse(process.argv[2]);
 
+// What the tool gives for its arguments, an object or the text of one.
+export function weather(asked) {
+  const { city } = typeof asked === "string" ? JSON.parse(asked) : asked;
+  return plan.tool.results[city];
+}
+
 // An error's class and those above it, by every name that it goes by.
 function classes(error) {
   const list = [error?.name];

@@ -60,10 +60,10 @@ return {
     lacks = ADDS },
   langchain { name = "langchain-google", dialect = "gemini", finish = GEMINI,
     errors = LANGCHAIN_GOOGLE },
-  llamaindex { name = "llamaindex-openai", dialect = "chat", finish = CHAT,
-    lacks = { stream_usage = true } }, -- it passes over chunks without choices
+  llamaindex { name = "llamaindex-openai", dialect = "chat", finish = CHAT },
   llamaindex { name = "llamaindex-responses", dialect = "responses", finish = RESPONSES,
-    skips = { stream = REPEATS, ["tools-stream"] = REPEATS } },
+    skips = { stream = REPEATS, ["tools-stream"] = REPEATS,
+      parallel = REPEATS } },
   agents { name = "agents-responses", dialect = "responses", lacks = NO_FINISH, cut = FAILED },
   agents { name = "agents-chat", dialect = "chat", lacks = NO_FINISH },
   genai_python { name = "genai-python", dialect = "gemini", finish = GEMINI, errors = GENAI },

@@ -28,11 +28,12 @@ end
 -- What the client heard --------------------------------------------------------------------
 
 local function heard_calls(wrong, step, answer)
-  local calls = step.calls or {}
-  expect(wrong, "the number of calls", #calls, answer.call and 1 or 0)
-  if not answer.call or not calls[1] then return end
-  expect(wrong, "the called tool", calls[1].name, answer.call.name)
-  expect(wrong, "its city", city_of(calls[1].arguments), "Rome")
+  local calls, wanted = step.calls or {}, answer.calls or {}
+  expect(wrong, "the number of calls", #calls, #wanted)
+  for i, call in ipairs(calls) do
+    expect(wrong, "the called tool", call.name, wanted[i] and wanted[i].name)
+    expect(wrong, "its city", city_of(call.arguments), wanted[i] and wanted[i].city)
+  end
 end
 
 local function heard_usage(wrong, step, answer)
@@ -48,7 +49,7 @@ local function heard_answer(wrong, client, step, answer, streamed)
   heard_calls(wrong, step, answer)
   if not (streamed and lacks.stream_usage) then heard_usage(wrong, step, answer) end
   if not lacks.finish then
-    expect(wrong, "the end", step.finish, client.finish[answer.call and "call" or "text"])
+    expect(wrong, "the end", step.finish, client.finish[answer.calls and "call" or "text"])
   end
 end
 
@@ -115,17 +116,22 @@ local function arrived_tool(wrong, asked)
   expect(wrong, "what it requires", text((tool.parameters or {}).required), '["city"]')
 end
 
-local function arrived_result(wrong, asked, family)
-  expect(wrong, "the number of calls that came back", #asked.calls, 1)
-  expect(wrong, "the number of results that came back", #asked.results, 1)
-  local call, result = asked.calls[1], asked.results[1]
-  if not (call and result) then return end
-  expect(wrong, "the call that came back", call.name, cases.tool.name)
-  expect(wrong, "its city", city_of(call.arguments), "Rome")
-  expect(wrong, "its id", call.id, family.call_id)
-  expect(wrong, "the result's id", result.id, call.id)
-  if not result.text:find(cases.tool.result, 1, true) then
+local function arrived_result(wrong, call, result, wanted)
+  expect(wrong, "the call that came back", call.name, wanted.name)
+  expect(wrong, "its city", city_of(call.arguments), wanted.city)
+  expect(wrong, "its id", call.id, wanted.id)
+  expect(wrong, "the result's id", result.id, wanted.id)
+  if not result.text:find(cases.tool.results[wanted.city], 1, true) then
     wrong[#wrong + 1] = "the result that came back is " .. result.text
+  end
+end
+
+local function arrived_results(wrong, asked, wanted)
+  expect(wrong, "the number of calls that came back", #asked.calls, #wanted)
+  expect(wrong, "the number of results that came back", #asked.results, #wanted)
+  for i, one in ipairs(wanted) do
+    local call, result = asked.calls[i], asked.results[i]
+    if call and result then arrived_result(wrong, call, result, one) end
   end
 end
 
@@ -142,10 +148,11 @@ local function arrived_turn(wrong, case, turn, request, where)
   expect(wrong, "the system prompt that arrived", asked.system, cases.system)
   expect(wrong, "the question that arrived", asked.question, cases.question)
   if case.tools then arrived_tool(wrong, asked) end
-  if turn == 2 then arrived_result(wrong, asked, family) end
+  if turn == 2 then arrived_results(wrong, asked, where.calls) end
 end
 
---- What is wrong with the requests that a provider saw. where: family, key (the provider's).
+--- What is wrong with the requests that a provider saw. where: family, key (the provider's),
+--- calls (with the ids that the family gave them).
 function judge.arrived(case, requests, where)
   local wrong = {}
   expect(wrong, "the number of requests that arrived", #requests,

@@ -28,6 +28,13 @@ function pieces.events(list, named)
   return table.concat(out)
 end
 
+--- Something of every call, in a list.
+function pieces.each(calls, make)
+  local list = {}
+  for i, call in ipairs(calls) do list[i] = make(call, i) end
+  return list
+end
+
 --- What a request says, before it is read.
 function pieces.asked(model, stream)
   return {

@@ -73,6 +73,15 @@ local function wrong_with(client, case, found)
   return wrong
 end
 
+-- The calls of a case as this family named them.
+local function calls_of(case, family)
+  local out = {}
+  for i, call in ipairs(case.answers and case.answers[1].calls or {}) do
+    out[i] = { name = call.name, city = call.city, id = stage.call_id(family, i) }
+  end
+  return out
+end
+
 local function drive(client)
   local gateway = gateway_for(client)
   local heard = heard_from(client, gateway)
@@ -81,7 +90,7 @@ local function drive(client)
     marks[lane] = skips[case.name] and "skipped"
       or stage.count(client, lane, wrong_with(client, case, {
         dead = next(heard) == nil, heard = heard[lane], requests = arrived[lane] or {},
-        family = family, key = stage.provider_key,
+        family = family, key = stage.provider_key, calls = calls_of(case, family),
       }))
   end)
   for name, why in pairs(skips) do

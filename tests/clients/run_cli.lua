@@ -31,7 +31,7 @@ local list = {
 local function script(lane, family, case, call)
   if case.failure then return stage.fail(lane, family, case.failure) end
   if case.tools then
-    stage.answer(lane, family, { call = call, input = 31, output = 12 }, 1, true)
+    stage.answer(lane, family, { calls = { call }, input = 31, output = 12 }, 1, true)
   end
   stage.answer(lane, family, case.tools and RESULT or TEXT, nil, true)
 end
@@ -80,7 +80,8 @@ end
 local function returned(family)
   return function(one)
     local result = one.results[1]
-    return result and result.id == family.call_id and result.text:find(SECRET, 1, true)
+    local is_ours = result and result.id == stage.call_id(family, 1)
+    return is_ours and result.text:find(SECRET, 1, true)
   end
 end
 

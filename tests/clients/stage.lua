@@ -32,9 +32,14 @@ function stage.each(client, list, visit)
   end
 end
 
+--- The id that a family gives its nth call.
+function stage.call_id(family, n)
+  return (family.call_id:gsub(".$", tostring(n)))
+end
+
 --- What a lane answers: times (nil: for ever), streamed or not.
 function stage.answer(lane, family, answer, times, streamed)
-  if answer.call then answer.call.id = family.call_id end
+  for i, call in ipairs(answer.calls or {}) do call.id = stage.call_id(family, i) end
   stage.upstream:reply(lane, streamed and {
     body = family.stream(answer), stream = PIECES,
     headers = { ["content-type"] = family.stream_type },
@@ -136,7 +141,7 @@ end
 
 function stage.head(list)
   local names, words = {}, {}
-  for i, name in ipairs(stage.families) do names[i] = ("%-20s"):format(name) end
+  for i, name in ipairs(stage.families) do names[i] = ("%-23s"):format(name) end
   for i, case in ipairs(list) do words[i] = case.name end
   print("each family: " .. table.concat(words, ", "))
   print_cells("", names)
@@ -148,7 +153,7 @@ function stage.row(client, list, marks)
   for _, name in ipairs(stage.families) do
     local row = {}
     for i, case in ipairs(list) do row[i] = MARKS[marks[name .. "-" .. case.name]] end
-    cells[#cells + 1] = ("%-20s"):format(table.concat(row, " "))
+    cells[#cells + 1] = ("%-23s"):format(table.concat(row, " "))
   end
   print_cells(client.name, cells)
 end

@@ -7,7 +7,7 @@ from agents import (
     Runner, set_tracing_disabled)
 from openai import AsyncOpenAI
 
-from cases import parameters, plan, run, step
+from cases import parameters, plan, run, step, weather as report
 
 set_tracing_disabled(True)
 client = AsyncOpenAI(base_url=f"{plan.root}/v1", api_key=plan.key, max_retries=0)
@@ -17,8 +17,8 @@ MODELS = {
 }
 
 
-async def weather(_context, _arguments):
-    return plan.tool.result
+async def weather(_context, arguments):
+    return report(arguments)
 
 
 tool = FunctionTool(

@@ -4,7 +4,7 @@ import {
   Agent, OpenAIChatCompletionsModel, OpenAIResponsesModel, Runner, setTracingDisabled, tool,
 } from "@openai/agents";
 import OpenAI from "openai";
-import { plan, run } from "./cases.mjs";
+import { plan, run, weather as report } from "./cases.mjs";
 
 setTracingDisabled(true);
 const client = new OpenAI({ baseURL: `${plan.root}/v1`, apiKey: plan.key, maxRetries: 0 });
@@ -14,7 +14,7 @@ const kinds = {
 };
 const weather = tool({
   name: plan.tool.name, description: plan.tool.description, parameters: plan.tool.parameters,
-  strict: true, execute: async () => plan.tool.result,
+  strict: true, execute: async (asked) => report(asked),
 });
 
 function text(output) {

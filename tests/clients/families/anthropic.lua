@@ -22,7 +22,7 @@ local function message(answer, content, finish, output)
   }
 end
 
-local function finish_of(answer) return answer.call and "tool_use" or "end_turn" end
+local function finish_of(answer) return answer.calls and "tool_use" or "end_turn" end
 
 local function tool_use(call, input)
   return { type = "tool_use", id = call.id, name = call.name, input = input }
@@ -30,27 +30,32 @@ end
 
 --- A whole answer.
 function anthropic.whole(answer)
-  local call = answer.call
-  local block = call and tool_use(call, json.raw(call.arguments))
-    or { type = "text", text = answer.text }
-  return json.encode(message(answer, { block }, finish_of(answer)))
+  local blocks = { { type = "text", text = answer.text } }
+  if answer.calls then
+    blocks = pieces.each(answer.calls, function(call)
+      return tool_use(call, json.raw(call.arguments))
+    end)
+  end
+  return json.encode(message(answer, blocks, finish_of(answer)))
 end
 
---- The same as a stream, with a ping in it.
-function anthropic.stream(answer)
-  local call = answer.call
-  local events = {
-    { type = "message_start", message = message(answer, {}, nil, 1) },
-    { type = "content_block_start", index = 0,
-      content_block = call and tool_use(call, {}) or { type = "text", text = "" } },
-    { type = "ping" },
-  }
+local function say_block(events, index, answer, call)
+  events[#events + 1] = { type = "content_block_start", index = index,
+    content_block = call and tool_use(call, {}) or { type = "text", text = "" } }
+  events[#events + 1] = { type = "ping" }
   for _, piece in ipairs(pieces.of(call and call.arguments or answer.text)) do
     local delta = call and { type = "input_json_delta", partial_json = piece }
       or { type = "text_delta", text = piece }
-    events[#events + 1] = { type = "content_block_delta", index = 0, delta = delta }
+    events[#events + 1] = { type = "content_block_delta", index = index, delta = delta }
   end
-  events[#events + 1] = { type = "content_block_stop", index = 0 }
+  events[#events + 1] = { type = "content_block_stop", index = index }
+end
+
+--- The same as a stream, with pings in it.
+function anthropic.stream(answer)
+  local events = { { type = "message_start", message = message(answer, {}, nil, 1) } }
+  if answer.text then say_block(events, 0, answer) end
+  for i, call in ipairs(answer.calls or {}) do say_block(events, i - 1, answer, call) end
   events[#events + 1] = {
     type = "message_delta", usage = usage(answer),
     delta = { stop_reason = finish_of(answer), stop_sequence = json.null },

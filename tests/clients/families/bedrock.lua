@@ -15,39 +15,46 @@ local function usage(answer)
   }
 end
 
-local function stop_reason(answer) return answer.call and "tool_use" or "end_turn" end
+local function stop_reason(answer) return answer.calls and "tool_use" or "end_turn" end
 
 --- A whole answer.
 function bedrock.whole(answer)
-  local call = answer.call
-  local block = { text = answer.text }
-  if call then
-    local input = json.raw(call.arguments)
-    block.toolUse = { toolUseId = call.id, name = call.name, input = input }
+  local blocks = { { text = answer.text } }
+  if answer.calls then
+    blocks = pieces.each(answer.calls, function(call)
+      local input = json.raw(call.arguments)
+      return { toolUse = { toolUseId = call.id, name = call.name, input = input } }
+    end)
   end
   return json.encode {
     metrics = { latencyMs = 400 }, stopReason = stop_reason(answer), usage = usage(answer),
-    output = { message = { role = "assistant", content = { block } } },
+    output = { message = { role = "assistant", content = blocks } },
   }
 end
 
---- The same as a stream.
-function bedrock.stream(answer)
-  local call, out = answer.call, {}
-  local function say(name, payload)
-    out[#out + 1] = messages.event(name, json.encode(payload))
-  end
-  say("messageStart", { role = "assistant", p = "abcdef" })
+local function say_block(say, index, answer, call)
   if call then
     say("contentBlockStart", {
-      contentBlockIndex = 0, start = { toolUse = { toolUseId = call.id, name = call.name } },
+      contentBlockIndex = index,
+      start = { toolUse = { toolUseId = call.id, name = call.name } },
     })
   end
   for _, piece in ipairs(pieces.of(call and call.arguments or answer.text)) do
     local delta = call and { toolUse = { input = piece } } or { text = piece }
-    say("contentBlockDelta", { contentBlockIndex = 0, delta = delta, p = "abc" })
+    say("contentBlockDelta", { contentBlockIndex = index, delta = delta, p = "abc" })
   end
-  say("contentBlockStop", { contentBlockIndex = 0 })
+  say("contentBlockStop", { contentBlockIndex = index })
+end
+
+--- The same as a stream.
+function bedrock.stream(answer)
+  local out = {}
+  local function say(name, payload)
+    out[#out + 1] = messages.event(name, json.encode(payload))
+  end
+  say("messageStart", { role = "assistant", p = "abcdef" })
+  if answer.text then say_block(say, 0, answer) end
+  for n, call in ipairs(answer.calls or {}) do say_block(say, n - 1, answer, call) end
   say("messageStop", { stopReason = stop_reason(answer) })
   say("metadata", { metrics = { latencyMs = 400 }, usage = usage(answer) })
   return table.concat(out)

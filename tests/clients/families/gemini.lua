@@ -1,5 +1,5 @@
--- A provider of Gemini's generateContent: what it answers, and what it was asked. Its calls are
--- signed, and have to come back so, or with the word that Google gives for having no signature.
+-- A provider of Gemini's generateContent: what it answers, and what it was asked. The first
+-- call of a turn is signed, and has to come back so, or with Google's word for having none.
 
 local cjson = require "cjson"
 local pieces = require "clients.pieces" -- first: it loads the engine
@@ -24,24 +24,27 @@ local function body(answer, parts, finish)
   }
 end
 
-local function function_call(call)
+local function function_call(call, i)
   return {
     functionCall = { id = call.id, name = call.name, args = json.raw(call.arguments) },
-    thoughtSignature = SIGNATURE,
+    thoughtSignature = i == 1 and SIGNATURE or nil,
   }
 end
 
 --- A whole answer.
 function gemini.whole(answer)
-  local part = answer.call and function_call(answer.call) or { text = answer.text }
-  return json.encode(body(answer, { part }, "STOP"))
+  local parts = answer.calls and pieces.each(answer.calls, function_call)
+    or { { text = answer.text } }
+  return json.encode(body(answer, parts, "STOP"))
 end
 
 --- The same as a stream. Google's lines end with \r\n, and its last part is an empty text.
 function gemini.stream(answer)
   local events = {}
-  if answer.call then
-    events[1] = body(answer, { function_call(answer.call) })
+  if answer.calls then
+    events = pieces.each(answer.calls, function(call, i)
+      return body(answer, { function_call(call, i) })
+    end)
   else
     for i, piece in ipairs(pieces.of(answer.text)) do
       events[i] = body(answer, { { text = piece } })
@@ -64,10 +67,10 @@ end
 
 -- What it was asked -----------------------------------------------------------------------
 
-local function read_part(asked, part)
+local function read_part(asked, part, is_first)
   local call, result = part.functionCall, part.functionResponse
   if call then
-    assert(TAKEN[part.thoughtSignature], "a call came back without its signature")
+    assert(not is_first or TAKEN[part.thoughtSignature], "a call came without its signature")
     asked.calls[#asked.calls + 1] = { id = call.id, name = call.name, arguments = call.args }
   elseif result then
     local said = result.response
@@ -86,7 +89,8 @@ function gemini.read(request)
   asked.key = request.headers["x-goog-api-key"]
   asked.system = pieces.text((read.systemInstruction or {}).parts)
   for _, turn in ipairs(read.contents) do
-    for _, part in ipairs(turn.parts) do read_part(asked, part) end
+    local before = #asked.calls
+    for _, part in ipairs(turn.parts) do read_part(asked, part, #asked.calls == before) end
   end
   for _, tool in ipairs(read.tools or {}) do
     for _, f in ipairs(tool.functionDeclarations or {}) do

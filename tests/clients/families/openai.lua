@@ -29,12 +29,12 @@ end
 
 --- A whole answer.
 function openai.whole(answer)
-  local call = answer.call
+  local calls = answer.calls
   local out = envelope("chat.completion", { {
-    index = 0, finish_reason = call and "tool_calls" or "stop", logprobs = json.null,
+    index = 0, finish_reason = calls and "tool_calls" or "stop", logprobs = json.null,
     message = {
       role = "assistant", content = answer.text or json.null, refusal = json.null,
-      tool_calls = call and { called(call) } or nil,
+      tool_calls = calls and pieces.each(calls, called) or nil,
     },
   } })
   out.usage = usage(answer)
@@ -52,11 +52,14 @@ local function deltas(answer)
     for _, piece in ipairs(pieces.of(answer.text)) do list[#list + 1] = { content = piece } end
     return list
   end
-  local first = called(answer.call)
-  first.index, first["function"].arguments = 0, ""
-  list[1] = { tool_calls = { first } }
-  for _, piece in ipairs(pieces.of(answer.call.arguments)) do
-    list[#list + 1] = { tool_calls = { { index = 0, ["function"] = { arguments = piece } } } }
+  for i, call in ipairs(answer.calls) do
+    local first = called(call)
+    first.index, first["function"].arguments = i - 1, ""
+    list[#list + 1] = { tool_calls = { first } }
+    for _, piece in ipairs(pieces.of(call.arguments)) do
+      local more = { index = i - 1, ["function"] = { arguments = piece } }
+      list[#list + 1] = { tool_calls = { more } }
+    end
   end
   return list
 end
@@ -65,7 +68,7 @@ end
 function openai.stream(answer)
   local events = { chunk { role = "assistant", content = "", refusal = json.null } }
   for _, delta in ipairs(deltas(answer)) do events[#events + 1] = chunk(delta) end
-  events[#events + 1] = chunk({}, answer.call and "tool_calls" or "stop")
+  events[#events + 1] = chunk({}, answer.calls and "tool_calls" or "stop")
   local last = envelope("chat.completion.chunk", json.array {})
   last.usage = usage(answer)
   events[#events + 1] = last

@@ -33,38 +33,48 @@ local function text_part(text)
     logprobs = json.array {} }
 end
 
-local function item(answer, status, is_open)
-  local call = answer.call
-  if call then
-    return { type = "function_call", id = "fc_moon1", call_id = call.id, name = call.name,
-      arguments = is_open and "" or call.arguments, status = status }
-  end
+local function call_item(call, i, status, is_open)
+  return { type = "function_call", id = "fc_moon" .. i, call_id = call.id, name = call.name,
+    arguments = is_open and "" or call.arguments, status = status }
+end
+
+local function text_item(answer, status, is_open)
   return { type = "message", id = "msg_moon1", role = "assistant", status = status,
     content = json.array { not is_open and text_part(answer.text) or nil } }
 end
 
+local function items(answer)
+  if not answer.calls then return { text_item(answer, "completed") } end
+  return pieces.each(answer.calls, function(call, i) return call_item(call, i, "completed") end)
+end
+
 --- A whole answer.
 function responses.whole(answer)
-  return json.encode(response("completed", { item(answer, "completed") }, answer))
+  return json.encode(response("completed", items(answer), answer))
 end
 
 local function text_events(answer, say)
-  local at = { item_id = "msg_moon1", content_index = 0 }
+  local at = { item_id = "msg_moon1", content_index = 0, output_index = 0 }
+  local place = { output_index = 0 }
+  say("response.output_item.added", place, { item = text_item(answer, "in_progress", true) })
   say("response.content_part.added", at, { part = text_part "" })
   for _, piece in ipairs(pieces.of(answer.text)) do
     say("response.output_text.delta", at, { delta = piece, logprobs = json.array {} })
   end
   say("response.output_text.done", at, { text = answer.text, logprobs = json.array {} })
   say("response.content_part.done", at, { part = text_part(answer.text) })
+  say("response.output_item.done", place, { item = text_item(answer, "completed") })
 end
 
-local function call_events(answer, say)
-  local at = { item_id = "fc_moon1" }
-  for _, piece in ipairs(pieces.of(answer.call.arguments)) do
+local function call_events(call, i, say)
+  local at, place = { item_id = "fc_moon" .. i, output_index = i - 1 }, { output_index = i - 1 }
+  say("response.output_item.added", place, { item = call_item(call, i, "in_progress", true) })
+  for _, piece in ipairs(pieces.of(call.arguments)) do
     say("response.function_call_arguments.delta", at, { delta = piece })
   end
   say("response.function_call_arguments.done", at,
-    { arguments = answer.call.arguments, name = answer.call.name })
+    { arguments = call.arguments, name = call.name })
+  say("response.output_item.done", place, { item = call_item(call, i, "completed") })
 end
 
 --- The same as a stream.
@@ -77,15 +87,11 @@ function responses.stream(answer)
     end
     events[#events + 1] = event
   end
-  local function say(kind, ...) add(kind, { output_index = 0 }, ...) end
   add("response.created", { response = response("in_progress", {}) })
   add("response.in_progress", { response = response("in_progress", {}) })
-  say("response.output_item.added", { item = item(answer, "in_progress", true) })
-  local tell = answer.call and call_events or text_events
-  tell(answer, say)
-  say("response.output_item.done", { item = item(answer, "completed") })
-  add("response.completed",
-    { response = response("completed", { item(answer, "completed") }, answer) })
+  if answer.text then text_events(answer, add) end
+  for i, call in ipairs(answer.calls or {}) do call_events(call, i, add) end
+  add("response.completed", { response = response("completed", items(answer), answer) })
   return pieces.events(events, true)
 end
 

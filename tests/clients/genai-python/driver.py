@@ -3,7 +3,7 @@
 from google import genai
 from google.genai import types
 
-from cases import parameters, plan, run, step
+from cases import parameters, plan, run, step, weather
 
 client = genai.Client(api_key=plan.key, http_options=types.HttpOptions(base_url=plan.root))
 tool = types.Tool(function_declarations=[types.FunctionDeclaration(
@@ -37,10 +37,10 @@ def ask(model, case):
             (usage.prompt_token_count, usage.candidates_token_count), candidate.finish_reason.name))
         if not calls:
             break
-        result = types.FunctionResponse(
-            id=calls[0].id, name=calls[0].name, response={"output": plan.tool.result})
-        contents += [candidate.content,
-                     types.Content(role="user", parts=[types.Part(function_response=result)])]
+        results = [types.Part(function_response=types.FunctionResponse(
+            id=call.id, name=call.name, response={"output": weather(call.args)}))
+            for call in calls]
+        contents += [candidate.content, types.Content(role="user", parts=results)]
     return steps
 
 

@@ -4,7 +4,7 @@ from langchain_anthropic import ChatAnthropic
 from langchain_core.messages import HumanMessage, SystemMessage, ToolMessage
 from langchain_openai import ChatOpenAI
 
-from cases import parameters, plan, run, step
+from cases import parameters, plan, run, step, weather
 
 openai = {"base_url": f"{plan.root}/v1", "api_key": plan.key, "max_retries": 0}
 MODELS = {
@@ -45,7 +45,8 @@ def ask(name, case):
             (usage.get("input_tokens"), usage.get("output_tokens")), finish(heard)))
         if not heard.tool_calls:
             break
-        messages += [heard, ToolMessage(plan.tool.result, tool_call_id=heard.tool_calls[0]["id"])]
+        messages += [heard] + [ToolMessage(weather(call["args"]), tool_call_id=call["id"])
+                               for call in heard.tool_calls]
     return steps
 
 

@@ -4,7 +4,7 @@ import { AIMessageChunk, HumanMessage, SystemMessage, ToolMessage } from "@langc
 import { ChatAnthropic } from "@langchain/anthropic";
 import { ChatGoogle } from "@langchain/google";
 import { ChatOpenAI } from "@langchain/openai";
-import { plan, run } from "./cases.mjs";
+import { plan, run, weather } from "./cases.mjs";
 
 const apiKey = plan.key;
 const openai = { apiKey, maxRetries: 0, configuration: { baseURL: `${plan.root}/v1` } };
@@ -50,8 +50,8 @@ await run(async (name, one) => {
       finish: finish(heard),
     });
     if (calls.length === 0 || steps.length > 2) return steps;
-    messages.push(heard, new ToolMessage({
-      content: plan.tool.result, tool_call_id: calls[0].id, name: calls[0].name,
-    }));
+    messages.push(heard, ...calls.map((call) => new ToolMessage({
+      content: weather(call.args), tool_call_id: call.id, name: call.name,
+    })));
   }
 });

@@ -4,7 +4,7 @@ from llama_index.core.llms import ChatMessage
 from llama_index.core.tools import FunctionTool, ToolMetadata
 from llama_index.llms.openai_like import OpenAILike
 
-from cases import parameters, plan, run, step
+from cases import parameters, plan, run, step, weather
 
 
 class Metadata(ToolMetadata):
@@ -13,7 +13,7 @@ class Metadata(ToolMetadata):
 
 
 tool = FunctionTool(
-    fn=lambda city: plan.tool.result,
+    fn=lambda city: weather({"city": city}),
     metadata=Metadata(name=plan.tool.name, description=plan.tool.description))
 
 
@@ -56,9 +56,9 @@ def ask(name, case):
             (usage and usage.prompt_tokens, usage and usage.completion_tokens), finish))
         if not calls:
             break
-        messages += [heard.message, ChatMessage(
-            role="tool", content=plan.tool.result,
-            additional_kwargs={"tool_call_id": calls[0].tool_id})]
+        messages += [heard.message] + [ChatMessage(
+            role="tool", content=weather(call.tool_kwargs),
+            additional_kwargs={"tool_call_id": call.tool_id}) for call in calls]
     return steps
 
 

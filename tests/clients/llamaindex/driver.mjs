@@ -1,15 +1,18 @@
 // LlamaIndex for TypeScript: its OpenAI class over chats, and over Responses.
 
 import { openai, openaiResponses } from "@llamaindex/openai";
-import { plan, run } from "./cases.mjs";
+import { plan, run, weather } from "./cases.mjs";
 
 const at = { apiKey: plan.key, baseURL: `${plan.root}/v1`, maxRetries: 0 };
 const models = {
-  "llamaindex-openai": (model) => openai({ ...at, model }),
+  "llamaindex-openai": (model, one) => openai({
+    ...at, model,
+    additionalChatOptions: one.stream ? { stream_options: { include_usage: true } } : {},
+  }),
   "llamaindex-responses": (model) => openaiResponses({ ...at, model }),
 };
 const tool = {
-  call: () => plan.tool.result,
+  call: weather,
   metadata: {
     name: plan.tool.name, description: plan.tool.description, parameters: plan.tool.parameters,
   },
@@ -21,17 +24,20 @@ function content(message) {
 }
 
 async function streamed(model, asked) {
-  let text = "", options = null, raw = null;
+  let text = "", raw = {};
+  const calls = new Map(); // each comes again and again, until it is whole
   for await (const chunk of await model.chat({ ...asked, stream: true })) {
     text += chunk.delta;
-    if (chunk.options?.toolCall) options = chunk.options;
-    raw = chunk.raw ?? raw;
+    for (const call of chunk.options?.toolCall ?? []) calls.set(call.id, call);
+    const { usage, choices } = chunk.raw ?? {}; // the usage comes last, without a choice
+    raw = { usage: usage ?? raw.usage, choices: choices?.[0] ? choices : raw.choices };
   }
-  return { message: { role: "assistant", content: text, options: options ?? {} }, raw };
+  const options = calls.size > 0 ? { toolCall: [...calls.values()] } : {};
+  return { message: { role: "assistant", content: text, options }, raw };
 }
 
 await run(async (name, one) => {
-  const model = models[plan.client](name);
+  const model = models[plan.client](name, one);
   const messages =
     [{ role: "system", content: plan.system }, { role: "user", content: plan.question }];
   const steps = [];
@@ -49,9 +55,9 @@ await run(async (name, one) => {
       finish: raw?.choices?.[0]?.finish_reason ?? raw?.status ?? null,
     });
     if (calls.length === 0 || steps.length > 2) return steps;
-    messages.push(message, {
-      role: "user", content: plan.tool.result,
-      options: { toolResult: { id: calls[0].id, result: plan.tool.result, isError: false } },
-    });
+    messages.push(message, ...calls.map(({ id, input }) => ({
+      role: "user", content: weather(input),
+      options: { toolResult: { id, result: weather(input), isError: false } },
+    })));
   }
 });

@@ -3,7 +3,7 @@
 from anthropic import Anthropic
 from openai import OpenAI
 
-from cases import parameters, plan, run, step
+from cases import parameters, plan, run, step, weather
 
 # Each gives the answers of a conversation, one after another.
 
@@ -27,8 +27,9 @@ def chat(model, case):
         message, usage = data.choices[0].message, data.usage
         calls = message.tool_calls or []
         messages.append(message.model_dump(exclude_none=True, exclude={"parsed"}))
-        messages.extend({"role": "tool", "tool_call_id": call.id, "content": plan.tool.result}
-                        for call in calls)
+        messages.extend(
+            {"role": "tool", "tool_call_id": call.id, "content": weather(call.function.arguments)}
+            for call in calls)
         yield step(
             message.content, [(call.function.name, call.function.arguments) for call in calls],
             (usage.prompt_tokens, usage.completion_tokens), data.choices[0].finish_reason)
@@ -52,7 +53,7 @@ def responses(model, case):
         items.extend(item.model_dump(exclude_none=True, exclude={"parsed_arguments"})
                      for item in data.output)
         items.extend({"type": "function_call_output", "call_id": call.call_id,
-                      "output": plan.tool.result} for call in calls)
+                      "output": weather(call.arguments)} for call in calls)
         yield step(data.output_text, [(call.name, call.arguments) for call in calls],
                    (data.usage.input_tokens, data.usage.output_tokens), data.status)
 
@@ -73,7 +74,7 @@ def messages(model, case):
         calls = [block for block in data.content if block.type == "tool_use"]
         turns.append({"role": "assistant", "content": data.content})
         turns.append({"role": "user", "content": [
-            {"type": "tool_result", "tool_use_id": call.id, "content": plan.tool.result}
+            {"type": "tool_result", "tool_use_id": call.id, "content": weather(call.input)}
             for call in calls]})
         yield step(
             "".join(block.text for block in data.content if block.type == "text"),

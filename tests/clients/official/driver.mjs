@@ -3,9 +3,9 @@
 import Anthropic from "@anthropic-ai/sdk";
 import { GoogleGenAI } from "@google/genai";
 import OpenAI from "openai";
-import { plan, run } from "./cases.mjs";
+import { plan, run, weather } from "./cases.mjs";
 
-const { name: tool, description, parameters, result } = plan.tool;
+const { name: tool, description, parameters } = plan.tool;
 const apiKey = plan.key;
 
 // Each gives one answer of a conversation, as a step, and what goes on from it.
@@ -25,7 +25,7 @@ function chat(model, one) {
     const { message, finish_reason: finish } = data.choices[0];
     const calls = message.tool_calls ?? [];
     messages.push(message, ...calls.map((call) =>
-      ({ role: "tool", tool_call_id: call.id, content: result })));
+      ({ role: "tool", tool_call_id: call.id, content: weather(call.function.arguments) })));
     return {
       text: message.content, finish, calls: calls.map((call) => call.function),
       usage: { input: data.usage.prompt_tokens, output: data.usage.completion_tokens },
@@ -44,7 +44,7 @@ function responses(model, one) {
       : await client.responses.create(asked);
     const calls = data.output.filter((item) => item.type === "function_call");
     input.push(...data.output, ...calls.map((call) =>
-      ({ type: "function_call_output", call_id: call.call_id, output: result })));
+      ({ type: "function_call_output", call_id: call.call_id, output: weather(call.arguments) })));
     const said = data.output.filter((item) => item.type === "message");
     return {
       text: said.flatMap((item) => item.content).map((part) => part.text).join(""),
@@ -66,7 +66,7 @@ function messages(model, one) {
     const calls = data.content.filter((block) => block.type === "tool_use");
     list.push({ role: "assistant", content: data.content });
     list.push({ role: "user", content: calls.map((call) =>
-      ({ type: "tool_result", tool_use_id: call.id, content: result })) });
+      ({ type: "tool_result", tool_use_id: call.id, content: weather(call.input) })) });
     return {
       text: data.content.map((block) => block.text ?? "").join(""), finish: data.stop_reason,
       calls: calls.map((call) => ({ name: call.name, arguments: call.input })),
@@ -98,8 +98,8 @@ function generate(model, one) {
       : await client.models.generateContent(asked);
     const { content, finishReason: finish } = data.candidates[0];
     const calls = content.parts.filter((part) => part.functionCall).map((part) => part.functionCall);
-    contents.push(content, { role: "user", parts: calls.map(({ id, name }) =>
-      ({ functionResponse: { id, name, response: { output: result } } })) });
+    contents.push(content, { role: "user", parts: calls.map(({ id, name, args }) =>
+      ({ functionResponse: { id, name, response: { output: weather(args) } } })) });
     return {
       text: content.parts.map((part) => (part.thought ? "" : part.text ?? "")).join(""), finish,
       calls: calls.map((call) => ({ name: call.name, arguments: call.args })),

@@ -5,7 +5,7 @@ import { createGoogleGenerativeAI } from "@ai-sdk/google";
 import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { generateText, jsonSchema, stepCountIs, streamText, tool } from "ai";
-import { plan, run } from "./cases.mjs";
+import { plan, run, weather } from "./cases.mjs";
 
 const apiKey = plan.key;
 const v1 = `${plan.root}/v1`;
@@ -23,7 +23,7 @@ const tools = {
   [plan.tool.name]: tool({
     description: plan.tool.description,
     inputSchema: jsonSchema(plan.tool.parameters),
-    execute: async () => plan.tool.result,
+    execute: async (asked) => weather(asked),
   }),
 };
 
