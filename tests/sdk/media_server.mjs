@@ -5,6 +5,7 @@ import http from "node:http";
 
 const files = new Map();
 let made = 0;
+let input = null; // of the one batch there is
 
 function part(body, name) {
   const at = body.indexOf(`name="${name}"`);
@@ -60,7 +61,7 @@ function file(answer, method, id, rest) {
   json(answer, { id, object: "file", deleted: method === "DELETE" });
 }
 
-function batch(answer, input, status) {
+function batch(answer, status) {
   files.set("file-out", files.get(input));
   json(answer, {
     id: "batch_1", object: "batch", status, input_file_id: input, model: "gpt-4o-mini",
@@ -89,8 +90,11 @@ const POSTS = {
     id: "modr-1", model: JSON.parse(body).model, results: [{ flagged: false }],
   }),
   "/v1/files": keep,
-  "/v1/batches": (answer, body) => batch(answer, JSON.parse(body).input_file_id, "in_progress"),
-  "/v1/batches/batch_1/cancel": (answer) => batch(answer, "file-1", "cancelling"),
+  "/v1/batches": (answer, body) => {
+    input = JSON.parse(body).input_file_id;
+    batch(answer, "in_progress");
+  },
+  "/v1/batches/batch_1/cancel": (answer) => batch(answer, "cancelling"),
   "/v1/messages/batches": (answer, body, host) => messages(answer, host),
 };
 
@@ -104,7 +108,7 @@ http.createServer((request, answer) => {
     if (post) return post(answer, body, request.headers.host);
     const [, noun, id, rest] = path.match(/^\/v1\/(files|batches|messages\/batches)\/([\w-]+)(\/\w+)?$/) ?? [];
     if (noun === "files") return file(answer, request.method, id, rest);
-    if (noun === "batches") return batch(answer, "file-1", "completed");
+    if (noun === "batches") return batch(answer, "completed");
     if (noun !== "messages/batches") return json(answer, { error: { message: path } }, 404);
     if (rest !== "/results") return messages(answer, request.headers.host);
     answer.writeHead(200, { "content-type": "application/x-jsonl" });

@@ -120,6 +120,7 @@ fi
 if [ -n "$python_is" ]; then
   tally python "$work/venv/bin/python" "$here/chat.py" "http://127.0.0.1:$port/v1"
   tally python-messages "$work/venv/bin/python" "$here/messages.py" "http://127.0.0.1:$port" $families
+  [ -z "$kept" ] || tally python-media "$work/venv/bin/python" "$here/media.py" "http://127.0.0.1:$port"
   tally python-responses "$work/venv/bin/python" "$here/responses.py" "http://127.0.0.1:$port/v1" $families by-responses
 else
   echo "python: no client could be installed; skipped"
