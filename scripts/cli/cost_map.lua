@@ -145,6 +145,15 @@ local function take_factors(state, entry, model)
   if us and fast then entry.factors["us+fast"] = decimal.ratio(us, fast, 1e6) end
 end
 
+-- Models that make images have them written as if they were read, or with tokens that are never
+-- text.
+local function take_images(entry)
+  local each, classes = entry.each, entry.tokens
+  if entry.mode ~= "image_generation" then return end
+  if not each.image then each.image, each.image_read = each.image_read, nil end
+  classes.output = classes.output or classes.image_output
+end
+
 -- Models -----------------------------------------------------------------------------------
 
 local function tokens(model, name)
@@ -182,6 +191,7 @@ local function entry_of(state, key, model, fields)
   state.key = key
   for field, text in pairs(fields) do take(state, entry, field, text) end
   take_factors(state, entry, model)
+  take_images(entry)
   return entry
 end
 

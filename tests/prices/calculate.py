@@ -148,6 +148,12 @@ def good(model):
         base.clear()
         model["tiers"].clear()
         model["services"].clear()
+    if model["mode"] == "image_generation":  # what is made is written as if it were read
+        each = model["each"]
+        if "image" not in each and "image_read" in each:
+            each["image"] = each.pop("image_read")
+        if "output" not in base and "image_output" in base:
+            base["output"] = base["image_output"]
     if model["mode"] in (None, "chat", "responses", "completion"):
         for side in ("input", "output"):
             if base.get(side) == 0:
