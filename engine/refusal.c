@@ -112,14 +112,14 @@ bool refusals_spare(const struct refusals *refusals, const struct request *reque
 void refusals_refuse(struct refusals *refusals, struct request *request, bool leave)
 {
     const struct row *row = row_of(refusals, request);
-    char id[DIGEST_UUID_SIZE] = "";
-    struct request_refusal refusal = {.status = 503, .leave = leave, .id = id};
+    char id[DIGEST_UUID_SIZE];
+    struct request_refusal refusal = {.status = 503, .leave = leave, .id = ""};
 
     if (row && row->status) {
         refusal.status = row->status;
         refusal.body = row->body;
         refusal.len = row->body_len;
     }
-    if (!digest_uuid7(refusals->digest, id)) id[0] = '\0';
+    if (digest_uuid7(refusals->digest, id)) refusal.id = id;
     request_refuse(request, &refusal);
 }

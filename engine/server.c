@@ -291,10 +291,25 @@ size_t server_coming(const struct server *server)
 
 /* ---- ending ------------------------------------------------------------------------------ */
 
-void server_stop_accepting(struct server *server)
+/* A connection between two requests, at the end: one that was in use just now may bring another
+ * that was sent before its sender knew; the others go at once, but for what nobody has read. */
+static void stop_idle(struct connection *c)
 {
+    struct server *server = c->server;
+    int64_t now = loop_now_ms(server->options.loop);
+    int64_t idle = server->options.idle_ms - (c->deadline_ms - now);
     char byte;
 
+    if (idle < LINGER_MS) {
+        server->linger_until_ms = now + LINGER_MS;
+        connection_set_deadline(c, now + LINGER_MS);
+    } else if (recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0) {
+        shutdown(c->fd, SHUT_RDWR);
+    }
+}
+
+void server_stop_accepting(struct server *server)
+{
     if (server->stopping) return;
     if (server->options.listen_ends) {
         /* Who stands in the queue is served; who comes later is refused, and asks elsewhere,
@@ -306,12 +321,8 @@ void server_stop_accepting(struct server *server)
     loop_remove(server->options.loop, &server->listener);
     loop_timer_clear(server->options.loop, &server->retry);
     for (struct connection *c = server->connections; c; c = c->next) {
-        /* A request may have come that nobody has read yet; and who never had one sends it now.
-         */
-        bool idle = c->state == CONNECTION_READING && !c->request && c->served;
-        if (idle && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0) {
-            shutdown(c->fd, SHUT_RDWR);
-        }
+        /* Who never asked does it now. */
+        if (c->state == CONNECTION_READING && !c->request && c->served) stop_idle(c);
     }
 }
 

@@ -193,18 +193,19 @@ void request_body_ends(struct request *request, enum request_body how)
 /* ---- not serving --------------------------------------------------------------------------
  */
 
-void request_refuse(struct request *request, const struct request_refusal *given)
+void request_refuse(struct request *request, const struct request_refusal *refusal)
 {
-    struct refusal *refusal = malloc(sizeof(*refusal) + given->len);
+    size_t len = refusal->body ? refusal->len : 0;
+    struct refusal *copy = malloc(sizeof(*copy) + len);
 
-    if (refusal) { /* else a plain 500 */
-        refusal->status = given->status;
-        refusal->len = given->body ? given->len : 0;
-        (void)snprintf(refusal->id, sizeof(refusal->id), "%s", given->id);
-        if (refusal->len) memcpy(refusal->body, given->body, refusal->len);
+    if (copy) { /* else a plain 500 */
+        copy->status = refusal->status;
+        copy->len = len;
+        (void)snprintf(copy->id, sizeof(copy->id), "%s", refusal->id);
+        if (len) memcpy(copy->body, refusal->body, len);
     }
-    request->refusal = refusal;
-    request->leaves = given->leave;
+    request->refusal = copy;
+    request->leaves = refusal->leave;
     if (request->body == REQUEST_BODY_COMING) request_body_ends(request, REQUEST_BODY_BROKEN);
     request_release(request);
 }
