@@ -36,6 +36,12 @@ function content.hint(where, name)
   where.hints[#where.hints + 1] = name
 end
 
+--- false where a client says no to something, else nil: nothing was said of it.
+function content.no(said)
+  if said then return false end
+  return nil
+end
+
 local function given_text(value)
   return type(value) == "string" and value ~= "" and value or nil
 end

@@ -202,7 +202,7 @@ function request.decode(doc)
     model = body.model, messages = conversation(body, where),
     max_tokens = given(body.max_tokens),
     stream = body.stream == true or nil, tools = tools(body.tools, where), tool_choice = choice,
-    parallel_tool_calls = alone and choice ~= "none" and false or nil,
+    parallel_tool_calls = content.no(alone and choice ~= "none"),
     stop = stop(body.stop_sequences), temperature = given(body.temperature),
     top_p = given(body.top_p), top_k = given(body.top_k),
     reasoning_effort = effort(body, where),

@@ -156,7 +156,7 @@ function request.decode(doc)
     model = body.model, messages = conversation(body, where),
     max_tokens = given(body.max_output_tokens), stream = body.stream == true or nil,
     tools = list, tool_choice = list and choice or nil,
-    parallel_tool_calls = list and body.parallel_tool_calls == false and false or nil,
+    parallel_tool_calls = content.no(list and body.parallel_tool_calls == false),
     temperature = given(body.temperature), top_p = given(body.top_p),
     reasoning_effort = effort(body.reasoning, where),
     response_format = format(body.text, where), user = user_of(body),
