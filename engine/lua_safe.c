@@ -1,6 +1,7 @@
 #include "lua_safe.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include <lauxlib.h>
@@ -15,6 +16,18 @@ enum { ANY_NUMBER = 512 }; /* more than one number takes in a format: "%.99f" of
 static void check_size(lua_State *L, size_t size)
 {
     if (size > MAX_RESULT) luaL_error(L, "resulting string too large");
+}
+
+/* LuaJIT limits its own stack, not C's: a gsub whose function calls gsub, and so on, would
+ * leave no room for anything (8 KiB a level). Such calls get 1 MiB below the outermost one that
+ * this thread has seen. */
+static bool is_deep(void)
+{
+    static _Thread_local uintptr_t outermost;
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+
+    if (here > outermost) outermost = here;
+    return outermost - here > 1 << 20;
 }
 
 /* ---- find, match --------------------------------------------------------------------------
@@ -201,6 +214,7 @@ static int l_gsub(lua_State *L)
         type != LUA_TFUNCTION)
         luaL_typerror(L, 3, "string/function/table");
     if (type == LUA_TNUMBER) lua_tostring(L, 3);
+    if (is_deep()) return luaL_error(L, "stack overflow: gsub within gsub");
 
     struct pattern pattern;
     struct result result = {.size = 0};

@@ -12,6 +12,7 @@
 #include "digest.h"
 #include "log.h"
 #include "lua_context.h"
+#include "lua_dropin.h"
 #include "lua_engine.h"
 #include "lua_guard.h"
 #include "lua_jit.h"
@@ -88,6 +89,10 @@ static int l_find(lua_State *L)
     lua_pushfstring(L, "@%s", file->name); /* module chunk */
     if (compile(L, file->bytes, file->len, lua_tostring(L, -1), !file->drop_in) != 0) {
         return lua_error(L); /* module chunk message */
+    }
+    if (file->drop_in) {
+        lua_dropin_push_env(L); /* module chunk fn env */
+        lua_setfenv(L, -2);
     }
     return 1; /* module chunk fn */
 }

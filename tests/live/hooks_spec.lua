@@ -45,7 +45,7 @@ describe("a hook", function()
   local function good() assert.equal(200, gw:chat(helper.ask "good").status) end
 
   for name, code in pairs(LOOPS) do
-    it("of route that runs wild fails its own request only: " .. name, function()
+    it("S-27: of route that runs wild fails its own request only: " .. name, function()
       start(MODELS .. hook("route(function(call)", code), { workers = 2 })
       for _ = 1, 2 do
         local waiting = gw:chat_open(helper.ask "bad")
@@ -58,21 +58,21 @@ describe("a hook", function()
       good()
     end)
 
-    it("of balance that runs wild fails its own request only: " .. name, function()
+    it("S-27: of balance that runs wild fails its own request only: " .. name, function()
       start(MODELS .. ('model "wild" { mock { "mock", name = "a" }, mock { "mock", name = "b" }'
         .. ", balance = function() %s end }"):format(code))
       assert.equal(500, gw:chat(helper.ask "wild").status)
       good()
     end)
 
-    it("of on_usage that runs wild changes no answer: " .. name, function()
+    it("S-27: of on_usage that runs wild changes no answer: " .. name, function()
       start(MODELS .. hook("on_usage(function(usage, call)", code))
       assert.equal(200, gw:chat(helper.ask "bad").status)
       good()
     end)
   end
 
-  it("that fails five times in a minute is switched off, and who needs it fails", function()
+  it("C-04: that fails five times in a minute is switched off, and its users fail", function()
     start(MODELS .. hook("route(function(call)", LOOPS.loop))
     for _ = 1, 6 do assert.equal(500, gw:chat(helper.ask "bad").status) end
     assert.equal("script_error", gw:chat(helper.ask "good").json.error.code)
@@ -80,7 +80,7 @@ describe("a hook", function()
     good()
   end)
 
-  it("of on_error that runs wild fails its own request only", function()
+  it("S-27: of on_error that runs wild fails its own request only", function()
     start([[
 local down = provider "openai_compatible" { name = "down", base_url = "http://127.0.0.1:]]
       .. helper.free_port() .. [[/v1" }
@@ -98,7 +98,7 @@ on_error(function() while true do end end)]])
     "package.loaded.x", "jit.on()", "getfenv(1)", "setfenv(1, {})", "collectgarbage()",
     "newproxy(true)", "string.dump(function() end)", "rawset(string, 'x', 1)",
   } do
-    it("cannot reach " .. code, function()
+    it("S-26: cannot reach " .. code, function()
       start(MODELS .. hook("route(function(call)", "return " .. code))
       assert.equal(500, gw:chat(helper.ask "bad").status)
       good()
@@ -108,14 +108,14 @@ on_error(function() while true do end end)]])
   for _, code in ipairs {
     "getmetatable('').__index.x = 1", "env.PATH = 1", "_G.x = 1", "x = 1",
   } do
-    it("cannot change " .. code, function()
+    it("S-26: cannot change " .. code, function()
       start(MODELS .. hook("route(function(call)", code))
       assert.equal(500, gw:chat(helper.ask "bad").status)
       good()
     end)
   end
 
-  it("changes nobody else's libraries, nor the call", function()
+  it("S-26, S-28: changes nobody else's libraries, nor the call", function()
     start(MODELS .. [[
 route(function(call)
   if call.model == "bad" then

@@ -90,4 +90,15 @@ return {
     absent = "No provider publishes a sample of its invoices. What rows would be compared with "
       .. "is in them: the provider's own id, its counts, and the prices' version.",
   },
+  ["S-32"] = {
+    absent = "There is no cache of answers: nothing of one request is ever another's answer.",
+  },
+  ["S-38"] = {
+    changed = "Connections that come, go and idle by the thousand. Half-open handshakes are "
+      .. "the kernel's (SYN cookies): nothing of them reaches the gateway.",
+  },
+  ["S-41"] = {
+    changed = "Our own code marks where calls may land (IBT, SHSTK); the binary as a whole is "
+      .. "not marked, since Debian's crt objects and LuaJIT's library are not.",
+  },
 }

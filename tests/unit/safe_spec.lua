@@ -166,6 +166,19 @@ describe("what would not end", function()
     assert.equal(8 * 2 ^ 20, #safe.rep("x", 8 * 2 ^ 20))
   end)
 
+  it("a gsub that calls itself", function()
+    local function again(text) return (safe.gsub(text, ".", again)) end
+    for _ = 1, 3 do assert.matches("stack overflow", stops(again, "x")) end
+    local lazy = setmetatable({}, { __index = function(_, text) return again(text) end })
+    assert.matches("stack overflow", stops(safe.gsub, "x", ".", lazy))
+    local depth = 0
+    local function nested(text)
+      depth = depth + 1
+      return depth < 100 and safe.gsub(text, ".", nested) or "y"
+    end
+    assert.equal("y", (nested "x"))
+  end)
+
   it("but long subjects with plain patterns pass", function()
     local text = ("lorem ipsum dolor "):rep(50000)
     assert.equal(150000, select(2, safe.gsub(text, "%a+", "x")))
