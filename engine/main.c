@@ -278,6 +278,8 @@ static int help(const struct verb *verb)
 
 int main(int argc, char **argv)
 {
+    /* curl would write the keys of all its TLS sessions there (MATRICES.md S-29). */
+    (void)unsetenv("SSLKEYLOGFILE");
     if (argc < 2) {
         list_verbs(say_error);
         return EXIT_USAGE;

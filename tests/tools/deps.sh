@@ -11,7 +11,7 @@ wanted() {
     build) echo gcc libc6-dev make pkg-config libmicrohttpd-dev libcurl4-openssl-dev \
       libluajit-5.1-dev libssl-dev libsqlite3-dev libhiredis-dev libpq-dev ca-certificates curl ;;
     test) echo luajit lua-busted lua-cjson lua-socket lua-filesystem nodejs npm openssl python3 python3-venv \
-      redis-server postgresql-15 ;; # the servers that several gateways share
+      redis-server postgresql-15 nginx haproxy ;; # what several gateways share; what may be in front
     lint) echo lua-check clang clang-tidy clang-format cppcheck git ;;
     clang) echo clang libclang-rt-14-dev llvm-14 ;; # sanitizers, fuzzers, coverage
     bench) echo nginx luajit lua-socket lua-cjson lua-filesystem ;;
@@ -26,6 +26,7 @@ program() {
     openssl) echo openssl ;;
     python3) echo python3 ;;
     nginx) echo nginx ;;
+    haproxy) echo haproxy ;;
     git) echo git ;;
     redis-server) echo redis-server ;;
   esac
