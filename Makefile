@@ -47,6 +47,7 @@ LIB_OBJ  := $(filter-out $(MAIN_OBJ),$(ENGINE_C:engine/%.c=$(OBJ)/engine/%.o)) $
 
 C_TESTS := $(patsubst tests/c/%.c,$(OUT)/tests/%,$(wildcard tests/c/test_*.c tests/c/embed_test.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAYS := $(patsubst tests/fuzz/fuzz_%.c,$(OUT)/tests/replay_%,$(wildcard tests/fuzz/fuzz_*.c))
 TOOLS   := $(addprefix $(OUT)/tests/,faultd swarm source counter speed disk.so intruder.so faultpre.so)
 VOCABULARIES := $(BUILD)/vocabularies/made
 MODULE  := $(wildcard tests/c/engine_module.c)
@@ -240,7 +241,7 @@ $(OUT)/moongate: $(MAIN_OBJ) $(OBJ)/engine.a
 	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^ $(LIB_LINK)
 
 # Test programs see the whole library, its headers, and check.h.
-check-tools: $(C_TESTS) $(TOOLS) $(if $(MODULE),$(OUT)/tests/engine.so)
+check-tools: $(C_TESTS) $(TOOLS) $(REPLAYS) $(if $(MODULE),$(OUT)/tests/engine.so)
 
 $(OUT)/tests/embed_test: $(OBJ)/tests/c/embed_test.o $(OUT)/libmoongate.a
 	@mkdir -p $(@D)
@@ -288,10 +289,18 @@ $(OUT)/tests/engine.so: $(MODULE:%.c=$(OBJ)/%.o) $(OBJ)/engine.a
 
 fuzzers: $(FUZZERS)
 
-$(BUILD)/fuzz/tests/fuzz_%: $(BUILD)/obj/fuzz/tests/fuzz/fuzz_%.o $(BUILD)/obj/fuzz/engine.a
+$(BUILD)/fuzz/tests/fuzz_%: $(BUILD)/obj/fuzz/tests/fuzz/fuzz_%.o \
+                            $(BUILD)/obj/fuzz/tests/c/engine_module.o $(BUILD)/obj/fuzz/engine.a
 	@mkdir -p $(@D)
 	$(call SAY,link)
 	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIB_LINK)
+
+# The same targets without a fuzzer, for what is known (tests/unit/fuzz_spec.lua).
+$(OUT)/tests/replay_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/tests/fuzz/replay.o \
+                       $(OBJ)/tests/c/engine_module.o $(OBJ)/engine.a
+	@mkdir -p $(@D)
+	$(call SAY,link)
+	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^ $(LIB_LINK)
 
 force:
 

@@ -139,27 +139,25 @@ function usage.from_openai(u)
   return out
 end
 
--- Where some count what was read from a cache, and written to one.
+-- Where some count what was read from a cache.
 local function cached_elsewhere(doc)
-  local hit, cached, read, write = doc:at("usage.prompt_cache_hit_tokens",
-    "usage.cached_tokens", "usage.cache_read_input_tokens",
-    "usage.cache_creation_input_tokens")
-  return known(hit) or known(cached) or known(read), known(write)
+  local hit, cached, read = doc:at("usage.prompt_cache_hit_tokens", "usage.cached_tokens",
+    "usage.cache_read_input_tokens")
+  return known(hit) or known(cached) or known(read)
 end
 
 --- The same, read from a whole answer without decoding it; nil where it has none.
 function usage.from_doc(doc)
   if doc:type("usage") ~= "object" then return nil end
-  local input, output, total, read, write, heard, seen, thought, said, drawn = doc:at(
+  local input, output, total, read, write, made, heard, seen, thought, said, drawn = doc:at(
     "usage.prompt_tokens", "usage.completion_tokens", "usage.total_tokens",
     "usage.prompt_tokens_details.cached_tokens",
-    "usage.prompt_tokens_details.cache_write_tokens",
+    "usage.prompt_tokens_details.cache_write_tokens", "usage.cache_creation_input_tokens",
     "usage.prompt_tokens_details.audio_tokens", "usage.prompt_tokens_details.image_tokens",
     "usage.completion_tokens_details.reasoning_tokens",
     "usage.completion_tokens_details.audio_tokens",
     "usage.completion_tokens_details.image_tokens")
-  read, write = known(read), known(write)
-  if not read then read, write = cached_elsewhere(doc) end
+  read, write = known(read) or cached_elsewhere(doc), known(write) or known(made)
   local out = shape(known(input), known(output), total, read, write, known(thought))
   if is_some(heard) or is_some(seen) or is_some(said) or is_some(drawn) then
     add_media(out, heard, seen, said, drawn)

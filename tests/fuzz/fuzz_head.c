@@ -285,6 +285,7 @@ static void serve(void)
             if (request_respond(request, 200, NULL, 0, strdup("ok"), 2)) fuzz.answered++;
             break;
         case REQUEST_BODY_TOO_LARGE: request_respond(request, 413, NULL, 0, NULL, 0); break;
+        case REQUEST_BODY_NO_MEMORY:
         case REQUEST_BODY_TIMEOUT:
         case REQUEST_BODY_BROKEN: break;
         }

@@ -1,0 +1,266 @@
+/* Any bytes as a provider's answer (libcurl and client*.c, over a socket). The first two bytes
+ * of the input say how: the size of the pieces, and what is done (see below).
+ *
+ * Oracles: every call comes to an end, and nothing changes after it. Where a strict reader of
+ * the same bytes knows what the body is, an answer that is whole has that body. No answer is
+ * larger than was allowed. What came behind an answer is never part of the next one. */
+#include <errno.h>
+#include <stdint.h>
+
+#include "../c/call.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
+
+enum { STREAM = 1, RESET = 2, AGAIN = 4, STAY = 8 };
+enum { MAX_BODY = 4096, MAX_PIECES = 64, QUIET = 3, ADDRESSES = 200, END_MS = 20000 };
+
+#define MUST(expr)                                  \
+    do {                                            \
+        if (!(expr)) {                              \
+            fprintf(stderr, "not so: %s\n", #expr); \
+            abort();                                \
+        }                                           \
+    } while (0)
+
+/* ---- the strict reader: knows a body for certain, or nothing ------------------------------
+ */
+
+struct text {
+    const char *at;
+    size_t len;
+};
+
+static bool next_line(const char **at, const char *end, struct text *line)
+{
+    const char *lf = memchr(*at, '\n', (size_t)(end - *at));
+
+    if (!lf || lf == *at || lf[-1] != '\r') return false;
+    *line = (struct text){*at, (size_t)(lf - 1 - *at)};
+    *at = lf + 1;
+    return true;
+}
+
+/* A name and a value of plain letters, nothing else. */
+static bool is_plain(struct text line)
+{
+    const char *colon = memchr(line.at, ':', line.len);
+
+    if (!colon || colon == line.at) return false;
+    for (const char *at = line.at; at < line.at + line.len; at++) {
+        bool letter = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || *at == '-';
+        if (at < colon && !letter) return false;
+        if (at > colon && (*at < ' ' || *at > '~')) return false;
+    }
+    return true;
+}
+
+static bool starts(struct text line, const char *name)
+{
+    return line.len >= strlen(name) && strncasecmp(line.at, name, strlen(name)) == 0;
+}
+
+/* "HTTP/1.1 200 OK", plain headers, one content-length and no other word on the body. */
+static bool known_body(const char *at, size_t len, struct text *body)
+{
+    const char *end = at + len;
+    struct text line;
+    long length = -1;
+
+    if (!next_line(&at, end, &line) || !starts(line, "HTTP/1.1 200 OK") || line.len != 15)
+        return false;
+    while (next_line(&at, end, &line) && line.len) {
+        char digits[8] = "";
+        if (!is_plain(line) || starts(line, "transfer-encoding") ||
+            starts(line, "content-encoding") || starts(line, "connection")) {
+            return false;
+        }
+        if (!starts(line, "content-length:")) continue;
+        struct text value = {line.at + 15, line.len - 15};
+        while (value.len && *value.at == ' ')
+            value.at++, value.len--;
+        if (length >= 0 || value.len == 0 || value.len > 4) return false;
+        memcpy(digits, value.at, value.len);
+        if (strspn(digits, "0123456789") != value.len) return false;
+        length = atol(digits);
+    }
+    if (line.len || length < 0 || (size_t)(end - at) < (size_t)length) return false;
+    *body = (struct text){at, (size_t)length};
+    return true;
+}
+
+/* ---- the provider: one thread with the client ---------------------------------------------
+ */
+
+static struct {
+    struct rig rig;
+    int listener, peer; /* -1: nobody is connected */
+    unsigned port, turn;
+} fuzz = {.peer = -1};
+
+static void start(void)
+{
+    struct sockaddr_in any = {.sin_family = AF_INET};
+    socklen_t len = sizeof(any);
+
+    rig_open(&fuzz.rig);
+    fuzz.listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    MUST(bind(fuzz.listener, (struct sockaddr *)&any, len) == 0);
+    MUST(listen(fuzz.listener, 16) == 0);
+    MUST(getsockname(fuzz.listener, (struct sockaddr *)&any, &len) == 0);
+    fuzz.port = ntohs(any.sin_port);
+}
+
+static void hang_up(bool reset)
+{
+    struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+    if (fuzz.peer < 0) return;
+    if (reset) setsockopt(fuzz.peer, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+    close(fuzz.peer);
+    fuzz.peer = -1;
+}
+
+/* Takes a new connection, and what was said on it. True: a request has come. */
+static bool listen_to_client(void)
+{
+    char head[4096];
+    int fd = accept4(fuzz.listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd >= 0) {
+        hang_up(true);
+        fuzz.peer = fd;
+    }
+    return fuzz.peer >= 0 && recv(fuzz.peer, head, sizeof(head), 0) > 0;
+}
+
+static void say(const char *bytes, size_t len, size_t piece, struct call *call)
+{
+    for (int i = 0; len && fuzz.peer >= 0; i++) {
+        size_t n = piece && piece < len && i < MAX_PIECES ? piece : len;
+        ssize_t sent = send(fuzz.peer, bytes, n, MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN) return;
+        if (sent > 0) bytes += sent, len -= (size_t)sent;
+        rig_turn(&fuzz.rig, 0);
+        if (upstream_state(call->up) >= UPSTREAM_ENDED && sent < 0) return;
+        if (i > MAX_PIECES * 10) return; /* the client has paused, and reads no more */
+    }
+}
+
+static bool is_over(const struct call *call)
+{
+    return upstream_state(call->up) >= UPSTREAM_ENDED;
+}
+
+/* Until the request is here; false: the call is over before. */
+static bool expect_request(struct call *call)
+{
+    int64_t end = loop_now_ms(fuzz.rig.loop) + END_MS;
+
+    while (!listen_to_client()) {
+        if (is_over(call)) return false;
+        rig_turn(&fuzz.rig, 0);
+        MUST(loop_now_ms(fuzz.rig.loop) < end);
+    }
+    return true;
+}
+
+static void expect_end(struct call *call)
+{
+    int64_t end = loop_now_ms(fuzz.rig.loop) + END_MS;
+
+    while (!is_over(call)) {
+        upstream_consume(call->up, 0);
+        if (upstream_bytes(call->up)->len > 64 * 1024) { /* a stream that has paused */
+            upstream_consume(call->up, upstream_bytes(call->up)->len);
+        }
+        rig_turn(&fuzz.rig, is_over(call) ? 0 : 1);
+        MUST(loop_now_ms(fuzz.rig.loop) < end);
+    }
+}
+
+static void nothing_after(struct call *call)
+{
+    enum upstream_state state = upstream_state(call->up);
+    size_t len = upstream_bytes(call->up)->len;
+
+    for (int i = 0; i < QUIET; i++)
+        rig_turn(&fuzz.rig, 0);
+    MUST(upstream_state(call->up) == state && upstream_bytes(call->up)->len == len);
+    MUST((state == UPSTREAM_FAILED) == (upstream_failure(call->up) != NULL));
+}
+
+static void open_call(struct call *call, bool stream)
+{
+    static char url[128];
+    struct client_request request = call_to(fuzz.port, url, sizeof(url));
+
+    /* Other addresses, else there would be no port left within a minute. */
+    snprintf(url, sizeof(url), "http://127.0.1.%u:%u/x", fuzz.turn % ADDRESSES + 1, fuzz.port);
+    request.stream = stream;
+    request.max_body = MAX_BODY;
+    MUST(call_open(&fuzz.rig, call, &request));
+    client_turn(fuzz.rig.client);
+}
+
+static void compare(const struct call *call, const char *bytes, size_t len, bool stream)
+{
+    const struct buf *got = upstream_bytes(call->up);
+    struct text body;
+
+    if (!stream) MUST(got->len <= MAX_BODY);
+    if (upstream_state(call->up) != UPSTREAM_ENDED) return;
+    MUST(upstream_status(call->up) >= 200 && upstream_status(call->up) <= 999);
+    MUST(got->len <= len);
+    if (!known_body(bytes, len, &body)) return;
+    MUST(got->len == body.len && (!body.len || memcmp(got->data, body.at, body.len) == 0));
+}
+
+/* The next call gets its own answer or none. */
+static void ask_again(void)
+{
+    static const char answer[] = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nsecond";
+    struct call call;
+
+    open_call(&call, false);
+    if (expect_request(&call)) say(answer, sizeof(answer) - 1, 0, &call);
+    hang_up(false);
+    expect_end(&call);
+    if (upstream_state(call.up) == UPSTREAM_ENDED) {
+        const struct buf *got = upstream_bytes(call.up);
+        MUST(got->len == 6 && memcmp(got->data, "second", 6) == 0);
+    }
+    upstream_close(call.up);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
+{
+    struct call call;
+
+    if (size < 2) return 0;
+    if (!fuzz.rig.client) start();
+    int how = input[1];
+    const char *bytes = (const char *)input + 2;
+
+    fuzz.turn++;
+    open_call(&call, how & STREAM);
+    if (expect_request(&call)) say(bytes, size - 2, input[0], &call);
+    for (int i = 0; i < QUIET; i++)
+        rig_turn(&fuzz.rig, 0);
+    bool stays = (how & STAY) && is_over(&call); /* else nobody would end it */
+    if (!stays) hang_up(how & RESET);
+    expect_end(&call);
+    if (!(how & RESET)) compare(&call, bytes, size - 2, how & STREAM);
+    nothing_after(&call);
+    upstream_close(call.up);
+    for (int i = 0; i < QUIET; i++)
+        rig_turn(&fuzz.rig, 0);
+    if (how & AGAIN) ask_again();
+    hang_up(true);
+    rig_turn(&fuzz.rig, 0);
+    MUST(client_active(fuzz.rig.client) == 0);
+    return 0;
+}
