@@ -1,0 +1,34 @@
+-- Run in a network of its own with 40 ports for outgoing connections: what becomes of 100
+-- requests at once, and of those after. Prints JSON.
+
+package.path = "./tests/?.lua;" .. package.path
+
+local helper = require "helper"
+local process = require "support.process"
+local swarm = require "support.swarm"
+
+local source, dir = swarm.source(), process.temp_dir()
+local gw = helper.gateway {
+  loud = true,
+  routes = source:routes("defaults { cooldown = { allowed_fails = 100000 } }"),
+}
+local held = swarm.request(dir, "held", { words = "delay=1500" })
+local plain = swarm.request(dir, "plain", {})
+local report = swarm.run(gw.port, held,
+  { streams = 100, seconds_ms = 100, addresses = 8, ramp = 400 })
+local after = swarm.run(gw.port, plain, { loop = 20, seconds_ms = 300, addresses = 8 })
+local kinds = {}
+for _, line in ipairs(gw:journal()) do
+  local attempt = line.type == "usage" and line.attempts and line.attempts[1]
+  if attempt and attempt.reason then
+    kinds[attempt.reason] = (kinds[attempt.reason] or 0) + 1
+  end
+end
+local in_flight = gw:metric "moongate_requests_in_flight"
+local seen = source:stats().requests
+gw:stop()
+source:stop()
+helper.remove_tree(dir)
+print(helper.json.encode {
+  first = report, after = after, in_flight = in_flight, seen = seen, kinds = kinds,
+})
