@@ -69,7 +69,6 @@ struct upstream {
     struct shard *shard;   /* borrowed; while the transfer runs */
     struct client_request request;
     enum upstream_state state;
-    bool head_done; /* later header lines are trailers */
     struct upstream_failure failure;
     char error[CURL_ERROR_SIZE]; /* curl's own words; shown for connect, dns and tls only */
 
@@ -78,10 +77,6 @@ struct upstream {
     char host[RESOLVE_NAME]; /* its host, unbracketed */
     unsigned port;
     unsigned sockets;         /* opened for this transfer: one an address */
-    bool named;               /* the host has to be resolved */
-    bool public;              /* … and anybody could have registered it */
-    bool blocked;             /* an address was not called, being within */
-    bool resolving;           /* the handle has addresses set */
     struct buf lines;         /* header lines, NUL-terminated */
     struct curl_slist *nodes; /* owned; over `lines` */
     size_t node_room;
@@ -104,8 +99,13 @@ struct upstream {
     int64_t written;        /* of the body, at the last check */
     unsigned sends;         /* times curl was about to send: the second is forbidden */
     int local_port;         /* of its connection; 0: not known */
-    bool progressed;        /* a real event was read */
 
+    bool named;      /* the host has to be resolved */
+    bool public;     /* … and anybody could have registered it */
+    bool blocked;    /* an address was not called, being within */
+    bool resolving;  /* the handle has addresses set */
+    bool progressed; /* a real event was read */
+    bool head_done;  /* later header lines are trailers */
     bool paused;
     bool waited;         /* curl has waited for its connection */
     size_t mark;         /* bytes in `body` to pause at */

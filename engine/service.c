@@ -62,7 +62,8 @@ static bool take(int fd, int *place)
 
 bool service_sockets(int *clients, int *admin)
 {
-    char *names = getenv("LISTEN_FDNAMES") ? strdup(getenv("LISTEN_FDNAMES")) : NULL;
+    const char *given = getenv("LISTEN_FDNAMES");
+    char *names = given ? strdup(given) : NULL;
     bool mine = number("LISTEN_PID") == getpid(), fine = true;
     long long count = mine ? number("LISTEN_FDS") : 0;
     char *rest = names;
