@@ -1,16 +1,24 @@
 #include "secret_file.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <sys/stat.h>
+
+static const char *unreadable(int error)
+{
+    if (error == ENOENT) return "no such file";
+    if (error == EACCES) return "this user may not read it";
+    return "cannot be read";
+}
 
 /* A pipe or a device has no mode that says something. */
 static const char *judge(int fd)
 {
     struct stat about;
 
-    if (fd < 0 || fstat(fd, &about) != 0) return "cannot be read";
+    if (fd < 0 || fstat(fd, &about) != 0) return unreadable(errno);
     if (S_ISDIR(about.st_mode)) return "is a folder";
     if (S_ISREG(about.st_mode) && about.st_mode & S_IRWXO) {
         return "everybody on this machine may read it; chmod 640 it";

@@ -107,5 +107,6 @@ return require("providers.openai_compatible"):with {
     resource = { type = "string" }, api_version = { type = "string" },
     version = { type = "string" }, beta = { type = "string" }, -- Anthropic's
   },
+  needs = { "resource", "base_url" },
   deployment_fields = { deployment = { type = "string" } },
 }

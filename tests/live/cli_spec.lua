@@ -91,6 +91,22 @@ virtualkey "me" {}
     end
   end)
 
+  it("refuses a provider that nobody could find, and names a file that is missing", function()
+    write [[
+local azure = provider "azure" { api_key = "k" }
+local vertex = provider "vertex" { token = oauth { service_account = file "gone.json" } }
+model "smart" { azure "gpt-4o" }
+]]
+    local status, out = run "check"
+    assert.equal(3, status, out)
+    for _, line in ipairs {
+      'routes.lua:1: provider "azure": needs the field "resource" or "base_url"',
+      'routes.lua:2: file "gone.json" cannot be read: gone.json: no such file',
+    } do
+      assert.is_truthy(out:find(line, 1, true), out)
+    end
+  end)
+
   it("checks and explains a file with adapters of one's own", function()
     write 'model "in" { provider "mine" { base_url = "http://127.0.0.1:9" } "m" }'
     process.write(dir .. "/mine.lua", 'return require("lib.chat").adapter { path = "/x",\n'
