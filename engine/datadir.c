@@ -30,7 +30,7 @@ int datadir_lock(const char *dir, char **error)
     if (flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
     close(fd);
     errno = EBUSY;
-    return complain(error, dir, "another moongate uses it");
+    return complain(error, dir, "another moongate uses it; --data names another folder");
 }
 
 void datadir_note(const char *dir, const char *name, const char *line)

@@ -42,7 +42,8 @@ local function run(verb, name, words, host)
   local parsed, code = args.read(words, shape, host)
   if not parsed then return code end
   if #parsed < (action.least or 0) then
-    return args.misused(host, help, ("which %s?"):format(verb.noun))
+    local missing = name == "create" and "a new %s needs a name" or "which %s?"
+    return args.misused(host, help, missing:format(verb.noun))
   end
   local body, problem = {}, nil
   if action.body then body, problem = action.body(parsed) end

@@ -95,7 +95,7 @@ local function check_team(given, actor)
     problem.not_permitted("team", "a team's administrator makes keys of that team only")
   end
   local team = name and store.team(name)
-  if name and not team then problem.field("team", "is not a team of the ledger") end
+  if name and not team then problem.field("team", "names no team of the ledger") end
   return team
 end
 

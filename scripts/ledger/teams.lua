@@ -171,7 +171,8 @@ function teams.delete(args)
     local n = count_of(row.name)
     if n > 0 and not args.cascade then
       problem.raise(409, "team_not_empty",
-        ("the team has %d keys; delete or move them first"):format(n), "name")
+        ("the team has %s; delete or move %s first"):format(
+          n == 1 and "a key" or n .. " keys", n == 1 and "it" or "them"), "name")
     end
     delete_keys(change, row.name)
     sql.run("DELETE FROM teams WHERE name = ?", row.name)
