@@ -116,7 +116,7 @@ local HEAD = [[
 
 # routes.lua
 
-`routes.lua` is Lua with nineteen words. It decides which model answers, what follows a
+`routes.lua` is Lua with twenty words. It decides which model answers, what follows a
 failure and who may ask. Save it and send `SIGHUP` (or run `moongate reload`): requests that
 are running finish on the file they began with, the next one sees the new one, and a file with
 a mistake changes nothing. `moongate check` prints its mistakes, each with its line; `moongate
