@@ -11,6 +11,7 @@ local invariants = {}
 
 local SECONDS = 5           -- until all is given back
 local MEMORY_KIB = 2 * 1024 -- that a row may leave behind
+local LOOKS = os.getenv "MOONGATE_LOOKS" -- a file that gets a byte whenever no secret was found
 
 local function descriptors(gw)
   local n = 0
@@ -134,6 +135,11 @@ function CHECKS.canaries(world)
     end
     local path = in_files(world.gw.data, secret)
     if path then return name .. " is in " .. path end
+  end
+  if LOOKS then
+    local file = assert(io.open(LOOKS, "a"))
+    file:write "."
+    file:close()
   end
 end
 
