@@ -10,7 +10,7 @@ local recorded = { kind = meaning.fault }
 
 local APIS = {
   chat_completions = "openai", messages = "anthropic", generate_content = "gemini",
-  stream_generate_content = "gemini",
+  stream_generate_content = "gemini", chat_v2 = "cohere", responses = "responses",
 }
 
 --- Where the recordings are; nil when they are not here.
@@ -55,8 +55,8 @@ local function told(said)
   }
 end
 
--- recorded.openai(bytes), .anthropic, .gemini: what an answer in that shape says.
-for _, shape in ipairs { "openai", "anthropic", "gemini" } do
+-- recorded.openai(bytes), .anthropic …: what an answer in that shape says.
+for _, shape in ipairs { "openai", "anthropic", "gemini", "cohere", "responses" } do
   recorded[shape] = function(bytes)
     return told(require("support.meaning." .. shape).read(bytes))
   end

@@ -15,6 +15,7 @@ local function usage_of(out, usage)
   local tokens = as_table(given(usage.tokens))
   out.prompt, out.completion = tokens.input_tokens, tokens.output_tokens
   out.cached = given(usage.cached_tokens) or 0
+  out.reasoning = given(tokens.reasoning_tokens)
 end
 
 local function part_of(out, part)
