@@ -80,6 +80,16 @@ local function gone(at, provider)
     at.label, ended))
 end
 
+-- Somebody else's server at its usual address, and nothing that says who asks.
+local function nameless(at, provider)
+  local usual = provider.adapter.base_url
+  local named = provider.api_key or provider.token or provider.headers
+  if named or provider.base_url or type(usual) ~= "string" then return end
+  if not usual:find "^https://" or provider.adapter.sign then return end
+  at.session.report:warn(at.line, ("%s: has no api_key, and is asked without one"):format(
+    at.label))
+end
+
 function declare.provider(session, adapter_name, fields, line)
   local at = place.new(session, ('provider "%s"'):format(adapter_name), line)
   local adapter = adapter_of(session, at, adapter_name)
@@ -101,6 +111,7 @@ function declare.provider(session, adapter_name, fields, line)
   end
   in_the_clear(at, provider)
   gone(at, provider)
+  nameless(at, provider)
   local function maker(arg)
     if session.loaded then error("deployments are made at the top of routes.lua", 2) end
     return deployment(session, provider, arg)
