@@ -93,7 +93,7 @@ function figure.take()
   return ("%d of %d files refused, %d of %d functions stopped (the slowest answer after "
     .. "%.0f ms), %d neighbours failed, their p99 at most %s more"):format(found.files, #FILES,
     found.stopped, #FUNCTIONS, found.slowest * 1000, found.failed, world.ms(found.more)),
-    all and found.slowest <= 0.06 and found.more <= 20000 and found.failed == 0
+    all and found.slowest <= 0.05 and found.more <= 20000 and found.failed == 0
 end
 
 return figure
