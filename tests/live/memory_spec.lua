@@ -33,10 +33,16 @@ describe("a state that ran out of memory", function()
 model "hoard" { provider "hoard" {} "hoard", retries = 0, cooldown = { allowed_fails = 1000 } }
 model "mock" { provider "mock" {} "mock" }]],
     }
-    for _ = 1, 3 do
-      assert.equal(500, gw:chat(helper.ask "hoard").status)
+    -- On a busy machine the guard's time may end it before its memory does: then nothing was
+    -- refused, and what it held is garbage like any other.
+    local ran_out = 0
+    helper.wait_until(function()
+      local response = gw:chat(helper.ask "hoard")
+      assert.equal(500, response.status)
+      if response.json.error.code == "internal_error" then ran_out = ran_out + 1 end
       for _ = 1, 3 do assert.equal(200, gw:chat(helper.ask "mock").status) end
-    end
+      return ran_out >= 3 and response.json.error.code == "internal_error"
+    end, 30, "a state without memory")
     assert.is_true(gw:metric "moongate_lua_memory_bytes" < 16 * 2 ^ 20)
     gw:assert_silent()
   end)
