@@ -1,5 +1,6 @@
--- Loads routes files without an engine: adapters are tables, variables a table.
+-- Loads routes files without a gateway: adapters are tables, variables a table.
 
+require "engine"
 local assert = require "luassert"
 
 local config = require "config"
