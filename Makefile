@@ -50,7 +50,7 @@ FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/tests/%,$(wildcard tests/fuzz
 REPLAYS := $(patsubst tests/fuzz/fuzz_%.c,$(OUT)/tests/replay_%,$(wildcard tests/fuzz/fuzz_*.c))
 TOOLS   := $(addprefix $(OUT)/tests/,faultd swarm source counter speed disk.so intruder.so faultpre.so)
 VOCABULARIES := $(BUILD)/vocabularies/made
-MODULE  := $(wildcard tests/c/engine_module.c)
+MODULE  := $(wildcard tests/c/engine_module.c tests/c/lua_jit.c tests/c/jit_scan.c)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -290,14 +290,14 @@ $(OUT)/tests/engine.so: $(MODULE:%.c=$(OBJ)/%.o) $(OBJ)/engine.a
 fuzzers: $(FUZZERS)
 
 $(BUILD)/fuzz/tests/fuzz_%: $(BUILD)/obj/fuzz/tests/fuzz/fuzz_%.o \
-                            $(BUILD)/obj/fuzz/tests/c/engine_module.o $(BUILD)/obj/fuzz/engine.a
+                            $(MODULE:%.c=$(BUILD)/obj/fuzz/%.o) $(BUILD)/obj/fuzz/engine.a
 	@mkdir -p $(@D)
 	$(call SAY,link)
 	$(Q)clang -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIB_LINK)
 
 # The same targets without a fuzzer, for what is known (tests/unit/fuzz_spec.lua).
 $(OUT)/tests/replay_%: $(OBJ)/tests/fuzz/fuzz_%.o $(OBJ)/tests/fuzz/replay.o \
-                       $(OBJ)/tests/c/engine_module.o $(OBJ)/engine.a
+                       $(MODULE:%.c=$(OBJ)/%.o) $(OBJ)/engine.a
 	@mkdir -p $(@D)
 	$(call SAY,link)
 	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^ $(LIB_LINK)

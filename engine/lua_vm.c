@@ -15,7 +15,6 @@
 #include "lua_dropin.h"
 #include "lua_engine.h"
 #include "lua_guard.h"
-#include "lua_jit.h"
 #include "lua_memory.h"
 #include "lua_safe.h"
 #include "lua_task.h"
@@ -312,7 +311,6 @@ static int build(lua_State *L)
 
     vm_memory_begin(L);
     open_libraries(L, vm->context->cli);
-    lua_jit_watch(L);
     set_loaders(L, vm->context->cli);
     bound_string_methods(L);
     lua_engine_open(L); /* raw */

@@ -1,6 +1,6 @@
-/* The scan by itself; over what LuaJIT compiles: test_lua_jit.c. */
+/* The scan that watches over the LuaJIT of the specs, by itself. */
 #include "check.h"
-#include "jit_scan.h"
+#include "jit_scan.c"
 
 #include <stdint.h>
 
