@@ -145,6 +145,17 @@ model "g" { gemini "gemini-2.5-pro" }]]):format(up:url "a", up:url "o", up:url "
     assert.equal(20000, line.cost_nano)
   end)
 
+  it("B-36: the same request twice, of one id, is two requests with two rows", function()
+    up:reply("one", { body = helper.completion "one" })
+    local headers = { ["x-request-id"] = "mine", ["idempotency-key"] = "once" }
+    local same = { key = KEY, headers = headers }
+    for _ = 1, 2 do assert.equal(200, gw:chat(helper.ask "one", same).status) end
+    helper.wait_until(function() return #gw:journal() == 4 end, 5, "two usage lines")
+    local lines = gw:journal()
+    assert.is_not.equal(lines[2].id, lines[4].id)
+    assert.equal(2, #up:requests "one")
+  end)
+
   it("leaves a line for a failed request, and none for a refused one", function()
     up:reply("one", { status = 500, body = "{}" })
     assert.equal(502, chat("one").status)
