@@ -37,6 +37,7 @@ local genai_python = python "genai-python"
 -- what message_start and message_delta say of the output.
 local ADDS = { stream_usage = true }
 local FAILED = "response.failed" -- all it says of a stream that ended so
+local DROPPED = "Connection error." -- what it may say where the connection ended early
 local NO_FINISH = { finish = true }
 local REPEATS = "its stream says the last piece again at every event that has none of its own"
 
@@ -46,7 +47,7 @@ return {
   official { name = "anthropic-node", dialect = "messages", finish = MESSAGES },
   official { name = "genai-node", dialect = "gemini", finish = GEMINI, errors = GENAI_NODE },
   official_python { name = "openai-python", dialect = "chat", finish = CHAT },
-  official_python { name = "openai-python-responses", dialect = "responses",
+  official_python { name = "openai-python-responses", dialect = "responses", cut = DROPPED,
     finish = RESPONSES },
   official_python { name = "anthropic-python", dialect = "messages", finish = MESSAGES },
   vercel { name = "vercel-openai", dialect = "responses" },

@@ -24,9 +24,16 @@ for _, line in ipairs(gw:journal()) do
     kinds[attempt.reason] = (kinds[attempt.reason] or 0) + 1
   end
 end
-local in_flight = gw:metric "moongate_requests_in_flight"
-local seen = source:stats().requests
-gw:stop()
+-- Who asks has no ports left either: those of ended connections come back in a second.
+local function patiently(ask)
+  return helper.wait_until(function()
+    local ok, value = pcall(ask)
+    return ok and value
+  end, 20, "a port of our own")
+end
+local in_flight = patiently(function() return gw:metric "moongate_requests_in_flight" end)
+gw:stop() -- which kept them all, to ask the provider with
+local seen = patiently(function() return source:stats() end).requests
 source:stop()
 helper.remove_tree(dir)
 print(helper.json.encode {
