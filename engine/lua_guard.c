@@ -1,5 +1,6 @@
 #include "lua_guard.h"
 
+#include <pthread.h>
 #include <sched.h>
 #include <string.h>
 
@@ -8,6 +9,8 @@
 #include "lua_context.h"
 #include "lua_vm.h"
 #include "moment.h"
+
+enum { LIMIT_MS = GUARD_LIMIT_US / 1000 };
 
 static int64_t monotonic_ms(void)
 {
@@ -30,8 +33,21 @@ void guard_init(struct guard *guard)
 {
     atomic_flag_clear(&guard->lock);
     guard->running = NULL;
-    guard->since_ms = 0;
+    guard->calls = 0;
+    guard->clock = CLOCK_MONOTONIC;
+    guard->seen = 0;
+    guard->seen_us = 0;
     atomic_init(&guard->turn_ms, 0);
+}
+
+void guard_own(struct guard *guard)
+{
+    clockid_t clock;
+
+    if (pthread_getcpuclockid(pthread_self(), &clock) != 0) return; /* wall time, then */
+    guard_lock(guard);
+    guard->clock = clock;
+    guard_unlock(guard);
 }
 
 /* From now on at every instruction: a pcall that swallows the error meets it again at once.
@@ -47,16 +63,27 @@ static void stop(lua_State *L, lua_Debug *where)
         strncmp(where->source, "@engine/", 8) == 0) {
         return;
     }
-    lua_pushfstring(L, "%s:%d: ran longer than %s", where->short_src, where->currentline,
-                    vm->loading ? "1 s while loading" : "50 ms");
+    lua_pushfstring(L, "%s:%d: ran longer than %d ms%s", where->short_src, where->currentline,
+                    vm->loading ? LOAD_LIMIT_MS : LIMIT_MS,
+                    vm->loading ? " while loading" : "");
     lua_error(L);
 }
 
-void guard_look(struct guard *guard, int64_t now_ms)
+/* What a call used before it was first seen, less than the pause between two looks, is given
+ * to it: the clock is read here, where it costs no call anything. */
+void guard_look(struct guard *guard)
 {
+    struct timespec now;
+
     guard_lock(guard);
-    if (guard->running && now_ms - guard->since_ms >= GUARD_LIMIT_MS) {
-        lua_sethook(guard->running, stop, LUA_MASKCOUNT, 1);
+    if (guard->running && clock_gettime(guard->clock, &now) == 0) {
+        int64_t now_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+        if (guard->seen != guard->calls) {
+            guard->seen = guard->calls;
+            guard->seen_us = now_us;
+        } else if (now_us - guard->seen_us >= GUARD_LIMIT_US) {
+            lua_sethook(guard->running, stop, LUA_MASKCOUNT, 1);
+        }
     }
     guard_unlock(guard);
 }
@@ -79,7 +106,7 @@ static void enter(struct guard *guard, lua_State *L)
 {
     guard_lock(guard);
     guard->running = L;
-    guard->since_ms = monotonic_ms();
+    guard->calls++;
     guard_unlock(guard);
 }
 

@@ -227,7 +227,7 @@ bool worker_look(struct worker *worker, int64_t now_ms)
 {
     int64_t since = atomic_load_explicit(&worker->guard.turn_ms, memory_order_relaxed);
 
-    guard_look(&worker->guard, now_ms);
+    guard_look(&worker->guard);
     return !since || now_ms - since < STALLED_MS;
 }
 
@@ -386,6 +386,7 @@ static bool finished(struct worker *worker)
 
 void worker_run(struct worker *worker)
 {
+    guard_own(&worker->guard);
     await_files(worker);
     while (!finished(worker)) {
         turn(worker);

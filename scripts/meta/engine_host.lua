@@ -6,7 +6,7 @@
 ---@class guard
 local guard = {}
 
----Run an operator's function: watched by instruction hook, clock (50 ms) and memory cap. It may
+---Run an operator's function: watched by instruction hook, processor time (25 ms) and memory cap. It may
 ---not wait.
 ---@param fn function
 ---@param ... any
