@@ -78,6 +78,8 @@ local function watched(w, files)
     end)
     memory[#memory + 1] = { 10 * #memory, least }
     descriptors[#descriptors + 1] = { 10 * #descriptors, open }
+    io.stderr:write(("soak: %d of %d requests, %.1f MiB, %d descriptors\n")
+      :format(sum.sent, WANTED, least / 1024, open))
   end
   assert(w.gw:child() == pid, "it did not live on")
   local late, fds = {}, {}
