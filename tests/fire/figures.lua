@@ -14,7 +14,7 @@ local socket = require "socket"
 
 local ORDER = {
   "reloads", "scripts", "kills", "stop", "overload", "memory", "events", "faults", "leave",
-  "smuggling", "canaries", "soak",
+  "slow", "smuggling", "canaries", "soak",
 }
 
 local function command(line)
