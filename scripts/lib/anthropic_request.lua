@@ -8,8 +8,11 @@ local messages = require "lib.anthropic_messages"
 local models = require "lib.anthropic_models"
 local sampling = require "lib.anthropic_sampling"
 local thinking = require "lib.anthropic_thinking"
+local values = require "lib.values"
 
 local request = {}
+
+local given = values.given
 
 local KNOWN = {}
 for _, name in ipairs {
@@ -22,11 +25,6 @@ local ORDER = {
   "model", "max_tokens", "system", "messages", "tools", "tool_choice", "thinking",
   "output_config", "stop_sequences", "temperature", "top_p", "top_k", "metadata", "stream",
 }
-
-local function given(value)
-  if value == json.null then return nil end
-  return value
-end
 
 -- Tools --------------------------------------------------------------------------
 

@@ -1,8 +1,10 @@
 -- What Anthropic's models let a client choose of how they sample.
 
-local json = require "engine.json"
+local values = require "lib.values"
 
 local sampling = {}
+
+local given = values.given
 
 local function takes_temperature(value, model, thinks)
   if value == 1 then return true end
@@ -12,11 +14,6 @@ end
 local function takes_top_p(value, model, thinks)
   local near_one = type(value) == "number" and value >= 0.99
   return near_one or model.sampling and not thinks
-end
-
-local function given(value)
-  if value == json.null then return nil end
-  return value
 end
 
 --- temperature, top_p and top_k of a call, put into `out` (whose thinking is known); names the

@@ -10,6 +10,9 @@ local embeddings = require "lib.embeddings"
 local fault = require "lib.fault"
 local fit = require "lib.fit"
 local json = require "engine.json"
+local values = require "lib.values"
+
+local given = values.given
 
 local function path(dep)
   return "/model/" .. aws.segment(dep.arn or dep.model) .. "/invoke"
@@ -24,11 +27,6 @@ local function speaks(dep)
 end
 
 -- Titan --------------------------------------------------------------------------
-
-local function given(value)
-  if value == json.null then return nil end
-  return value
-end
 
 local function refuse(dep, why)
   fault.raise("bad_request", ("%s %s"):format(dep.name or dep.model, why),

@@ -1,8 +1,11 @@
 -- What an error in the OpenAI shape, or something near it, means: the kind of fault it is.
 
 local fault = require "lib.fault"
+local values = require "lib.values"
 
 local chat_errors = {}
+
+local text_or_nil = values.text
 
 -- error.code and error.type, lower case: what providers really send.
 local KIND_BY_WORD = {
@@ -100,10 +103,6 @@ local function mentions(text, list)
     if text:find(words, 1, true) then return true end
   end
   return false
-end
-
-local function text_or_nil(value)
-  return type(value) == "string" and value ~= "" and value or nil
 end
 
 local function first_table(value)

@@ -7,12 +7,11 @@
 -- `id`; `source` is what the document says. All may be missing but one of `url` and `id`.
 
 local json = require "engine.json"
+local values = require "lib.values"
 
 local citations = {}
 
-local function text_of(value)
-  return type(value) == "string" and value ~= "" and value or nil
-end
+local text_of = values.text
 
 local function number_of(value)
   return type(value) == "number" and value >= 0 and value % 1 == 0 and value or nil

@@ -6,18 +6,16 @@ local embeddings = require "lib.embeddings"
 local fault = require "lib.fault"
 local fit = require "lib.fit"
 local json = require "engine.json"
+local values = require "lib.values"
 
 -- What its answers are is neither client's dialect; they are read as documents.
 local own = { dialect = "cohere_embeddings", path = "/embed" }
 local google = { dialect = "cohere_embed_content", path = "/embed" }
 own.embed_content = google
 
-local NULL = json.null
+local given = values.given
 
-local function given(value)
-  if value == NULL then return nil end
-  return value
-end
+local NULL = json.null
 
 -- Requests -----------------------------------------------------------------------
 

@@ -4,8 +4,11 @@ local chat = require "lib.chat"
 local fit = require "lib.fit"
 local json = require "engine.json"
 local messages = require "lib.cohere_messages"
+local values = require "lib.values"
 
 local request = {}
+
+local given = values.given
 
 -- Its own words, which a client may use at any door of OpenAI's dialect.
 local OWN = {
@@ -27,11 +30,6 @@ local ORDER = {
   "frequency_penalty", "presence_penalty", "k", "p", "logprobs", "thinking", "priority",
   "stream",
 }
-
-local function given(value)
-  if value == json.null then return nil end
-  return value
-end
 
 -- Models -------------------------------------------------------------------------
 

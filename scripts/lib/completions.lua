@@ -7,12 +7,11 @@ local finish = require "lib.finish"
 local json = require "engine.json"
 local quirks = require "lib.quirks"
 local usage = require "lib.usage"
+local values = require "lib.values"
 
 local completions = { dialect = "completions" }
 
-local function text_of(value)
-  return type(value) == "string" and value ~= "" and value or nil
-end
+local text_of = values.text
 
 local function cap(doc, dep, edits)
   local asked = doc:get("max_tokens")

@@ -9,8 +9,11 @@ local models = require "lib.converse_models"
 local sampling = require "lib.anthropic_sampling"
 local thinking = require "lib.anthropic_thinking"
 local tools = require "lib.converse_tools"
+local values = require "lib.values"
 
 local request = {}
+
+local given = values.given
 
 local KNOWN = {}
 for _, name in ipairs {
@@ -28,11 +31,6 @@ local ADDITIONAL = {
   "thinking", "output_config", "tool_choice", "top_k", "inferenceConfig", "reasoningConfig",
   "reasoning_effort",
 }
-
-local function given(value)
-  if value == json.null then return nil end
-  return value
-end
 
 local function some(t) return next(t) ~= nil and t or nil end
 

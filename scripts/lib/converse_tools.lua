@@ -6,17 +6,16 @@ local chat_tools = require "lib.chat_tools"
 local content = require "lib.converse_content"
 local fit = require "lib.fit"
 local json = require "engine.json"
+local values = require "lib.values"
 
 local tools = {}
+
+local text_or_nil = values.text
 
 local SPEC = { "name", "description", "inputSchema", "strict" }
 
 local function spec(f)
   return { toolSpec = json.object(SPEC, f) }
-end
-
-local function text_or_nil(value)
-  return type(value) == "string" and value ~= "" and value or nil
 end
 
 local function tool_of(tool, where)

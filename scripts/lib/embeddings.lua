@@ -10,8 +10,11 @@ local json = require "engine.json"
 local quirks = require "lib.quirks"
 local time = require "engine.time"
 local usage = require "lib.usage"
+local values = require "lib.values"
 
 local embeddings = { dialect = "embeddings" }
+
+local text_of = values.text
 
 --- The call as it came, but for the model's name and what the server refuses.
 function embeddings.encode(call, dep)
@@ -86,10 +89,6 @@ local function counted(doc)
   end
   counts.output_tokens = counts.output_tokens or 0
   return counts
-end
-
-local function text_of(value)
-  return type(value) == "string" and value ~= "" and value or nil
 end
 
 --- A whole answer: the only kind there is.

@@ -6,8 +6,11 @@ local fit = require "lib.fit"
 local json = require "engine.json"
 local models = require "lib.gemini_models"
 local schema = require "lib.schema"
+local values = require "lib.values"
 
 local request = {}
+
+local given = values.given
 
 local KNOWN = {}
 for _, name in ipairs {
@@ -24,11 +27,6 @@ local CONFIG = {
   "presencePenalty", "frequencyPenalty", "responseLogprobs", "logprobs", "responseMimeType",
   "responseSchema", "responseJsonSchema", "thinkingConfig",
 }
-
-local function given(value)
-  if value == json.null then return nil end
-  return value
-end
 
 -- Tools --------------------------------------------------------------------------
 

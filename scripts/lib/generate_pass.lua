@@ -10,8 +10,11 @@ local json = require "engine.json"
 local signatures = require "lib.generate_signatures"
 local spelling = require "lib.spelling"
 local tokens = require "engine.tokens"
+local values = require "lib.values"
 
 local passing = { dialect = "gemini" }
+
+local text_of = values.text
 
 -- Request ------------------------------------------------------------------------
 
@@ -50,10 +53,6 @@ function passing.encode(call, dep)
 end
 
 -- Answers ------------------------------------------------------------------------
-
-local function text_of(value)
-  return type(value) == "string" and value ~= "" and value or nil
-end
 
 local function blocked(feedback)
   return chat.given(chat.table_or_empty(feedback).blockReason)

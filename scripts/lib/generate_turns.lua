@@ -9,8 +9,11 @@ local json = require "engine.json"
 local parts = require "lib.generate_content"
 local signatures = require "lib.generate_signatures"
 local spelling = require "lib.spelling"
+local values = require "lib.values"
 
 local turns = {}
+
+local id_of = values.text
 
 local of = spelling.of
 local MESSAGE = {
@@ -26,10 +29,6 @@ local function name_of(value, at)
     parts.broken(at .. ".name", "A function has a name.")
   end
   return value
-end
-
-local function id_of(value)
-  return type(value) == "string" and value ~= "" and value or nil
 end
 
 -- Calls --------------------------------------------------------------------------

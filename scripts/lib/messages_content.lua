@@ -7,8 +7,11 @@
 local chat = require "lib.chat"
 local fault = require "lib.fault"
 local json = require "engine.json"
+local values = require "lib.values"
 
 local content = {}
+
+local given_text = values.text
 
 local TEXT = { "type", "text", "cache_control" }
 
@@ -40,10 +43,6 @@ end
 function content.no(said)
   if said then return false end
   return nil
-end
-
-local function given_text(value)
-  return type(value) == "string" and value ~= "" and value or nil
 end
 
 local function mark_of(block, where)

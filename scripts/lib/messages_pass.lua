@@ -7,8 +7,11 @@ local counts = require "lib.messages_usage"
 local fault = require "lib.fault"
 local finishes = require "lib.messages_finish"
 local own = require "lib.messages_own"
+local values = require "lib.values"
 
 local passing = { dialect = "anthropic" }
+
+local text_of = values.text
 
 -- Request ------------------------------------------------------------------------
 
@@ -40,10 +43,6 @@ function passing.add_headers(call, _, headers)
 end
 
 -- Answers ------------------------------------------------------------------------
-
-local function text_of(value)
-  return type(value) == "string" and value ~= "" and value or nil
-end
 
 --- A whole answer.
 function passing.decode(doc, reply)

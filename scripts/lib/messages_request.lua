@@ -4,8 +4,11 @@ local chat = require "lib.chat"
 local content = require "lib.messages_content"
 local json = require "engine.json"
 local turns = require "lib.messages_turns"
+local values = require "lib.values"
 
 local request = {}
+
+local given = values.given
 
 -- They say how to serve a request, not what is asked for.
 local HINTS = {
@@ -23,11 +26,6 @@ local ORDER = {
   "model", "messages", "max_tokens", "stream", "tools", "tool_choice", "parallel_tool_calls",
   "stop", "temperature", "top_p", "top_k", "reasoning_effort", "response_format", "user",
 }
-
-local function given(value)
-  if value == json.null then return nil end
-  return value
-end
 
 local function is_empty(value)
   return type(value) == "table" and not json.is_raw(value) and next(value) == nil

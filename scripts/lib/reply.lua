@@ -17,8 +17,11 @@ local spoken = require "lib.spoken"
 local time = require "engine.time"
 local tokens = require "lib.tokens"
 local usage = require "lib.usage"
+local values = require "lib.values"
 
 local reply = {}
+
+local text_of = values.text
 
 -- Events of an OpenAI stream that a script must see; the engine passes all others on.
 local MARKS = { '"usage":', '"finish_reason":', '"error":', "[DONE]" }
@@ -208,10 +211,6 @@ function Reply:usage(counts)
 end
 
 -- OpenAI's shapes ---------------------------------------------------------------------
-
-local function text_of(value)
-  return type(value) == "string" and value ~= "" and value or nil
-end
 
 local function tool_calls(self, calls)
   for _, call in ipairs(type(calls) == "table" and calls or {}) do

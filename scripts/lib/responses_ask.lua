@@ -6,8 +6,11 @@ local face = require "lib.chat_face"
 local fit = require "lib.fit"
 local input = require "lib.responses_ask_input"
 local json = require "engine.json"
+local values = require "lib.values"
 
 local ask = {}
+
+local given = values.given
 
 -- Members that have the same name and sense there.
 local SAME = {
@@ -30,11 +33,6 @@ local ORDER = {
   "user", "safety_identifier", "prompt_cache_key", "prompt_cache_options",
   "prompt_cache_retention", "service_tier", "metadata", "stream",
 }
-
-local function given(value)
-  if value == json.null then return nil end
-  return value
-end
 
 -- Tools --------------------------------------------------------------------------
 

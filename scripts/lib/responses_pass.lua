@@ -6,9 +6,12 @@ local chat_errors = require "lib.chat_errors"
 local counts = require "lib.responses_usage"
 local fault = require "lib.fault"
 local own = require "lib.responses_own"
+local values = require "lib.values"
 
 local passing = { dialect = "responses", path = "/responses" }
 passing.__index = passing
+
+local text_of = values.text
 
 --- The same with some members changed: another path, `speaks`.
 function passing.with(_, changes)
@@ -31,10 +34,6 @@ function passing.encode(call, dep)
 end
 
 -- Answers ------------------------------------------------------------------------
-
-local function text_of(value)
-  return type(value) == "string" and value ~= "" and value or nil
-end
 
 local function check_end(response)
   if chat.given(response.error) then chat_errors.raise { error = response.error } end

@@ -6,8 +6,11 @@ local fault = require "lib.fault"
 local items = require "lib.responses_items"
 local json = require "engine.json"
 local tools = require "lib.responses_tools"
+local values = require "lib.values"
 
 local request = {}
+
+local given = values.given
 
 -- They say how to serve a request, not what is asked for.
 local HINTS = {
@@ -26,11 +29,6 @@ local ORDER = {
   "model", "messages", "max_tokens", "stream", "tools", "tool_choice", "parallel_tool_calls",
   "temperature", "top_p", "reasoning_effort", "response_format", "user",
 }
-
-local function given(value)
-  if value == json.null then return nil end
-  return value
-end
 
 local function is_empty(value)
   return type(value) == "table" and not json.is_raw(value) and next(value) == nil

@@ -7,14 +7,13 @@ local citations = require "lib.citations"
 local counts = require "lib.responses_usage"
 local fault = require "lib.fault"
 local sealed = require "lib.responses_sealed"
+local values = require "lib.values"
 
 local told = {}
 
-local BETWEEN = "\n\n" -- parts of a summary
+local text_of = values.text
 
-local function text_of(value)
-  return type(value) == "string" and value ~= "" and value or nil
-end
+local BETWEEN = "\n\n" -- parts of a summary
 
 local function check_end(response)
   if chat.given(response.error) then chat_errors.raise { error = response.error } end

@@ -6,8 +6,11 @@ local chat = require "lib.chat"
 local content = require "lib.messages_content"
 local crypto = require "engine.crypto"
 local json = require "engine.json"
+local values = require "lib.values"
 
 local tools = {}
+
+local given = values.given
 
 local BETWEEN = "__"
 local NAME_MOST = 64 -- as servers of the chat dialect have it
@@ -17,11 +20,6 @@ function tools.flat(namespace, name)
   local flat = namespace .. BETWEEN .. name
   if #flat <= NAME_MOST then return flat end
   return flat:sub(1, NAME_MOST - 9) .. "_" .. crypto.sha256(flat):sub(1, 8)
-end
-
-local function given(value)
-  if value == json.null then return nil end
-  return value
 end
 
 local function func(tool, name)

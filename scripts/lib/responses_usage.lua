@@ -3,13 +3,11 @@
 
 local chat = require "lib.chat"
 local json = require "engine.json"
+local values = require "lib.values"
 
 local counts = {}
 
-local function number(value)
-  if chat.given(value) then return value end
-  return nil
-end
+local given, text_of = values.given, values.text
 
 local function searches(response)
   local n = 0
@@ -19,10 +17,6 @@ local function searches(response)
   return n > 0 and { web_search = n } or nil
 end
 
-local function text_of(value)
-  return type(value) == "string" and value ~= "" and value or nil
-end
-
 --- The counts of a response; nil where it has none.
 function counts.read(response)
   local said = response.usage
@@ -30,10 +24,10 @@ function counts.read(response)
   local input = chat.table_or_empty(said.input_tokens_details)
   local output = chat.table_or_empty(said.output_tokens_details)
   return {
-    input_tokens = number(said.input_tokens), output_tokens = number(said.output_tokens),
-    cache_read_tokens = number(input.cached_tokens),
-    cache_write_tokens = number(input.cache_write_tokens),
-    reasoning_tokens = number(output.reasoning_tokens),
+    input_tokens = given(said.input_tokens), output_tokens = given(said.output_tokens),
+    cache_read_tokens = given(input.cached_tokens),
+    cache_write_tokens = given(input.cache_write_tokens),
+    reasoning_tokens = given(output.reasoning_tokens),
     service_tier = text_of(response.service_tier), units = searches(response),
   }
 end

@@ -1,14 +1,13 @@
 -- What a message or a delta of the OpenAI shape says, in the places where servers put it.
 
 local json = require "engine.json"
+local values = require "lib.values"
 
 local spoken = {}
 
-local TOKEN_BYTES = 4
+local text_of = values.text
 
-local function text_of(value)
-  return type(value) == "string" and value ~= "" and value or nil
-end
+local TOKEN_BYTES = 4
 
 -- The texts of a list of parts of one type (nil: of any), joined; nil where there are none.
 local function joined(list, kind, member)

@@ -9,8 +9,11 @@ local json = require "engine.json"
 local kept_bill = require "lib.kept_bill"
 local tickets = require "lib.tickets"
 local used = require "lib.used"
+local values = require "lib.values"
 
 local stored = { keeps_ids = true }
+
+local text_of = values.text
 
 -- Requests -----------------------------------------------------------------------------------
 
@@ -77,10 +80,6 @@ local function bill(doc, call, reply)
   local sum = kept_bill.new(call)
   sum:add(model, usage)
   sum:claim(reply, id)
-end
-
-local function text_of(value)
-  return type(value) == "string" and value ~= "" and value or nil
 end
 
 --- A whole answer.

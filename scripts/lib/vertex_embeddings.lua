@@ -10,10 +10,13 @@ local fault = require "lib.fault"
 local fit = require "lib.fit"
 local gemini_embeddings = require "lib.gemini_embeddings"
 local json = require "engine.json"
+local values = require "lib.values"
 
 local own = { dialect = "vertex_embeddings" }     -- its answers are read as documents
 local googles = { dialect = "vertex_contents" }
 own.googles = googles
+
+local given = values.given
 
 local NULL = json.null
 
@@ -27,11 +30,6 @@ function own.verb(dep)
   return predicts(dep) and ":predict" or ":embedContent"
 end
 googles.verb = own.verb
-
-local function given(value)
-  if value == NULL then return nil end
-  return value
-end
 
 local function too_many(dep, member)
   fault.raise("bad_request", ("%s takes one text at a time."):format(dep.name or dep.model),

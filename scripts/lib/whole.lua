@@ -3,12 +3,11 @@
 
 local chat_errors = require "lib.chat_errors"
 local fault = require "lib.fault"
+local values = require "lib.values"
 
 local whole = {}
 
-local function text_of(value)
-  return type(value) == "string" and value ~= "" and value or nil
-end
+local text_of = values.text
 
 --- Pass `doc` on. `usage` is what it used; it is an answer where `name` is of this `kind`.
 function whole.pass(doc, reply, name, kind, usage)
