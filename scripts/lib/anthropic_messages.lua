@@ -1,6 +1,7 @@
 -- A chat conversation as Anthropic's messages: turns that alternate, blocks in them.
 
 local chat = require "lib.chat"
+local chat_message = require "lib.chat_message"
 local conversation = require "lib.conversation"
 local crypto = require "engine.crypto"
 local json = require "engine.json"
@@ -81,13 +82,11 @@ local function thought(item)
   local signature = item.signature
   if item.type == "thinking" or item.type == "reasoning.text" then
     if type(signature) ~= "string" then return nil end -- unsigned thought is refused
-    return json.object({ "type", "thinking", "signature" }, {
-      type = "thinking", thinking = item.thinking or item.text or "", signature = signature,
-    })
+    return chat_message.signed(item.thinking or item.text or "", signature)
   end
   if (item.type == "redacted_thinking" or item.type == "reasoning.encrypted")
     and type(item.data) == "string" and not sealed.is(item.data) then
-    return json.object({ "type", "data" }, { type = "redacted_thinking", data = item.data })
+    return chat_message.hidden(item.data)
   end
   return nil
 end

@@ -47,7 +47,7 @@ local NONE = {} -- never written to
 ---@field door table|false   the dialect that is spoken (dialects/*)
 ---@field body table         lazily decoded: a chat's, whatever was spoken
 ---@field chat table         the same as a document, for the deployment that is asked
----@field notes table|false  what a translation could not tell (lib/messages_request.lua)
+---@field notes table|false  what a translation could not tell (lib/notes.lua)
 ---@field input_tokens integer  counted when first read
 ---@field end_user string|false
 ---@field goes_on string|false  the member that names what a provider keeps (pipeline/pins.lua)

@@ -1,6 +1,7 @@
 -- A chat conversation as Cohere's messages: https://docs.cohere.com/reference/chat
 
 local chat = require "lib.chat"
+local chat_message = require "lib.chat_message"
 local conversation = require "lib.conversation"
 local crypto = require "engine.crypto"
 local json = require "engine.json"
@@ -82,12 +83,7 @@ end
 local function tool_calls(message, at, where)
   local out = json.array {}
   for i, call in ipairs(conversation.tool_calls(message, at, where)) do
-    out[i] = json.object({ "id", "type", "function" }, {
-      id = call.id, type = "function",
-      ["function"] = json.object({ "name", "arguments" }, {
-        name = call.name, arguments = json.text(call.arguments),
-      }),
-    })
+    out[i] = chat_message.call(call.id, call.name, json.text(call.arguments))
   end
   return #out > 0 and out or nil
 end

@@ -2,7 +2,7 @@
 
 local chat = require "lib.chat"
 local json = require "engine.json"
-local parts = require "lib.generate_content"
+local notes = require "lib.notes"
 local schema = require "lib.schema"
 local spelling = require "lib.spelling"
 
@@ -25,15 +25,12 @@ local READ = {
 local NEUTRAL = { responseLogprobs = false, logprobs = 0 }
 
 --- What a client wrote where a chat's member is named.
-function config.words()
-  local out = {
-    stop = "generationConfig.stopSequences", tool_choice = "toolConfig",
-    reasoning_effort = "generationConfig.thinkingConfig",
-    response_format = "generationConfig.responseSchema",
-  }
-  for name, member in pairs(SAME) do out[member] = "generationConfig." .. name end
-  return out
-end
+config.WORDS = {
+  stop = "generationConfig.stopSequences", tool_choice = "toolConfig",
+  reasoning_effort = "generationConfig.thinkingConfig",
+  response_format = "generationConfig.responseSchema",
+}
+for name, member in pairs(SAME) do config.WORDS[member] = "generationConfig." .. name end
 
 -- Thinking -----------------------------------------------------------------------
 
@@ -42,7 +39,7 @@ local LEVELS = { MINIMAL = "minimal", LOW = "low", MEDIUM = "medium", HIGH = "hi
 -- As much as the model likes where nothing, or -1, is said.
 local function effort(thinking)
   if thinking == nil then return nil end
-  parts.check_object(thinking, "generationConfig.thinkingConfig", "`thinkingConfig`")
+  notes.check_object(thinking, "generationConfig.thinkingConfig", "`thinkingConfig`")
   local level, budget = of(thinking, "thinkingLevel"), of(thinking, "thinkingBudget")
   if type(level) == "string" then return LEVELS[level:upper()] end
   if type(budget) ~= "number" or budget < 0 then return nil end
@@ -64,7 +61,7 @@ local function format(wanted, where)
   local kind = of(wanted, "responseMimeType")
   if kind == nil or kind == "text/plain" or kind == "" then return nil end
   if kind ~= "application/json" then
-    return parts.unfit(where, at, "answers in text or in JSON only.")
+    return notes.unfit(where, at, "answers in text or in JSON only.")
   end
   local shape = shape_of(wanted)
   if shape == nil then return { type = "json_object" } end
@@ -77,7 +74,7 @@ end
 local function stop(list)
   if list == nil then return nil end
   if not json.is_array(list) then
-    parts.broken("generationConfig.stopSequences", "`stopSequences` is a list.")
+    notes.broken("generationConfig.stopSequences", "`stopSequences` is a list.")
   end
   return #list > 0 and list or nil
 end
@@ -91,11 +88,11 @@ end
 local function look_at_answer(wanted, where)
   local kinds = of(wanted, "responseModalities")
   if kinds ~= nil and not is_text_only(chat.table_or_empty(kinds)) then
-    parts.unfit(where, "generationConfig.responseModalities", "answers with text only.")
+    notes.unfit(where, "generationConfig.responseModalities", "answers with text only.")
   end
   local n = of(wanted, "candidateCount")
   if n ~= nil and n ~= 1 then
-    parts.unfit(where, "generationConfig.candidateCount", "gives one candidate only.")
+    notes.unfit(where, "generationConfig.candidateCount", "gives one candidate only.")
   end
 end
 
@@ -109,9 +106,9 @@ local function look_at_members(wanted, where)
     if value ~= json.null and not known and NEUTRAL[first] ~= value then
       local at = "generationConfig." .. name
       if HINTS[first] then
-        parts.hint(where, at)
+        notes.hint(where, at)
       else
-        parts.unfit(where, at, ("does not take `%s`."):format(name:sub(1, 64)))
+        notes.unread(where, name, at)
       end
     end
   end
@@ -120,7 +117,7 @@ end
 --- The members of a chat's body; what has no counterpart is noted in `where`.
 function config.read(wanted, where)
   if wanted == nil then return {} end
-  parts.check_object(wanted, "generationConfig", "`generationConfig`")
+  notes.check_object(wanted, "generationConfig", "`generationConfig`")
   look_at_members(wanted, where)
   look_at_answer(wanted, where)
   local out = {
@@ -131,7 +128,7 @@ function config.read(wanted, where)
     local value = of(wanted, name)
     if value ~= nil then
       if type(value) ~= "number" then
-        parts.broken("generationConfig." .. name, "It is a number.")
+        notes.broken("generationConfig." .. name, "It is a number.")
       end
       out[member] = value
     end

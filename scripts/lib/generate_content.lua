@@ -1,25 +1,20 @@
 -- What stands in the parts of Gemini's contents, as parts of a chat's: for providers of another
--- dialect. Notes are those of lib/messages_content.lua.
+-- dialect.
 
 local chat = require "lib.chat"
-local content = require "lib.messages_content"
 local json = require "engine.json"
+local notes = require "lib.notes"
 local spelling = require "lib.spelling"
 
 local parts = {}
 
 local of = spelling.of
 
---- Raise what a client must mend; `at` is the place: contents[0].parts[1]
-parts.broken = content.broken
-parts.check_object = content.check_object
-parts.unfit, parts.hint = content.unfit, content.hint
-
 --- Where their servers take a list, they take one alone too.
 function parts.list(value, at)
   if not chat.given(value) then return {} end
   if type(value) ~= "table" or json.is_raw(value) then
-    content.broken(at, "It is a list of objects.")
+    notes.broken(at, "It is a list of objects.")
   end
   return json.is_array(value) and value or { value }
 end
@@ -48,20 +43,15 @@ local function file(url, name)
   })
 end
 
-local function text_of(value, at, what)
-  if type(value) ~= "string" or value == "" then content.broken(at, what .. " is a string.") end
-  return value
-end
-
 local function name_of(data)
   local name = of(data, "displayName")
   return type(name) == "string" and name ~= "" and name or nil
 end
 
 local function inline(data, at, where)
-  content.check_object(data, at, "inlineData")
-  local kind = text_of(of(data, "mimeType"), at .. ".mimeType", "A media type"):lower()
-  local bytes = text_of(data.data, at .. ".data", "Data")
+  notes.check_object(data, at, "inlineData")
+  local kind = notes.text(of(data, "mimeType"), at .. ".mimeType", "A media type"):lower()
+  local bytes = notes.text(data.data, at .. ".data", "Data")
   if kind:find("^image/") then return picture(("data:%s;base64,%s"):format(kind, bytes)) end
   if AUDIO[kind] then
     return json.object({ "type", "input_audio" }, {
@@ -72,7 +62,7 @@ local function inline(data, at, where)
   if kind == "application/pdf" then
     return file(("data:%s;base64,%s"):format(kind, bytes), name_of(data))
   end
-  return content.unfit(where, at, ("does not take data of type %s."):format(kind:sub(1, 64)))
+  return notes.unfit(where, at, ("does not take data of type %s."):format(kind:sub(1, 64)))
 end
 
 -- Files that a client has put with Google are nobody else's to read.
@@ -81,15 +71,15 @@ local function is_theirs(url)
 end
 
 local function by_address(data, at, where)
-  content.check_object(data, at, "fileData")
-  local url = text_of(of(data, "fileUri"), at .. ".fileUri", "A URI")
+  notes.check_object(data, at, "fileData")
+  local url = notes.text(of(data, "fileUri"), at .. ".fileUri", "A URI")
   local kind = of(data, "mimeType") or BY_NAME[(url:match("%.(%w+)[?#]?[^/]*$") or ""):lower()]
   if is_theirs(url) then
-    return content.unfit(where, at, "does not take files of Google's.")
+    return notes.unfit(where, at, "does not take files of Google's.")
   end
   if type(kind) == "string" and kind:lower():find("^image/") then return picture(url) end
   if kind == "application/pdf" then return file(url, name_of(data)) end
-  return content.unfit(where, at, "takes images and PDF documents by their address only.")
+  return notes.unfit(where, at, "takes images and PDF documents by their address only.")
 end
 
 -- Parts --------------------------------------------------------------------------
@@ -117,7 +107,7 @@ end
 function parts.add(out, part, at, where)
   local made
   if chat.given(part.text) then
-    if type(part.text) ~= "string" then content.broken(at .. ".text", "A text is a string.") end
+    if type(part.text) ~= "string" then notes.broken(at .. ".text", "A text is a string.") end
     made = part.text ~= "" and json.object({ "type" }, { type = "text", text = part.text })
   elseif of(part, "inlineData") ~= nil then
     made = inline(of(part, "inlineData"), at .. ".inlineData", where)
@@ -125,15 +115,9 @@ function parts.add(out, part, at, where)
     made = by_address(of(part, "fileData"), at .. ".fileData", where)
   elseif kind_of(part) then
     local name = kind_of(part)
-    content.unfit(where, at .. "." .. name, ("does not take `%s` here."):format(name))
+    notes.unfit(where, at .. "." .. name, ("does not take `%s` here."):format(name))
   end
   if made then out[#out + 1] = made end
-end
-
---- One text is told as text.
-function parts.simple(list)
-  if #list == 1 and list[1].type == "text" then return list[1].text end
-  return list
 end
 
 return parts

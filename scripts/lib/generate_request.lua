@@ -3,6 +3,7 @@
 local chat = require "lib.chat"
 local config = require "lib.generate_config"
 local json = require "engine.json"
+local notes = require "lib.notes"
 local parts = require "lib.generate_content"
 local schema = require "lib.schema"
 local spelling = require "lib.spelling"
@@ -34,12 +35,12 @@ local function parameters_of(f)
 end
 
 local function tool_of(f, at, where)
-  parts.check_object(f, at, "A function")
+  notes.check_object(f, at, "A function")
   if type(f.name) ~= "string" or f.name == "" then
-    parts.broken(at .. ".name", "A function has a name.")
+    notes.broken(at .. ".name", "A function has a name.")
   end
   for _, name in ipairs { "behavior", "response", "responseJsonSchema" } do
-    if of(f, name) ~= nil then parts.hint(where, "tools." .. name) end
+    if of(f, name) ~= nil then notes.hint(where, "tools." .. name) end
   end
   return json.object({ "type", "function" }, {
     type = "function",
@@ -50,11 +51,23 @@ local function tool_of(f, at, where)
   })
 end
 
+-- The names of members that say something, in one order; `even_empty`: {} does too.
+local function names_in(object, even_empty)
+  local names = {}
+  for name, value in pairs(object) do
+    if value ~= json.null and (even_empty or not notes.is_empty(value)) then
+      names[#names + 1] = tostring(name)
+    end
+  end
+  table.sort(names)
+  return names
+end
+
 -- Google's own tools are members of the same objects.
 local function look_at_tool(tool, at, where)
-  for _, name in ipairs(request.names(tool, true)) do
+  for _, name in ipairs(names_in(tool, true)) do
     if spelling.first(name) ~= "functionDeclarations" then
-      parts.unfit(where, at .. "." .. name,
+      notes.unfit(where, at .. "." .. name,
         "takes functions of your own only, no tools that a provider runs.")
     end
   end
@@ -64,7 +77,7 @@ local function tools(list, where)
   local out = json.array {}
   for i, tool in ipairs(parts.list(list, "tools")) do
     local at = ("tools[%d]"):format(i - 1)
-    parts.check_object(tool, at, "A tool")
+    notes.check_object(tool, at, "A tool")
     look_at_tool(tool, at, where)
     at = at .. ".functionDeclarations"
     for n, f in ipairs(parts.list(of(tool, "functionDeclarations"), at)) do
@@ -102,21 +115,21 @@ end
 local function calling_of(body, where)
   local wanted = of(body, "toolConfig")
   if wanted == nil then return {} end
-  parts.check_object(wanted, "toolConfig", "`toolConfig`")
-  for _, name in ipairs(request.names(wanted)) do
+  notes.check_object(wanted, "toolConfig", "`toolConfig`")
+  for _, name in ipairs(names_in(wanted)) do
     if spelling.first(name) ~= "functionCallingConfig" then
-      parts.hint(where, "toolConfig." .. name)
+      notes.hint(where, "toolConfig." .. name)
     end
   end
   local calling = of(wanted, "functionCallingConfig") or {}
-  parts.check_object(calling, CALLING, "It")
+  notes.check_object(calling, CALLING, "It")
   return calling
 end
 
 local function mode_of(calling)
   local mode = of(calling, "mode") or "AUTO"
   local choice = type(mode) == "string" and MODES[mode:upper()]
-  if not choice then parts.broken(CALLING .. ".mode", "It is AUTO, ANY, VALIDATED or NONE.") end
+  if not choice then notes.broken(CALLING .. ".mode", "It is AUTO, ANY, VALIDATED or NONE.") end
   return choice
 end
 
@@ -136,33 +149,6 @@ end
 
 -- The whole body -----------------------------------------------------------------
 
-local function is_empty(value)
-  return type(value) == "table" and not json.is_raw(value) and next(value) == nil
-end
-
---- The names of members that say something, in one order; `even_empty`: {} does too.
-function request.names(object, even_empty)
-  local names = {}
-  for name, value in pairs(object) do
-    if value ~= json.null and (even_empty or not is_empty(value)) then
-      names[#names + 1] = tostring(name)
-    end
-  end
-  table.sort(names)
-  return names
-end
-
-local function look_at_members(body, where)
-  for _, name in ipairs(request.names(body)) do
-    local first = spelling.first(name)
-    if HINTS[first] then
-      parts.hint(where, name)
-    elseif not READ[first] then
-      parts.unfit(where, name, ("does not take `%s`."):format(name:sub(1, 64)))
-    end
-  end
-end
-
 local function conversation(body, where)
   local out = json.array {}
   turns.system(of(body, "systemInstruction"), where, out)
@@ -176,13 +162,12 @@ local RAW = { raw = {
   responseJsonSchema = true, response_json_schema = true, _responseJsonSchema = true,
 } }
 
---- The chat's body, and what to note (lib/messages_request.lua). Raises what a client must
---- mend.
----@return table, MessagesNotes
+--- The chat's body, and what to note (lib/notes.lua). Raises what a client must mend.
+---@return table, Notes
 function request.decode(doc)
   local body = doc:decode(RAW)
-  local where = { hints = {}, unfit = {}, words = config.words() }
-  look_at_members(body, where)
+  local where = notes.new(config.WORDS)
+  notes.members(body, READ, HINTS, where, spelling.first)
   local out = config.read(of(body, "generationConfig"), where)
   out.messages = conversation(body, where)
   out.tools, out.tool_choice = choose(body, where)

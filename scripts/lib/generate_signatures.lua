@@ -3,6 +3,7 @@
 -- hidden), which is twelve letters in base64, they still are; nobody takes them for Google's.
 
 local json = require "engine.json"
+local message = require "lib.chat_message"
 local tokens = require "engine.tokens"
 
 -- Newer models refuse a call of a tool without the signature they gave it. NONE, Google's own,
@@ -36,12 +37,10 @@ function signatures.block(value, text)
   if type(value) ~= "string" then return nil end
   local signature, data = tail(value, SIGNED), tail(value, HIDDEN)
   if data and data ~= "" then
-    return json.object({ "type", "data" }, { type = "redacted_thinking", data = data })
+    return message.hidden(data)
   end
   if not signature or signature == "" then return nil end
-  return json.object({ "type", "thinking", "signature" }, {
-    type = "thinking", thinking = text, signature = signature,
-  })
+  return message.signed(text, signature)
 end
 
 local RAW = { ordered = true, raw = { args = true, response = true } }

@@ -6,6 +6,8 @@
 
 local chat = require "lib.chat"
 local json = require "engine.json"
+local message = require "lib.chat_message"
+local notes = require "lib.notes"
 local parts = require "lib.generate_content"
 local signatures = require "lib.generate_signatures"
 local spelling = require "lib.spelling"
@@ -13,20 +15,11 @@ local values = require "lib.values"
 
 local turns = {}
 
-local id_of = values.text
-
-local of = spelling.of
-local MESSAGE = {
-  "role", "content", "reasoning_content", "thinking_blocks", "tool_calls", "tool_call_id",
-}
-
-local function message(fields)
-  return json.object(MESSAGE, fields)
-end
+local id_of, of = values.text, spelling.of
 
 local function name_of(value, at)
   if type(value) ~= "string" or value == "" then
-    parts.broken(at .. ".name", "A function has a name.")
+    notes.broken(at .. ".name", "A function has a name.")
   end
   return value
 end
@@ -36,19 +29,16 @@ end
 local function call_of(part, at, where)
   local call = of(part, "functionCall")
   at = at .. ".functionCall"
-  parts.check_object(call, at, "A call")
+  notes.check_object(call, at, "A call")
   local name = name_of(call.name, at)
   local args = chat.given(call.args) and json.text(call.args) or "{}"
-  if not args:find("^%s*{") then parts.broken(at .. ".args", "Arguments are an object.") end
+  if not args:find("^%s*{") then notes.broken(at .. ".args", "Arguments are an object.") end
   where.calls = where.calls + 1
   local id = id_of(call.id) or "call_" .. where.calls
   where.open[#where.open + 1] = { id = id, name = name }
-  local signature = signatures.googles(of(part, "thoughtSignature"))
-  return json.object({ "id", "type", "function" }, {
-    id = id, type = "function",
-    ["function"] = json.object({ "name", "arguments" }, { name = name, arguments = args }),
-    extra_content = signature and { google = { thought_signature = signature } } or nil,
-  })
+  local made = message.call(id, name, args)
+  message.sign(made, signatures.googles(of(part, "thoughtSignature")))
+  return made
 end
 
 -- Results ------------------------------------------------------------------------
@@ -81,19 +71,18 @@ end
 local function result_of(part, at, where)
   local response = of(part, "functionResponse")
   at = at .. ".functionResponse"
-  parts.check_object(response, at, "A result")
+  notes.check_object(response, at, "A result")
   local id = answered(response, name_of(response.name, at), where)
-  if not id then parts.broken(at .. ".name", "A result answers no call of an earlier turn.") end
+  if not id then notes.broken(at .. ".name", "A result answers no call of an earlier turn.") end
   local text, failed = said_in(response.response)
   local content = json.array { json.object({ "type" }, { type = "text", text = text }) }
   for i, more in ipairs(parts.list(response.parts, at .. ".parts")) do
     local here = ("%s.parts[%d]"):format(at, i - 1)
-    parts.check_object(more, here, "A part")
+    notes.check_object(more, here, "A part")
     parts.add(content, more, here, where)
   end
-  return message {
-    role = "tool", tool_call_id = id, content = parts.simple(content),
-    is_error = failed,
+  return message.of {
+    role = "tool", tool_call_id = id, content = message.content(content), is_error = failed,
   }
 end
 
@@ -106,7 +95,7 @@ local function each(turn, at)
     i = i + 1
     if list[i] == nil then return nil end
     local here = ("%s.parts[%d]"):format(at, i - 1)
-    parts.check_object(list[i], here, "A part")
+    notes.check_object(list[i], here, "A part")
     return list[i], here
   end
 end
@@ -120,7 +109,7 @@ local function user(turn, at, where, out)
       parts.add(said, part, here, where)
     end
   end
-  if #said > 0 then out[#out + 1] = message { role = "user", content = parts.simple(said) } end
+  message.add(out, "user", said)
 end
 
 local function think(part, said, where)
@@ -131,8 +120,6 @@ local function think(part, said, where)
   if not block then return end
   said.blocks[#said.blocks + 1], said.signed = block, #said.thoughts
 end
-
-local function some(list) return #list > 0 and list or nil end
 
 local function model(turn, at, where, out)
   local said = {
@@ -148,13 +135,7 @@ local function model(turn, at, where, out)
       parts.add(said.parts, part, here, where)
     end
   end
-  local thought = table.concat(said.thoughts)
-  if #said.parts + #said.calls + #said.blocks + #thought == 0 then return end
-  out[#out + 1] = message {
-    role = "assistant", content = #said.parts > 0 and parts.simple(said.parts) or json.null,
-    reasoning_content = thought ~= "" and thought or nil,
-    thinking_blocks = some(said.blocks), tool_calls = some(said.calls),
-  }
+  out[#out + 1] = message.assistant(said)
 end
 
 local ROLES = { user = user, model = model, ["function"] = user, tool = user }
@@ -163,11 +144,10 @@ local ROLES = { user = user, model = model, ["function"] = user, tool = user }
 function turns.system(value, where, out)
   if value == nil then return end
   if type(value) == "string" then value = { parts = json.array { { text = value } } } end
-  parts.check_object(value, "systemInstruction", "An instruction")
+  notes.check_object(value, "systemInstruction", "An instruction")
   local said = json.array {}
   for part, here in each(value, "systemInstruction") do parts.add(said, part, here, where) end
-  if #said == 0 then return end
-  out[#out + 1] = message { role = "system", content = parts.simple(said) }
+  message.add(out, "system", said)
 end
 
 --- All turns, appended to `out`.
@@ -175,10 +155,10 @@ function turns.add(value, where, out)
   where.calls, where.open = 0, {}
   for i, turn in ipairs(parts.list(value, "contents")) do
     local at = ("contents[%d]"):format(i - 1)
-    parts.check_object(turn, at, "A content")
+    notes.check_object(turn, at, "A content")
     local role = chat.given(turn.role) and turn.role ~= "" and turn.role or "user"
     local read = ROLES[role]
-    if not read then parts.broken(at .. ".role", "A content's role is user or model.") end
+    if not read then notes.broken(at .. ".role", "A content's role is user or model.") end
     read(turn, at, where, out)
   end
 end

@@ -1,12 +1,9 @@
 -- What stands in the content of Anthropic's messages, as parts of a chat's: for providers of
--- another dialect.
---
--- What has no counterpart is noted, not judged: `where.unfit` lists what a provider cannot be
--- told (refused, or dropped, per deployment), `where.hints` what it need not be.
+-- another dialect. `where` are the notes on what has no counterpart (lib/notes.lua).
 
 local chat = require "lib.chat"
-local fault = require "lib.fault"
 local json = require "engine.json"
+local notes = require "lib.notes"
 local values = require "lib.values"
 
 local content = {}
@@ -14,36 +11,6 @@ local content = {}
 local given_text = values.text
 
 local TEXT = { "type", "text", "cache_control" }
-
---- Raise what a client must mend; `at` is the place: messages.0.content.1
-function content.broken(at, message)
-  fault.raise("invalid_type", message, { param = at })
-end
-
---- Raise where a value is no object.
-function content.check_object(value, at, what)
-  if type(value) == "table" and not json.is_array(value) then return end
-  content.broken(at, what .. " is an object.")
-end
-
---- Note what nobody else can be told.
-function content.unfit(where, at, why)
-  where.unfit[#where.unfit + 1] = { field = at, why = why }
-end
-
---- Note what need not be told.
-function content.hint(where, name)
-  for _, known in ipairs(where.hints) do
-    if known == name then return end
-  end
-  where.hints[#where.hints + 1] = name
-end
-
---- false where a client says no to something, else nil: nothing was said of it.
-function content.no(said)
-  if said then return false end
-  return nil
-end
 
 local function mark_of(block, where)
   if not chat.given(block.cache_control) then return nil end
@@ -60,9 +27,9 @@ end
 -- Blocks -------------------------------------------------------------------------
 
 local function text(block, at, where)
-  if type(block.text) ~= "string" then content.broken(at .. ".text", "A text is a string.") end
+  if type(block.text) ~= "string" then notes.broken(at .. ".text", "A text is a string.") end
   if chat.given(block.citations) and #chat.table_or_empty(block.citations) > 0 then
-    content.hint(where, "citations")
+    notes.hint(where, "citations")
   end
   return text_part(block.text, block, where)
 end
@@ -70,19 +37,19 @@ end
 -- The address under which a source is reached: inside, or elsewhere. Nil for files of theirs.
 local function address(source, at, media_type)
   if source.type == "url" then
-    if type(source.url) ~= "string" then content.broken(at .. ".url", "A URL is a string.") end
+    if type(source.url) ~= "string" then notes.broken(at .. ".url", "A URL is a string.") end
     return source.url
   end
   if source.type ~= "base64" then return nil end
-  if type(source.data) ~= "string" then content.broken(at .. ".data", "Data is a string.") end
+  if type(source.data) ~= "string" then notes.broken(at .. ".data", "Data is a string.") end
   local kind = given_text(source.media_type) or media_type
-  if not kind then content.broken(at .. ".media_type", "Data has a media type.") end
+  if not kind then notes.broken(at .. ".media_type", "Data has a media type.") end
   return ("data:%s;base64,%s"):format(kind, source.data)
 end
 
 local function source_of(block, at)
   if type(block.source) ~= "table" then
-    content.broken(at .. ".source", "A source is an object.")
+    notes.broken(at .. ".source", "A source is an object.")
   end
   return block.source
 end
@@ -90,7 +57,7 @@ end
 local function image(block, at, where)
   local url = address(source_of(block, at), at .. ".source")
   if not url then
-    return content.unfit(where, at .. ".source", "does not take images by the id of a file.")
+    return notes.unfit(where, at .. ".source", "does not take images by the id of a file.")
   end
   return json.object({ "type", "image_url", "cache_control" }, {
     type = "image_url", image_url = { url = url }, cache_control = mark_of(block, where),
@@ -126,7 +93,7 @@ end
 local function document(block, at, where)
   local source = source_of(block, at)
   if chat.table_or_empty(block.citations).enabled == true then
-    content.hint(where, "citations")
+    notes.hint(where, "citations")
   end
   if source.type == "text" and type(source.data) == "string" then
     return document_text(block, source.data, where)
@@ -134,7 +101,7 @@ local function document(block, at, where)
   if source.type == "content" then return document_of_blocks(block, at, where) end
   local url = address(source, at .. ".source", "application/pdf")
   if not url then
-    content.unfit(where, at .. ".source", "does not take documents by the id of a file.")
+    notes.unfit(where, at .. ".source", "does not take documents by the id of a file.")
     return
   end
   return json.object({ "type", "file", "cache_control" }, {
@@ -162,10 +129,10 @@ function content.blocks(value, at)
   if type(value) == "string" then return { { type = "text", text = value } } end
   if not chat.given(value) then return {} end
   if not json.is_array(value) then
-    content.broken(at, "Content is text or a list of blocks.")
+    notes.broken(at, "Content is text or a list of blocks.")
   end
   for i, block in ipairs(value) do
-    content.check_object(block, ("%s.%d"):format(at, i - 1), "A block")
+    notes.check_object(block, ("%s.%d"):format(at, i - 1), "A block")
   end
   return value
 end
@@ -175,7 +142,7 @@ function content.add(out, block, at, where)
   local make = BLOCKS[block.type]
   if not make then
     local kind = type(block.type) == "string" and block.type:sub(1, 64) or "unknown"
-    content.unfit(where, at, ("does not take blocks of type `%s`."):format(kind))
+    notes.unfit(where, at, ("does not take blocks of type `%s`."):format(kind))
     return
   end
   for _, part in ipairs { make(block, at, where) } do

@@ -1,8 +1,8 @@
 -- A body of Anthropic's Messages API as the body of a chat, which every adapter reads.
 
 local chat = require "lib.chat"
-local content = require "lib.messages_content"
 local json = require "engine.json"
+local notes = require "lib.notes"
 local turns = require "lib.messages_turns"
 local values = require "lib.values"
 
@@ -27,10 +27,6 @@ local ORDER = {
   "stop", "temperature", "top_p", "top_k", "reasoning_effort", "response_format", "user",
 }
 
-local function is_empty(value)
-  return type(value) == "table" and not json.is_raw(value) and next(value) == nil
-end
-
 -- Tools --------------------------------------------------------------------------
 
 -- How a tool is shown or called, which others decide for themselves.
@@ -39,10 +35,10 @@ local TOOL_HINTS = {
 }
 
 local function tool_of(tool, at, where)
-  if type(tool.name) ~= "string" then content.broken(at .. ".name", "A tool has a name.") end
+  if type(tool.name) ~= "string" then notes.broken(at .. ".name", "A tool has a name.") end
   for _, name in ipairs(TOOL_HINTS) do
     if chat.given(tool[name]) and tool[name] ~= false then
-      content.hint(where, "tools." .. name)
+      notes.hint(where, "tools." .. name)
     end
   end
   if chat.given(tool.cache_control) then where.marked = true end
@@ -58,14 +54,14 @@ end
 local function tools(list, where)
   if not chat.given(list) then return nil end
   if not json.is_array(list) then
-    content.broken("tools", "`tools` is a list.")
+    notes.broken("tools", "`tools` is a list.")
   end
   local out = json.array {}
   for i, tool in ipairs(list) do
     local at = ("tools.%d"):format(i - 1)
-    content.check_object(tool, at, "A tool")
+    notes.check_object(tool, at, "A tool")
     if chat.given(tool.type) and tool.type ~= "custom" then
-      content.unfit(where, at, "takes tools of your own only, none that a provider runs.")
+      notes.unfit(where, at, "takes tools of your own only, none that a provider runs.")
     else
       out[#out + 1] = tool_of(tool, at, where)
     end
@@ -77,13 +73,13 @@ local CHOICES = { auto = "auto", any = "required", none = "none" }
 
 local function tool_choice(choice)
   if not chat.given(choice) then return nil end
-  content.check_object(choice, "tool_choice", "`tool_choice`")
+  notes.check_object(choice, "tool_choice", "`tool_choice`")
   if choice.type == "tool" and type(choice.name) == "string" then
     return json.object({ "type", "function" },
       { type = "function", ["function"] = { name = choice.name } })
   end
   if not CHOICES[choice.type] then
-    content.broken("tool_choice.type", "It is auto, any, tool (with a name) or none.")
+    notes.broken("tool_choice.type", "It is auto, any, tool (with a name) or none.")
   end
   return CHOICES[choice.type]
 end
@@ -114,14 +110,14 @@ local function format(body, where)
   local config = chat.table_or_empty(body.output_config)
   for name in pairs(config) do
     if name ~= "effort" and name ~= "format" then
-      content.hint(where, "output_config." .. tostring(name))
+      notes.hint(where, "output_config." .. tostring(name))
     end
   end
   local wanted = given(config.format) or given(body.output_format)
   if wanted == nil then return nil end
   wanted = chat.table_or_empty(wanted)
   if wanted.type ~= "json_schema" or not chat.given(wanted.schema) then
-    content.broken("output_config.format", "A format is a json_schema with a schema.")
+    notes.broken("output_config.format", "A format is a json_schema with a schema.")
   end
   return json.object({ "type", "json_schema" }, {
     type = "json_schema",
@@ -134,35 +130,18 @@ end
 local function stop(list)
   if not chat.given(list) then return nil end
   if not json.is_array(list) then
-    content.broken("stop_sequences", "`stop_sequences` is a list.")
+    notes.broken("stop_sequences", "`stop_sequences` is a list.")
   end
   return #list > 0 and list or nil
 end
 
 -- The whole body -----------------------------------------------------------------
 
-local function look_at_members(body, where)
-  local names = {}
-  for name, value in pairs(body) do
-    if not READ[name] and value ~= json.null and not is_empty(value) then
-      names[#names + 1] = name
-    end
-  end
-  table.sort(names)
-  for _, name in ipairs(names) do
-    if HINTS[name] then
-      content.hint(where, name)
-    else
-      content.unfit(where, name, ("does not take `%s`."):format(name:sub(1, 64)))
-    end
-  end
-end
-
 local function conversation(body, where)
   local out = json.array {}
   turns.system(body.system, where, out)
   if not json.is_array(body.messages) then
-    content.broken("messages", "`messages` is a list.")
+    notes.broken("messages", "`messages` is a list.")
   end
   turns.add(body.messages, where, out)
   return out
@@ -180,27 +159,19 @@ local WORDS = {
 }
 local RAW = { raw = { input = true, input_schema = true, metadata = true, schema = true } }
 
----@class MessagesNotes    what a translation could not tell, for whoever is asked
----@field hints string[]   names of what no answer depends on
----@field unfit { field: string, why: string }[]
----@field words table<string, string>  a chat's member → the member that the client wrote
----@field marked boolean?  there are marks for a prompt cache
----@field thought boolean? there are thoughts of earlier turns
-
---- The chat's body, and what to note. Raises what a client must mend.
----@return table, MessagesNotes
+--- The chat's body, and what to note of it. Raises what a client must mend.
+---@return table, Notes
 function request.decode(doc)
   local body = doc:decode(RAW)
-  local where = { hints = {}, unfit = {}, words = {} }
-  for name, word in pairs(WORDS) do where.words[name] = word end
-  look_at_members(body, where)
+  local where = notes.new(WORDS)
+  notes.members(body, READ, HINTS, where)
   local choice = tool_choice(body.tool_choice)
   local alone = chat.table_or_empty(body.tool_choice).disable_parallel_tool_use == true
   return json.object(ORDER, {
     model = body.model, messages = conversation(body, where),
     max_tokens = given(body.max_tokens),
     stream = body.stream == true or nil, tools = tools(body.tools, where), tool_choice = choice,
-    parallel_tool_calls = content.no(alone and choice ~= "none"),
+    parallel_tool_calls = notes.no(alone and choice ~= "none"),
     stop = stop(body.stop_sequences), temperature = given(body.temperature),
     top_p = given(body.top_p), top_k = given(body.top_k),
     reasoning_effort = effort(body, where),

@@ -4,53 +4,31 @@
 local chat = require "lib.chat"
 local content = require "lib.messages_content"
 local json = require "engine.json"
+local message = require "lib.chat_message"
+local notes = require "lib.notes"
 
 local turns = {}
 
-local MESSAGE = {
-  "role", "content", "reasoning_content", "thinking_blocks", "tool_calls", "tool_call_id",
-}
-
-local function message(fields)
-  return json.object(MESSAGE, fields)
-end
-
--- One text is told as text.
-local function simple(parts)
-  if #parts == 1 and parts[1].type == "text" and not parts[1].cache_control then
-    return parts[1].text
-  end
-  return parts
-end
-
 -- Tools --------------------------------------------------------------------------
 
-local function check_text(value, at, what)
-  if type(value) ~= "string" or value == "" then content.broken(at, what .. " is a string.") end
-  return value
-end
-
 local function tool_use(block, at, signatures)
-  local id = check_text(block.id, at .. ".id", "A tool call's id")
-  local name = check_text(block.name, at .. ".name", "A tool's name")
+  local id = notes.text(block.id, at .. ".id", "A tool call's id")
+  local name = notes.text(block.name, at .. ".name", "A tool's name")
   local input = block.input == nil and "{}" or json.text(block.input)
   if not input:find("^%s*{") then
-    content.broken(at .. ".input", "A tool's input is an object.")
+    notes.broken(at .. ".input", "A tool's input is an object.")
   end
-  local signature = signatures[id]
-  return json.object({ "id", "type", "function" }, {
-    id = id, type = "function",
-    ["function"] = json.object({ "name", "arguments" }, { name = name, arguments = input }),
-    extra_content = signature and { google = { thought_signature = signature } } or nil,
-  })
+  local call = message.call(id, name, input)
+  message.sign(call, signatures[id])
+  return call
 end
 
 local function tool_result(block, at, where)
-  local id = check_text(block.tool_use_id, at .. ".tool_use_id", "A tool call's id")
+  local id = notes.text(block.tool_use_id, at .. ".tool_use_id", "A tool call's id")
   local parts = content.parts(block.content, at .. ".content", where)
   if chat.given(block.cache_control) then where.marked = true end
-  return message {
-    role = "tool", tool_call_id = id, content = #parts > 0 and simple(parts) or "",
+  return message.of {
+    role = "tool", tool_call_id = id, content = #parts > 0 and message.content(parts) or "",
     is_error = block.is_error == true or nil,
     cache_control = chat.given(block.cache_control) and block.cache_control or nil,
   }
@@ -68,7 +46,7 @@ local function user(turn, at, where, out)
       content.add(parts, block, here, where)
     end
   end
-  if #parts > 0 then out[#out + 1] = message { role = "user", content = simple(parts) } end
+  message.add(out, "user", parts)
 end
 
 local THOUGHTS = {}
@@ -78,9 +56,7 @@ function THOUGHTS.thinking(block, said, where)
   where.thought = true
   said.thoughts[#said.thoughts + 1] = text
   if type(block.signature) ~= "string" or block.signature == "" then return end
-  said.blocks[#said.blocks + 1] = json.object({ "type", "thinking", "signature" }, {
-    type = "thinking", thinking = text, signature = block.signature,
-  })
+  said.blocks[#said.blocks + 1] = message.signed(text, block.signature)
 end
 
 function THOUGHTS.redacted_thinking(block, said, where)
@@ -91,9 +67,7 @@ function THOUGHTS.redacted_thinking(block, said, where)
   end
   where.thought = true
   if type(block.data) ~= "string" then return end
-  said.blocks[#said.blocks + 1] = json.object({ "type", "data" }, {
-    type = "redacted_thinking", data = block.data,
-  })
+  said.blocks[#said.blocks + 1] = message.hidden(block.data)
 end
 
 -- What an assistant's turn says, sorted.
@@ -115,22 +89,12 @@ local function sorted(turn, at, where)
   return said
 end
 
-local function some(list) return #list > 0 and list or nil end
-
 local function assistant(turn, at, where, out)
-  local said = sorted(turn, at, where)
-  local thought = table.concat(said.thoughts)
-  if #said.parts + #said.calls + #said.blocks + #thought == 0 then return end
-  out[#out + 1] = message {
-    role = "assistant", content = #said.parts > 0 and simple(said.parts) or json.null,
-    reasoning_content = thought ~= "" and thought or nil,
-    thinking_blocks = some(said.blocks), tool_calls = some(said.calls),
-  }
+  out[#out + 1] = message.assistant(sorted(turn, at, where))
 end
 
 local function system(turn, at, where, out)
-  local parts = content.parts(turn.content, at .. ".content", where)
-  if #parts > 0 then out[#out + 1] = message { role = "system", content = simple(parts) } end
+  message.add(out, "system", content.parts(turn.content, at .. ".content", where))
 end
 
 local ROLES = { user = user, assistant = assistant, system = system }
@@ -147,22 +111,22 @@ function turns.system(value, where, out)
   local parts = json.array {}
   for i, block in ipairs(content.blocks(value, "system")) do
     if is_attribution(block) then
-      content.hint(where, ("system.%d"):format(i - 1))
+      notes.hint(where, ("system.%d"):format(i - 1))
     else
       content.add(parts, block, ("system.%d"):format(i - 1), where)
     end
   end
-  if #parts > 0 then out[#out + 1] = message { role = "system", content = simple(parts) } end
+  message.add(out, "system", parts)
 end
 
 --- All turns, appended to `out`.
 function turns.add(list, where, out)
   for i, turn in ipairs(list) do
     local at = ("messages.%d"):format(i - 1)
-    content.check_object(turn, at, "A message")
+    notes.check_object(turn, at, "A message")
     local read = ROLES[turn.role]
     if not read then
-      content.broken(at .. ".role", "A message's role is user, assistant or system.")
+      notes.broken(at .. ".role", "A message's role is user, assistant or system.")
     end
     read(turn, at, where, out)
   end

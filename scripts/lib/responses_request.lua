@@ -1,10 +1,10 @@
 -- A body of OpenAI's Responses API as the body of a chat, which every adapter reads.
 
 local chat = require "lib.chat"
-local content = require "lib.messages_content"
 local fault = require "lib.fault"
 local items = require "lib.responses_items"
 local json = require "engine.json"
+local notes = require "lib.notes"
 local tools = require "lib.responses_tools"
 local values = require "lib.values"
 
@@ -30,32 +30,28 @@ local ORDER = {
   "temperature", "top_p", "reasoning_effort", "response_format", "user",
 }
 
-local function is_empty(value)
-  return type(value) == "table" and not json.is_raw(value) and next(value) == nil
-end
-
 -- How to think and to answer -----------------------------------------------------
 
 local THOUGHT = { effort = true, summary = true, generate_summary = true }
 
 local function effort(value, where)
   if not chat.given(value) then return nil end
-  content.check_object(value, "reasoning", "`reasoning`")
+  notes.check_object(value, "reasoning", "`reasoning`")
   for name in pairs(value) do
     if not THOUGHT[name] and chat.given(value[name]) then
-      content.hint(where, "reasoning." .. tostring(name))
+      notes.hint(where, "reasoning." .. tostring(name))
     end
   end
   local wanted = given(value.effort)
   if wanted ~= nil and type(wanted) ~= "string" then
-    content.broken("reasoning.effort", "An effort is a string.")
+    notes.broken("reasoning.effort", "An effort is a string.")
   end
   return wanted
 end
 
 local function schema(wanted)
   if type(wanted.name) ~= "string" or not chat.given(wanted.schema) then
-    content.broken("text.format", "A json_schema has a name and a schema.")
+    notes.broken("text.format", "A json_schema has a name and a schema.")
   end
   return json.object({ "type", "json_schema" }, {
     type = "json_schema",
@@ -68,54 +64,41 @@ end
 
 local function format(value, where)
   if not chat.given(value) then return nil end
-  content.check_object(value, "text", "`text`")
+  notes.check_object(value, "text", "`text`")
   if chat.given(value.verbosity) and value.verbosity ~= "medium" then
-    content.hint(where, "text.verbosity")
+    notes.hint(where, "text.verbosity")
   end
   local wanted = given(value.format)
   if wanted == nil then return nil end
-  content.check_object(wanted, "text.format", "A format")
+  notes.check_object(wanted, "text.format", "A format")
   if wanted.type == "text" then return nil end
   if wanted.type == "json_object" then return { type = "json_object" } end
   if wanted.type == "json_schema" then return schema(wanted) end
-  content.broken("text.format.type", "It is text, json_object or json_schema.")
+  notes.broken("text.format.type", "It is text, json_object or json_schema.")
 end
 
 -- The whole body -----------------------------------------------------------------
 
 local function look_at_include(list, where)
   for _, name in ipairs(chat.table_or_empty(list)) do
-    if name ~= "reasoning.encrypted_content" then content.hint(where, "include") end
+    if name ~= "reasoning.encrypted_content" then notes.hint(where, "include") end
   end
 end
 
 local function look_at_members(body, where)
-  local names = {}
-  for name, value in pairs(body) do
-    if not READ[name] and value ~= json.null and not is_empty(value) then
-      names[#names + 1] = name
-    end
-  end
-  table.sort(names)
-  for _, name in ipairs(names) do
-    if HINTS[name] then
-      content.hint(where, name)
-    else
-      content.unfit(where, name, ("does not take `%s`."):format(name:sub(1, 64)))
-    end
-  end
+  notes.members(body, READ, HINTS, where)
   look_at_include(body.include, where)
-  if body.store == true then content.hint(where, "store") end
-  if body.truncation == "auto" then content.hint(where, "truncation") end
+  if body.store == true then notes.hint(where, "store") end
+  if body.truncation == "auto" then notes.hint(where, "truncation") end
   if type(body.top_logprobs) == "number" and body.top_logprobs > 0 then
-    content.unfit(where, "top_logprobs", "does not take `top_logprobs`.")
+    notes.unread(where, "top_logprobs")
   end
 end
 
 local function conversation(body, where)
   local out, first = json.array {}, given(body.instructions)
   if first ~= nil and type(first) ~= "string" then
-    content.broken("instructions", "`instructions` is a string.")
+    notes.broken("instructions", "`instructions` is a string.")
   end
   if first and first ~= "" then
     out[1] = json.object({ "role", "content" }, { role = "system", content = first })
@@ -140,13 +123,13 @@ local WORDS = {
 }
 local RAW = { raw = { parameters = true, schema = true, metadata = true } }
 
---- The chat's body, and what to note (lib/messages_request.lua); `spaces` are the flattened
---- names of functions in namespaces. Raises what a client must mend.
----@return table, MessagesNotes
+--- The chat's body, and what to note (lib/notes.lua); `spaces` are the flattened names of
+--- functions in namespaces. Raises what a client must mend.
+---@return table, Notes
 function request.decode(doc)
   local body = doc:decode(RAW)
-  local where = { hints = {}, unfit = {}, words = {}, spaces = {} }
-  for name, word in pairs(WORDS) do where.words[name] = word end
+  local where = notes.new(WORDS)
+  where.spaces = {}
   look_at_members(body, where)
   local list = tools.list(body.tools, where)
   local choice = tools.choice(body.tool_choice, where)
@@ -154,7 +137,7 @@ function request.decode(doc)
     model = body.model, messages = conversation(body, where),
     max_tokens = given(body.max_output_tokens), stream = body.stream == true or nil,
     tools = list, tool_choice = list and choice or nil,
-    parallel_tool_calls = content.no(list and body.parallel_tool_calls == false),
+    parallel_tool_calls = notes.no(list and body.parallel_tool_calls == false),
     temperature = given(body.temperature), top_p = given(body.top_p),
     reasoning_effort = effort(body.reasoning, where),
     response_format = format(body.text, where), user = user_of(body),

@@ -3,9 +3,9 @@
 -- functions of one text, and what calls them is a text again (lib/responses_output.lua).
 
 local chat = require "lib.chat"
-local content = require "lib.messages_content"
 local crypto = require "engine.crypto"
 local json = require "engine.json"
+local notes = require "lib.notes"
 local values = require "lib.values"
 
 local tools = {}
@@ -63,28 +63,28 @@ end
 local add
 
 local function namespace(tool, at, where, out)
-  if type(tool.name) ~= "string" then content.broken(at .. ".name", "It has a name.") end
-  if not json.is_array(tool.tools) then content.broken(at .. ".tools", "It is a list.") end
+  if type(tool.name) ~= "string" then notes.broken(at .. ".name", "It has a name.") end
+  if not json.is_array(tool.tools) then notes.broken(at .. ".tools", "It is a list.") end
   for i, inner in ipairs(tool.tools) do
     add(inner, ("%s.tools[%d]"):format(at, i - 1), where, out, tool.name)
   end
 end
 
 function add(tool, at, where, out, inside)
-  content.check_object(tool, at, "A tool")
+  notes.check_object(tool, at, "A tool")
   if tool.type == "namespace" and not inside then return namespace(tool, at, where, out) end
   if not KINDS[tool.type] then
     local kind = type(tool.type) == "string" and tool.type:sub(1, 64) or "unknown"
-    return content.unfit(where, at, ("does not take tools of type `%s`."):format(kind))
+    return notes.unfit(where, at, ("does not take tools of type `%s`."):format(kind))
   end
-  if type(tool.name) ~= "string" then content.broken(at .. ".name", "A tool has a name.") end
+  if type(tool.name) ~= "string" then notes.broken(at .. ".name", "A tool has a name.") end
   out[#out + 1] = KINDS[tool.type](tool, named(tool, where, inside))
 end
 
 --- The list of tools, or nil where there is none.
 function tools.list(list, where)
   if not chat.given(list) then return nil end
-  if not json.is_array(list) then content.broken("tools", "`tools` is a list.") end
+  if not json.is_array(list) then notes.broken("tools", "`tools` is a list.") end
   local out = json.array {}
   for i, tool in ipairs(list) do add(tool, ("tools[%d]"):format(i - 1), where, out) end
   return #out > 0 and out or nil
@@ -97,14 +97,14 @@ function tools.choice(choice, where)
   if not chat.given(choice) then return nil end
   if type(choice) == "string" then
     if not MODES[choice] then
-      content.broken("tool_choice", "It is auto, none, required or an object.")
+      notes.broken("tool_choice", "It is auto, none, required or an object.")
     end
     return choice
   end
-  content.check_object(choice, "tool_choice", "`tool_choice`")
+  notes.check_object(choice, "tool_choice", "`tool_choice`")
   local one = choice.type == "function" or choice.type == "custom"
   if not one or type(choice.name) ~= "string" then
-    content.unfit(where, "tool_choice", "takes a choice of one function only.")
+    notes.unfit(where, "tool_choice", "takes a choice of one function only.")
     return nil
   end
   local name = choice.name
