@@ -29,9 +29,8 @@ local function source(url)
 end
 
 local function image(part)
-  local url = part.image_url
-  url = type(url) == "table" and url.url or url
-  local from = type(url) == "string" and source(url)
+  local url = conversation.image(part)
+  local from = url and source(url)
   return from and json.object({ "type", "source" }, { type = "image", source = from })
 end
 
@@ -57,16 +56,8 @@ local function document(part)
   })
 end
 
-local BLOCKS = {
-  text = function(part)
-    return type(part.text) == "string" and text_block(part.text, part.cache_control)
-  end,
-  refusal = function(part)
-    return type(part.refusal) == "string" and text_block(part.refusal)
-  end,
-  image_url = image,
-  file = document,
-}
+local BLOCKS = { image_url = image, file = document }
+BLOCKS.text, BLOCKS.refusal = conversation.text_makers(text_block)
 
 -- Any block may be the last one of a cached beginning.
 local function keep_mark(part, made)
@@ -155,9 +146,7 @@ local function assistant(message, at, where)
   for _, made in ipairs(conversation.parts(message.content, at .. ".content", where)) do
     out[#out + 1] = made
   end
-  if #out == 0 and type(message.refusal) == "string" and message.refusal ~= "" then
-    out[1] = text_block(message.refusal)
-  end
+  conversation.add_refusal(out, message, where)
   for _, call in ipairs(conversation.tool_calls(message, at, where)) do
     out[#out + 1] = tool_use(call)
   end
@@ -195,17 +184,6 @@ local function system_prompt(list)
   return #texts > 0 and table.concat(texts, "\n\n") or nil
 end
 
--- A beginning put into the assistant's mouth may not end in white space.
-local function trim_prefill(turns)
-  local last = turns[#turns]
-  if not last or last.role ~= "assistant" then return end
-  local made = last.content[#last.content]
-  if made.type ~= "text" then return end
-  made.text = made.text:gsub("%s+$", "")
-  if made.text == "" then last.content[#last.content] = nil end
-  if #last.content == 0 then turns[#turns] = nil end
-end
-
 --- system prompt | nil, turns
 function messages.encode(call, dep)
   local where = {
@@ -213,7 +191,7 @@ function messages.encode(call, dep)
     system = {}, turns = json.array {},
   }
   conversation.walk(where, ROLES)
-  trim_prefill(where.turns)
+  conversation.trim_prefill(where.turns)
   if #where.turns == 0 then -- something has to be said by a user
     push(where.turns, "user", where.system)
     where.system = {}

@@ -14,12 +14,11 @@ local request = {}
 
 local given = values.given
 
-local KNOWN = {}
-for _, name in ipairs {
+local KNOWN = fit.known {
   "max_completion_tokens", "max_tokens", "parallel_tool_calls", "reasoning_effort",
   "response_format", "stop", "temperature", "thinking", "tool_choice", "tools", "top_k",
   "top_p", "user",
-} do KNOWN[name] = true end
+}
 
 local ORDER = {
   "model", "max_tokens", "system", "messages", "tools", "tool_choice", "thinking",

@@ -6,6 +6,7 @@
 -- Adapters that translate say there what they know to tell: cache_control, thinking_blocks.
 
 local chat = require "lib.chat"
+local conversation = require "lib.conversation"
 local crypto = require "engine.crypto"
 local fit = require "lib.fit"
 local json = require "engine.json"
@@ -52,8 +53,6 @@ local function calls(list)
   return out
 end
 
-local ERROR = "Error: "
-
 -- Results are texts there: that one failed is said in it, and its pictures follow as a user's.
 local function result(message, pictures)
   local texts, n = {}, #pictures
@@ -72,8 +71,7 @@ local function result(message, pictures)
     }))
     if text == "" then text = "The result follows." end
   end
-  if message.is_error and not text:lower():find("^%s*error") then text = ERROR .. text end
-  return text
+  return message.is_error and conversation.failed(text) or text
 end
 
 local ORDER = { "role", "content", "reasoning_content", "tool_calls", "tool_call_id" }

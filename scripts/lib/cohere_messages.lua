@@ -17,13 +17,11 @@ end
 -- Content ------------------------------------------------------------------------
 
 local function image(part)
-  local url = part.image_url
-  if type(url) == "string" then url = { url = url } end
-  if type(url) ~= "table" or type(url.url) ~= "string" then return nil end
+  local url, detail = conversation.image(part)
+  if not url then return nil end
   return json.object({ "type", "image_url" }, {
-    type = "image_url", image_url = json.object({ "url", "detail" }, {
-      url = url.url, detail = chat.given(url.detail) and url.detail or nil,
-    }),
+    type = "image_url",
+    image_url = json.object({ "url", "detail" }, { url = url, detail = detail }),
   })
 end
 
@@ -55,13 +53,11 @@ local function found(part)
   return json.object({ "type", "document" }, { type = "document", document = part.document })
 end
 
+local said, refused = conversation.text_makers(text_block)
+
 local function makers(where)
   return {
-    text = function(part) return type(part.text) == "string" and text_block(part.text) end,
-    refusal = function(part)
-      return type(part.refusal) == "string" and text_block(part.refusal)
-    end,
-    image_url = image,
+    text = said, refusal = refused, image_url = image,
     file = function(part) return document(part, where) end,
     document = found,
   }
@@ -93,9 +89,7 @@ end
 local function assistant(message, at, where)
   local made = conversation.parts(message.content, at .. ".content", where)
   local calls, thought = tool_calls(message, at, where), thought_of(message)
-  if #made == 0 and type(message.refusal) == "string" and message.refusal ~= "" then
-    made[1] = text_block(message.refusal)
-  end
+  conversation.add_refusal(made, message, where)
   if thought and where.model.thinking then
     table.insert(made, 1, json.object({ "type", "thinking" }, {
       type = "thinking", thinking = thought,
@@ -111,14 +105,12 @@ end
 
 -- Results --------------------------------------------------------------------------
 
-local ERROR = "Error: "
-
 local function mark_error(made)
   local first = made[1]
   if not first or first.type ~= "text" then
-    table.insert(made, 1, text_block(ERROR))
-  elseif not first.text:lower():find("^%s*error") then
-    first.text = ERROR .. first.text
+    table.insert(made, 1, text_block("Error: "))
+  else
+    first.text = conversation.failed(first.text)
   end
 end
 

@@ -15,14 +15,11 @@ local OWN = {
   "citation_options", "k", "p", "priority", "safety_mode", "stop_sequences", "strict_tools",
 }
 
-local KNOWN = {}
-for _, list in ipairs { OWN, {
+local KNOWN = fit.known(OWN, {
   "documents", "frequency_penalty", "logprobs", "max_completion_tokens", "max_tokens",
   "parallel_tool_calls", "presence_penalty", "reasoning_effort", "response_format", "seed",
   "stop", "temperature", "thinking", "tool_choice", "tools", "top_k", "top_p",
-} } do
-  for _, name in ipairs(list) do KNOWN[name] = true end
-end
+})
 
 local ORDER = {
   "model", "messages", "tools", "strict_tools", "tool_choice", "documents", "citation_options",

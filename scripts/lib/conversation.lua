@@ -5,6 +5,7 @@ local chat = require "lib.chat"
 local fault = require "lib.fault"
 local fit = require "lib.fit"
 local json = require "engine.json"
+local values = require "lib.values"
 
 local conversation = {}
 
@@ -42,6 +43,46 @@ function conversation.parts(content, at, where)
     if made and made.text ~= "" then out[#out + 1] = made end
   end
   return out
+end
+
+--- Makers of the parts that are texts: what is said, and what is refused. `block` makes what a
+--- provider calls a text, of one and what may be marked on it.
+function conversation.text_makers(block)
+  return function(part)
+    return type(part.text) == "string" and block(part.text, part.cache_control)
+  end, function(part)
+    return type(part.refusal) == "string" and block(part.refusal)
+  end
+end
+
+--- Where an image is, and how closely it is to be looked at; nil where a part does not say.
+function conversation.image(part)
+  local said = part.image_url
+  if type(said) == "string" then return said end
+  if type(said) ~= "table" or type(said.url) ~= "string" then return nil end
+  return said.url, chat.given(said.detail) and said.detail or nil
+end
+
+--- Put what an assistant refused to say among its parts, where it said nothing else.
+function conversation.add_refusal(made, message, where)
+  local text = #made == 0 and values.text(message.refusal)
+  if text then made[1] = where.text(text) end
+end
+
+--- The text of a result that is an error, for who has no other word for that.
+function conversation.failed(text)
+  return text:lower():find("^%s*error") and text or "Error: " .. text
+end
+
+--- A beginning put into the assistant's mouth may not end in white space, at some.
+function conversation.trim_prefill(turns)
+  local last = turns[#turns]
+  if not last or last.role ~= "assistant" then return end
+  local made = last.content[#last.content]
+  if not made.text then return end
+  made.text = made.text:gsub("%s+$", "")
+  if made.text == "" then last.content[#last.content] = nil end
+  if #last.content == 0 then turns[#turns] = nil end
 end
 
 -- A tool call's arguments as they were written.

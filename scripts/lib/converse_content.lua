@@ -3,6 +3,7 @@
 -- https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock.html
 
 local chat = require "lib.chat"
+local conversation = require "lib.conversation"
 local crypto = require "engine.crypto"
 local json = require "engine.json"
 
@@ -35,9 +36,8 @@ end
 
 --- An image inside, or in S3. What is elsewhere nobody there fetches.
 function content.image(part)
-  local url = part.image_url
-  url = type(url) == "table" and url.url or url
-  if type(url) ~= "string" then return nil end
+  local url = conversation.image(part)
+  if not url then return nil end
   local media_type, data = chat.data_url(url)
   if media_type then return image_block(IMAGES[media_type], source_of(data)) end
   if not url:find("^s3://") then return nil end

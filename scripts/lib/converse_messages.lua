@@ -10,13 +10,11 @@ local messages = {}
 
 local function text_block(text) return { text = text } end
 
+local said, refused = conversation.text_makers(text_block)
+
 local function makers(where)
   return {
-    text = function(part) return type(part.text) == "string" and text_block(part.text) end,
-    refusal = function(part)
-      return type(part.refusal) == "string" and text_block(part.refusal)
-    end,
-    image_url = content.image,
+    text = said, refusal = refused, image_url = content.image,
     file = function(part) return content.file(part, where) end,
     input_audio = content.audio,
   }
@@ -66,8 +64,11 @@ end
 local function failed(list, where)
   if where.model.says_failed then return "error" end
   local first = list[1]
-  if not (first and first.text) then table.insert(list, 1, text_block("Error"))
-  elseif not first.text:lower():find("^%s*error") then first.text = "Error: " .. first.text end
+  if not (first and first.text) then
+    table.insert(list, 1, text_block("Error"))
+  else
+    first.text = conversation.failed(first.text)
+  end
 end
 
 local function tool_result(message, at, where)
@@ -122,9 +123,7 @@ local function assistant(message, at, where)
   local out = {}
   thoughts(message, out)
   for _, made in ipairs(parts(message, at, where)) do out[#out + 1] = made end
-  if #out == 0 and type(message.refusal) == "string" and message.refusal ~= "" then
-    out[1] = text_block(message.refusal)
-  end
+  conversation.add_refusal(out, message, where)
   for _, call in ipairs(conversation.tool_calls(message, at, where)) do
     out[#out + 1] = tool_use(call, where)
   end
@@ -152,17 +151,6 @@ local ROLES = {
   end,
 }
 
--- A beginning put into the assistant's mouth may not end in white space.
-local function trim_prefill(turns)
-  local last = turns[#turns]
-  if not last or last.role ~= "assistant" then return end
-  local made = last.content[#last.content]
-  if not made.text then return end
-  made.text = made.text:gsub("%s+$", "")
-  if made.text == "" then last.content[#last.content] = nil end
-  if #last.content == 0 then turns[#turns] = nil end
-end
-
 ---@class ConverseWhere  what the walk found
 ---@field system table[]               blocks
 ---@field turns table[]
@@ -178,7 +166,7 @@ function messages.encode(call, dep, model)
   }
   where.makers = makers(where)
   conversation.walk(where, ROLES)
-  trim_prefill(where.turns)
+  conversation.trim_prefill(where.turns)
   if #where.turns == 0 then -- something has to be said by a user
     push(where, "user", where.system)
     where.system = json.array {}

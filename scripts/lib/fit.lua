@@ -50,6 +50,15 @@ function fit.refuse(call, dep, field, why)
     { param = field, code = "unsupported_parameter" })
 end
 
+--- A set of the names in some lists.
+function fit.known(...)
+  local out = {}
+  for i = 1, select("#", ...) do
+    for _, name in ipairs((select(i, ...))) do out[name] = true end
+  end
+  return out
+end
+
 --- Look at every member of the body that the adapter does not translate itself (`known`: a
 --- set of names).
 function fit.fields(call, dep, known)

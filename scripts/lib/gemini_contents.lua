@@ -45,13 +45,7 @@ local function media(url)
 end
 
 local PARTS = {
-  text = function(part) return type(part.text) == "string" and text_part(part.text) end,
-  refusal = function(part)
-    return type(part.refusal) == "string" and text_part(part.refusal)
-  end,
-  image_url = function(part)
-    return media(type(part.image_url) == "table" and part.image_url.url or part.image_url)
-  end,
+  image_url = function(part) return media((conversation.image(part))) end,
   input_audio = function(part)
     local audio = chat.table_or_empty(part.input_audio)
     if type(audio.data) ~= "string" then return nil end
@@ -62,6 +56,7 @@ local PARTS = {
     return media(file.file_data) or media(file.file_id)
   end,
 }
+PARTS.text, PARTS.refusal = conversation.text_makers(text_part)
 
 -- Tools --------------------------------------------------------------------------
 

@@ -12,12 +12,11 @@ local request = {}
 
 local given = values.given
 
-local KNOWN = {}
-for _, name in ipairs {
+local KNOWN = fit.known {
   "frequency_penalty", "logprobs", "max_completion_tokens", "max_tokens", "n",
   "parallel_tool_calls", "presence_penalty", "reasoning_effort", "response_format", "seed",
   "stop", "temperature", "tool_choice", "tools", "top_k", "top_logprobs", "top_p",
-} do KNOWN[name] = true end
+}
 
 local ORDER = {
   "contents", "systemInstruction", "tools", "toolConfig", "generationConfig",

@@ -19,13 +19,10 @@ local SAME = {
   "top_p", "user",
 }
 
-local KNOWN = {}
-for _, list in ipairs { SAME, {
+local KNOWN = fit.known(SAME, {
   "logprobs", "max_completion_tokens", "max_tokens", "reasoning_effort", "response_format",
   "store", "thinking", "tool_choice", "tools", "verbosity",
-} } do
-  for _, name in ipairs(list) do KNOWN[name] = true end
-end
+})
 
 local ORDER = {
   "model", "instructions", "input", "tools", "tool_choice", "parallel_tool_calls", "text",

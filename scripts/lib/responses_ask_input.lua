@@ -15,12 +15,10 @@ end
 -- Content ------------------------------------------------------------------------
 
 local function image(part)
-  local url = part.image_url
-  if type(url) == "string" then url = { url = url } end
-  if type(url) ~= "table" or type(url.url) ~= "string" then return nil end
+  local url, detail = conversation.image(part)
+  if not url then return nil end
   return json.object({ "type", "image_url", "detail" }, {
-    type = "input_image", image_url = url.url,
-    detail = chat.given(url.detail) and url.detail or "auto",
+    type = "input_image", image_url = url, detail = detail or "auto",
   })
 end
 
@@ -36,13 +34,8 @@ local function file(part)
   })
 end
 
-local MAKERS = {
-  text = function(part) return type(part.text) == "string" and text_part(part.text) end,
-  refusal = function(part)
-    return type(part.refusal) == "string" and text_part(part.refusal)
-  end,
-  image_url = image, file = file,
-}
+local MAKERS = { image_url = image, file = file }
+MAKERS.text, MAKERS.refusal = conversation.text_makers(text_part)
 
 -- One text is told as text.
 local function simple(made)
@@ -84,9 +77,7 @@ end
 local function assistant(message, at, where)
   thoughts(message, where)
   local made = conversation.parts(message.content, at .. ".content", where)
-  if #made == 0 and type(message.refusal) == "string" and message.refusal ~= "" then
-    made[1] = text_part(message.refusal)
-  end
+  conversation.add_refusal(made, message, where)
   if #made == 1 then
     say(where, "assistant", made[1].text)
   elseif #made > 1 then
@@ -102,15 +93,10 @@ end
 
 -- The rest -------------------------------------------------------------------------
 
-local ERROR = "Error: "
-
 local function result(message, at, where)
   local made = conversation.parts(message.content, at .. ".content", where)
   local output = #made > 0 and simple(made) or ""
-  if message.is_error and type(output) == "string"
-    and not output:lower():find("^%s*error") then
-    output = ERROR .. output
-  end
+  if message.is_error and type(output) == "string" then output = conversation.failed(output) end
   push(where, json.object({ "type", "call_id", "output" }, {
     type = "function_call_output", call_id = message.tool_call_id, output = output,
   }))
