@@ -1,6 +1,7 @@
 -- A chat completions call as a request to Anthropic's Messages API.
 
 local chat = require "lib.chat"
+local chat_length = require "lib.chat_length"
 local chat_tools = require "lib.chat_tools"
 local fit = require "lib.fit"
 local json = require "engine.json"
@@ -28,52 +29,30 @@ local ORDER = {
 -- Tools --------------------------------------------------------------------------
 
 local TOOL = { "name", "description", "input_schema", "strict", "cache_control" }
-local function tool_of(tool, model, call)
+
+local function add_tool(out, tool, call, model)
   local f = tool["function"]
-  local strict = f.strict == true
-  if strict and not model.schema then
-    call:drop("tools.strict")
-    strict = false
-  end
-  return json.object(TOOL, {
+  out[#out + 1] = json.object(TOOL, {
     name = f.name, description = given(f.description),
-    input_schema = chat_tools.schema(f.parameters), strict = strict or nil,
+    input_schema = chat_tools.schema(f.parameters),
+    strict = chat_tools.strict(f, call, model),
     cache_control = given(tool.cache_control) or given(f.cache_control),
   })
 end
 
 local function tools(call, dep, model)
-  local list = given(call.body.tools)
-  if type(list) ~= "table" then return nil end
-  local out, allowed = json.array {}, chat_tools.allowed(call.body.tool_choice)
-  for i, tool in ipairs(list) do
-    local f = type(tool) == "table" and tool["function"]
-    if type(f) ~= "table" then
-      fit.refuse(call, dep, ("tools[%d]"):format(i - 1), "takes tools that are functions only.")
-    elseif not allowed or allowed[f.name] then
-      out[#out + 1] = tool_of(tool, model, call)
-    end
-  end
-  return #out > 0 and out or nil
+  local allowed = chat_tools.allowed(call.body.tool_choice)
+  return chat_tools.functions(call, dep, allowed, add_tool, model)
 end
 
-local CHOICES = { auto = "auto", required = "any", none = "none" }
-
-local function choice_of(choice)
-  if type(choice) ~= "table" then return CHOICES[choice] and { type = CHOICES[choice] } end
-  local name = chat.table_or_empty(choice["function"]).name
-  if name then return { type = "tool", name = name } end
-  return { type = CHOICES[chat.table_or_empty(choice.allowed_tools).mode] or "auto" }
-end
+local CHOICE = { "type", "name", "disable_parallel_tool_use" }
 
 local function tool_choice(body)
-  local out = choice_of(given(body.tool_choice)) or { type = "auto" }
-  if body.parallel_tool_calls == false and out.type ~= "none" then
-    out.disable_parallel_tool_use = true
-  elseif out.type == "auto" then
-    return nil -- what happens anyway
-  end
-  return json.object({ "type", "name", "disable_parallel_tool_use" }, out)
+  local kind, name = chat_tools.choice(body.tool_choice)
+  local alone = body.parallel_tool_calls == false and kind ~= "none"
+  if kind == "auto" and not alone then return nil end -- what happens anyway
+  return json.object(CHOICE,
+    { type = kind, name = name, disable_parallel_tool_use = alone or nil })
 end
 
 -- Thinking -----------------------------------------------------------------------
@@ -95,13 +74,6 @@ end
 
 -- The rest -----------------------------------------------------------------------
 
-local function max_tokens(body, dep, model)
-  local asked = given(body.max_completion_tokens) or given(body.max_tokens)
-  local most = dep.max_tokens or model.max_tokens
-  if type(asked) ~= "number" then return most end -- ingress has looked at what is asked
-  return dep.max_tokens and math.min(asked, most) or asked
-end
-
 -- What the format of the answer adds to output_config.
 local function format(call, dep, model)
   local wanted = given(call.body.response_format)
@@ -112,21 +84,6 @@ local function format(call, dep, model)
   end
   fit.refuse(call, dep, "response_format",
     ("does not take a `response_format` of type %s."):format(tostring(wanted.type)))
-end
-
--- Sequences of white space are refused there.
-local function stop_sequences(call)
-  local stop = given(call.body.stop)
-  if type(stop) == "string" then stop = { stop } end
-  local out = json.array {}
-  for _, text in ipairs(chat.table_or_empty(stop)) do
-    if type(text) == "string" and text:find("%S") then
-      out[#out + 1] = text
-    else
-      call:drop("stop")
-    end
-  end
-  return #out > 0 and out or nil
 end
 
 local OLD_VERSION = "2023-06-01" -- the last whose requests may say how to sample
@@ -151,10 +108,11 @@ function request.encode(call, dep)
   local model = models.of(dep.model)
   local system, turns = messages.encode(call, dep)
   local out = {
-    model = dep.deployment or dep.model, max_tokens = max_tokens(call.body, dep, model),
+    model = dep.deployment or dep.model,
+    max_tokens = chat_length.max_tokens(call.body, dep) or model.max_tokens,
     system = system, messages = turns, tools = tools(call, dep, model),
-    stop_sequences = stop_sequences(call), metadata = metadata(call),
-    stream = call.stream or nil,
+    stop_sequences = chat_length.stops_with(call, "%S"), -- white space is refused
+    metadata = metadata(call), stream = call.stream or nil,
   }
   if out.tools then out.tool_choice = tool_choice(call.body) end
   local config

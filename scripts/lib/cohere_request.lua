@@ -1,6 +1,8 @@
 -- A chat completions call as a request to Cohere's chat: https://docs.cohere.com/reference/chat
 
 local chat = require "lib.chat"
+local chat_length = require "lib.chat_length"
+local chat_tools = require "lib.chat_tools"
 local fit = require "lib.fit"
 local json = require "engine.json"
 local messages = require "lib.cohere_messages"
@@ -38,8 +40,6 @@ end
 
 -- Tools --------------------------------------------------------------------------
 
-local NOTHING = json.raw '{"type":"object","properties":{}}'
-
 -- The names that may be called; nil where all may.
 local function allowed_names(choice)
   if type(choice) ~= "table" then return nil end
@@ -54,42 +54,35 @@ local function allowed_names(choice)
   return names
 end
 
-local function tool_of(f)
-  return json.object({ "type", "function" }, {
+local TOOL, FUNCTION = { "type", "function" }, { "name", "description", "parameters" }
+
+local function add_tool(out, tool, _, seen)
+  local f = tool["function"]
+  out[#out + 1] = json.object(TOOL, {
     type = "function",
-    ["function"] = json.object({ "name", "description", "parameters" }, {
+    ["function"] = json.object(FUNCTION, {
       name = f.name, description = given(f.description),
-      parameters = given(f.parameters) or NOTHING,
+      parameters = given(f.parameters) or chat_tools.NOTHING,
     }),
   })
+  if f.strict == true then seen.strict = seen.strict + 1 end
 end
 
 -- Strictness holds for all tools or for none there.
 local function strictness(call, strict, n)
-  if strict == n and n > 0 then return true end
+  if strict == n then return true end
   if strict > 0 then call:drop("tools.strict") end
   return nil
 end
 
 --- tools, strict_tools
 local function tools(call, dep)
-  local list = given(call.body.tools)
-  if type(list) ~= "table" then return nil end
-  local out, allowed, strict = json.array {}, allowed_names(call.body.tool_choice), 0
-  for i, tool in ipairs(list) do
-    local f = type(tool) == "table" and tool["function"]
-    if type(f) ~= "table" then
-      fit.refuse(call, dep, ("tools[%d]"):format(i - 1), "takes tools that are functions only.")
-    elseif not allowed or allowed[f.name] then
-      out[#out + 1] = tool_of(f)
-      if f.strict == true then strict = strict + 1 end
-    end
-  end
-  if #out == 0 then return nil end
-  if call.body.parallel_tool_calls == false and #out > 1 then
-    fit.refuse(call, dep, "parallel_tool_calls", "calls tools in parallel as it likes.")
-  end
-  return out, strictness(call, strict, #out)
+  local seen = { strict = 0 }
+  local out = chat_tools.functions(call, dep, allowed_names(call.body.tool_choice), add_tool,
+    seen)
+  if not out then return nil end
+  chat_tools.refuse_alone(call, dep, out)
+  return out, strictness(call, seen.strict, #out)
 end
 
 local CHOICES = { required = "REQUIRED", none = "NONE", REQUIRED = "REQUIRED", NONE = "NONE" }
@@ -128,17 +121,6 @@ local function think(call, model)
 end
 
 -- The rest -----------------------------------------------------------------------
-
-local function max_tokens(body, dep)
-  local asked = given(body.max_completion_tokens) or given(body.max_tokens)
-  if not dep.max_tokens or type(asked) ~= "number" then return asked or dep.max_tokens end
-  return math.min(asked, dep.max_tokens)
-end
-
-local function stop_sequences(stop)
-  if type(stop) == "string" then return json.array { stop } end
-  return type(stop) == "table" and #stop > 0 and stop or nil
-end
 
 -- Penalties are for repeating only: those that ask for it are out of range there.
 local function penalty(call, name)
@@ -186,8 +168,8 @@ function request.encode(call, dep)
   out.tools, out.strict_tools = list, out.strict_tools or strict
   out.tool_choice = list and tool_choice(given(body.tool_choice)) or nil
   out.documents, out.response_format = documents(call, attached), format(body.response_format)
-  out.max_tokens, out.seed = max_tokens(body, dep), given(body.seed)
-  out.stop_sequences = out.stop_sequences or stop_sequences(given(body.stop))
+  out.max_tokens, out.seed = chat_length.max_tokens(body, dep), given(body.seed)
+  out.stop_sequences = out.stop_sequences or chat_length.stops(body)
   out.temperature, out.logprobs = given(body.temperature), given(body.logprobs) or nil
   out.frequency_penalty = penalty(call, "frequency_penalty")
   out.presence_penalty = penalty(call, "presence_penalty")

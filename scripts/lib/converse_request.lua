@@ -2,6 +2,7 @@
 -- https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
 
 local chat = require "lib.chat"
+local chat_length = require "lib.chat_length"
 local fit = require "lib.fit"
 local json = require "engine.json"
 local messages = require "lib.converse_messages"
@@ -31,31 +32,9 @@ local ADDITIONAL = {
   "reasoning_effort",
 }
 
+local VISIBLE = "%S" -- Anthropic's models refuse stops that are white space
+
 local function some(t) return next(t) ~= nil and t or nil end
-
--- How long, and how -----------------------------------------------------------------
-
-local function max_tokens(body, dep)
-  local asked = given(body.max_completion_tokens) or given(body.max_tokens)
-  local most = dep.max_tokens
-  if type(asked) ~= "number" then return most end -- ingress has looked at what is asked
-  return most and math.min(asked, most) or asked
-end
-
--- Anthropic's models refuse sequences of white space, all of them empty ones.
-local function stop_sequences(call, model)
-  local stop = given(call.body.stop)
-  if type(stop) == "string" then stop = { stop } end
-  local out, least = json.array {}, model.claude and "%S" or "."
-  for _, text in ipairs(chat.table_or_empty(stop)) do
-    if type(text) == "string" and text:find(least) then
-      out[#out + 1] = text
-    else
-      call:drop("stop")
-    end
-  end
-  return #out > 0 and out or nil
-end
 
 -- Thought --------------------------------------------------------------------------
 
@@ -186,7 +165,8 @@ function request.encode(call, dep)
   local state = {
     where = where, forced = forced, own_choice = own_choice, more = {},
     inference = {
-      maxTokens = max_tokens(call.body, dep), stopSequences = stop_sequences(call, model),
+      maxTokens = chat_length.max_tokens(call.body, dep),
+      stopSequences = chat_length.stops_with(call, model.claude and VISIBLE or "."),
       temperature = given(call.body.temperature), topP = given(call.body.top_p),
     },
   }

@@ -18,23 +18,14 @@ local function spec(f)
   return { toolSpec = json.object(SPEC, f) }
 end
 
-local function tool_of(tool, where)
+local function add(out, tool, call, where)
   local f = tool["function"]
-  local strict = f.strict == true
-  if strict and not where.model.schema then
-    where.call:drop("tools.strict")
-    strict = false
-  end
-  return spec {
+  out[#out + 1] = spec {
     name = f.name, description = text_or_nil(f.description),
-    inputSchema = { json = chat_tools.schema(f.parameters) }, strict = strict or nil,
+    inputSchema = { json = chat_tools.schema(f.parameters) },
+    strict = chat_tools.strict(f, call, where.model),
   }
-end
-
-local function add(out, tool, where)
-  out[#out + 1] = tool_of(tool, where)
-  local mark = chat.given(tool.cache_control) and tool.cache_control
-    or tool["function"].cache_control
+  local mark = chat.given(tool.cache_control) and tool.cache_control or f.cache_control
   if not chat.given(mark) then return end
   out[#out + 1] = content.cache_point(mark, where, where.model.caches_tools)
 end
@@ -50,31 +41,7 @@ local function called(where)
   return out
 end
 
-local function list_of(call, where)
-  local list = call.body.tools
-  local out, allowed = json.array {}, chat_tools.allowed(call.body.tool_choice)
-  for i, tool in ipairs(chat.table_or_empty(list)) do
-    local f = type(tool) == "table" and tool["function"]
-    if type(f) ~= "table" then
-      fit.refuse(call, where.dep, ("tools[%d]"):format(i - 1),
-        "takes tools that are functions only.")
-    elseif not allowed or allowed[f.name] then
-      add(out, tool, where)
-    end
-  end
-  return out
-end
-
 -- Choices ------------------------------------------------------------------------
-
-local WORDS = { auto = "auto", required = "any", none = "none" }
-
-local function choice_of(choice)
-  if type(choice) ~= "table" then return WORDS[choice] or "auto" end
-  local name = chat.table_or_empty(choice["function"]).name
-  if name then return "tool", name end
-  return WORDS[chat.table_or_empty(choice.allowed_tools).mode] or "auto"
-end
 
 -- What Converse has no word for its Anthropic models hear in Anthropic's: who says more of the
 -- choice than which, says it all there.
@@ -116,12 +83,13 @@ end
 --- nil where there are no tools.
 ---@param where ConverseWhere
 function tools.encode(call, where)
-  local kind, name = choice_of(call.body.tool_choice)
+  local kind, name = chat_tools.choice(call.body.tool_choice)
   local history = where.answered or next(where.called) ~= nil
   if kind == "none" and not history then return nil end
-  local list = list_of(call, where)
-  where.many = #list > 1
-  if #list == 0 then
+  local allowed = chat_tools.allowed(call.body.tool_choice)
+  local list = chat_tools.functions(call, where.dep, allowed, add, where)
+  where.many = list and #list > 1
+  if not list then
     if history and next(where.called) then return { tools = called(where) } end
     return nil
   end

@@ -1,6 +1,8 @@
 -- A chat completions call as a request to Gemini's generateContent.
 
 local chat = require "lib.chat"
+local chat_length = require "lib.chat_length"
+local chat_tools = require "lib.chat_tools"
 local contents = require "lib.gemini_contents"
 local fit = require "lib.fit"
 local json = require "engine.json"
@@ -29,7 +31,10 @@ local CONFIG = {
 
 -- Tools --------------------------------------------------------------------------
 
-local function declaration(f, model)
+local DECLARATION = { "name", "description", "parameters", "parametersJsonSchema" }
+
+local function add_declaration(list, tool, _, model)
+  local f = tool["function"]
   local out = { name = f.name, description = given(f.description) }
   local parameters = given(f.parameters)
   if parameters and json.text(parameters):find("[^%s{}]") then
@@ -39,7 +44,7 @@ local function declaration(f, model)
       out.parameters = schema.openapi(parameters)
     end
   end
-  return json.object({ "name", "description", "parameters", "parametersJsonSchema" }, out)
+  list[#list + 1] = json.object(DECLARATION, out)
 end
 
 local function allowed_names(choice)
@@ -67,30 +72,19 @@ local function tool_config(choice)
   }) }
 end
 
-local function is_allowed(choice, name)
-  if type(choice) ~= "table" or choice["function"] then return true end
-  for _, allowed in ipairs(allowed_names(choice)) do
-    if allowed == name then return true end
-  end
-  return false
+-- The names to which the list of tools is cut down; nil where it is told whole.
+local function allowed_of(choice)
+  if type(choice) ~= "table" or choice["function"] then return nil end
+  local out = {}
+  for _, name in ipairs(allowed_names(choice)) do out[name] = true end
+  return out
 end
 
 local function tools(call, dep, model)
-  local list, choice = given(call.body.tools), given(call.body.tool_choice)
-  if type(list) ~= "table" then return nil end
-  local out = json.array {}
-  for i, tool in ipairs(list) do
-    local f = type(tool) == "table" and tool["function"]
-    if type(f) ~= "table" then
-      fit.refuse(call, dep, ("tools[%d]"):format(i - 1), "takes tools that are functions only.")
-    elseif is_allowed(choice, f.name) then
-      out[#out + 1] = declaration(f, model)
-    end
-  end
-  if #out == 0 then return nil end
-  if call.body.parallel_tool_calls == false and #out > 1 then
-    fit.refuse(call, dep, "parallel_tool_calls", "calls tools in parallel as it likes.")
-  end
+  local choice = given(call.body.tool_choice)
+  local out = chat_tools.functions(call, dep, allowed_of(choice), add_declaration, model)
+  if not out then return nil end
+  chat_tools.refuse_alone(call, dep, out)
   return json.array { { functionDeclarations = out } }, tool_config(choice)
 end
 
@@ -122,17 +116,6 @@ end
 
 -- The rest -----------------------------------------------------------------------
 
-local function max_tokens(body, dep)
-  local asked = given(body.max_completion_tokens) or given(body.max_tokens)
-  if not dep.max_tokens or type(asked) ~= "number" then return asked or dep.max_tokens end
-  return math.min(asked, dep.max_tokens)
-end
-
-local function stop_sequences(stop)
-  if type(stop) == "string" then return json.array { stop } end
-  return type(stop) == "table" and #stop > 0 and stop or nil
-end
-
 local function format(config, body, model)
   local wanted = given(body.response_format)
   if type(wanted) ~= "table" or wanted.type == "text" then return end
@@ -155,8 +138,8 @@ local function generation_config(call, dep, model)
   local body = call.body
   local config = {
     temperature = given(body.temperature), topP = given(body.top_p), topK = given(body.top_k),
-    candidateCount = unless(body.n, 1), maxOutputTokens = max_tokens(body, dep),
-    stopSequences = stop_sequences(given(body.stop)), seed = given(body.seed),
+    candidateCount = unless(body.n, 1), maxOutputTokens = chat_length.max_tokens(body, dep),
+    stopSequences = chat_length.stops(body), seed = given(body.seed),
     presencePenalty = unless(body.presence_penalty, 0),
     frequencyPenalty = unless(body.frequency_penalty, 0),
     responseLogprobs = unless(body.logprobs, false),

@@ -2,6 +2,7 @@
 -- there only, and deployments that say `api = "responses"`.
 
 local chat = require "lib.chat"
+local chat_tools = require "lib.chat_tools"
 local face = require "lib.chat_face"
 local fit = require "lib.fit"
 local input = require "lib.responses_ask_input"
@@ -34,25 +35,14 @@ local ORDER = {
 -- Tools --------------------------------------------------------------------------
 
 local TOOL = { "type", "name", "description", "parameters", "strict" }
-local NOTHING = json.raw '{"type":"object","properties":{}}'
 
 -- Strictness is what is not said there, and here what is.
-local function tools(call, dep)
-  local list = given(call.body.tools)
-  if type(list) ~= "table" then return nil end
-  local out = json.array {}
-  for i, tool in ipairs(list) do
-    local f = type(tool) == "table" and tool["function"]
-    if type(f) ~= "table" then
-      fit.refuse(call, dep, ("tools[%d]"):format(i - 1), "takes tools that are functions only.")
-    else
-      out[#out + 1] = json.object(TOOL, {
-        type = "function", name = f.name, description = given(f.description),
-        parameters = given(f.parameters) or NOTHING, strict = f.strict == true,
-      })
-    end
-  end
-  return #out > 0 and out or nil
+local function add_tool(out, tool)
+  local f = tool["function"]
+  out[#out + 1] = json.object(TOOL, {
+    type = "function", name = f.name, description = given(f.description),
+    parameters = given(f.parameters) or chat_tools.NOTHING, strict = f.strict == true,
+  })
 end
 
 local function named(choice)
@@ -133,7 +123,7 @@ function ask.encode(call, dep)
   for _, name in ipairs(SAME) do out[name] = given(body[name]) end
   out.model, out.stream = dep.deployment or dep.model, call.stream or nil
   out.instructions, out.input = input.encode(call, dep)
-  out.tools = tools(call, dep)
+  out.tools = chat_tools.functions(call, dep, nil, add_tool)
   if out.tools then
     out.tool_choice = tool_choice(given(body.tool_choice))
   else
