@@ -2,9 +2,8 @@
 -- body's bytes but for the model's name, the answer's bytes, its events.
 
 local chat = require "lib.chat"
-local chat_errors = require "lib.chat_errors"
 local counts = require "lib.responses_usage"
-local fault = require "lib.fault"
+local ending = require "lib.responses_end"
 local own = require "lib.responses_own"
 local values = require "lib.values"
 
@@ -35,27 +34,12 @@ end
 
 -- Answers ------------------------------------------------------------------------
 
-local function check_end(response)
-  if chat.given(response.error) then chat_errors.raise { error = response.error } end
-  if response.status == "failed" or response.status == "cancelled" then
-    fault.raise("server_error", "The provider broke off (" .. response.status .. ").")
-  end
-end
-
-local function note(response, reply)
-  local counted = counts.read(response)
-  if counted then reply:usage(counted) end
-end
-
 --- A whole answer.
 function passing.decode(doc, reply)
   local response = doc:decode { raw = { tools = true, instructions = true, metadata = true } }
-  if type(response.output) ~= "table" then
-    if chat.given(response.error) then chat_errors.raise(response) end
-    fault.raise("invalid_response", "The provider's answer is no response.")
-  end
-  note(response, reply)
-  check_end(response)
+  ending.check_is_one(response)
+  ending.note(response, reply)
+  ending.check(response)
   reply:ready_as(doc, {
     id = text_of(response.id), model = text_of(response.model),
     finish = counts.finish(response) or "stop",
@@ -77,8 +61,8 @@ EVENTS["response.created"] = function(response, reply)
 end
 
 local function ended(response, reply)
-  note(response, reply)
-  check_end(response)
+  ending.note(response, reply)
+  ending.check(response)
   reply:known { finish = counts.finish(response) or "stop" }
   reply.done = true
 end
@@ -87,11 +71,7 @@ EVENTS["response.completed"] = ended
 EVENTS["response.incomplete"] = ended
 EVENTS["response.cancelled"] = ended
 
-EVENTS["response.failed"] = function(response, reply)
-  note(response, reply)
-  check_end(response)
-  fault.raise("server_error", "The provider broke off.")
-end
+EVENTS["response.failed"] = ending.failed
 
 -- What nobody needs who has not heard the rest: it waits for the first real piece.
 local HELD = {
@@ -105,9 +85,7 @@ local EVENTS_MOST = 2 ^ 31 -- no stream has more of them
 local function event(name, data, bytes, reply, look)
   if look and type(data.response) == "table" then look(data.response, reply) end
   local kind = text_of(data.type) or name
-  if kind == "error" then
-    chat_errors.raise(type(data.error) == "table" and data or { error = data })
-  end
+  if kind == "error" then ending.broken(data) end
   if EVENTS[kind] then EVENTS[kind](chat.table_or_empty(data.response), reply) end
   local n = data.sequence_number
   if type(n) == "number" and n >= 0 and n < EVENTS_MOST then reply.sequence = math.floor(n) end

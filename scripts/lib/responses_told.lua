@@ -2,9 +2,9 @@
 
 local ask = require "lib.responses_ask"
 local chat = require "lib.chat"
-local chat_errors = require "lib.chat_errors"
 local citations = require "lib.citations"
 local counts = require "lib.responses_usage"
+local ending = require "lib.responses_end"
 local fault = require "lib.fault"
 local sealed = require "lib.responses_sealed"
 local values = require "lib.values"
@@ -14,13 +14,6 @@ local told = {}
 local text_of = values.text
 
 local BETWEEN = "\n\n" -- parts of a summary
-
-local function check_end(response)
-  if chat.given(response.error) then chat_errors.raise { error = response.error } end
-  if response.status == "failed" or response.status == "cancelled" then
-    fault.raise("server_error", "The provider broke off (" .. response.status .. ").")
-  end
-end
 
 -- Items ----------------------------------------------------------------------------
 
@@ -74,16 +67,11 @@ local ITEMS = {
   end,
 }
 
-local function note(response, reply)
-  local counted = counts.read(response)
-  if counted then reply:usage(counted) end
-end
-
 -- Whether a tool was called is what this client heard (`has_called`): some leave what they said
 -- out of the last event of a stream, and of calls of other tools than functions none is told.
 local function ended(response, reply, has_called)
-  note(response, reply)
-  check_end(response)
+  ending.note(response, reply)
+  ending.check(response)
   local reason = counts.finish(response) or "stop"
   if reason == "stop" or reason == "tool_calls" then
     reason = has_called and "tool_calls" or "stop"
@@ -92,11 +80,8 @@ local function ended(response, reply, has_called)
 end
 
 local function decode(response, reply)
-  if type(response.output) ~= "table" then
-    if chat.given(response.error) then chat_errors.raise(response) end
-    fault.raise("invalid_response", "The provider's answer is no response.")
-  end
-  check_end(response)
+  ending.check_is_one(response)
+  ending.check(response)
   reply:start { id = text_of(response.id), model = text_of(response.model) }
   local has_called = false
   for item in chat.objects(response.output) do
@@ -197,15 +182,10 @@ EVENTS["response.incomplete"] = last
 EVENTS["response.cancelled"] = last
 
 EVENTS["response.failed"] = function(data, reply)
-  local response = chat.table_or_empty(data.response)
-  note(response, reply)
-  check_end(response)
-  fault.raise("server_error", "The provider broke off.")
+  ending.failed(chat.table_or_empty(data.response), reply)
 end
 
-EVENTS.error = function(data)
-  chat_errors.raise(type(data.error) == "table" and data or { error = data })
-end
+EVENTS.error = ending.broken
 
 local function stream(upstream, reply, look)
   local body = chat.whole_instead(upstream)
