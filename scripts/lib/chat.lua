@@ -154,15 +154,20 @@ function chat.whole_instead(upstream, options)
   fault.raise("invalid_response", "The provider's answer is no object.")
 end
 
---- The data of one server-sent event, decoded again with `options`: for readers that need the
---- text of a member as it came.
-function chat.reread(bytes, options)
+--- The data of one server-sent event.
+function chat.event_data(bytes)
   local lines = {}
   for line in bytes:gmatch("[^\r\n]+") do
     local data = line:match("^data: ?(.*)$")
     if data then lines[#lines + 1] = data end
   end
-  return json.decode(table.concat(lines, "\n"), options)
+  return table.concat(lines, "\n")
+end
+
+--- The same, decoded again with `options`: for readers that need the text of a member as it
+--- came.
+function chat.reread(bytes, options)
+  return json.decode(chat.event_data(bytes), options)
 end
 
 -- Adapters ---------------------------------------------------------------------

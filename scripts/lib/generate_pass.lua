@@ -121,15 +121,6 @@ local function without_comments(bytes)
   return table.concat(kept, "\n") .. "\n\n"
 end
 
-local function data_of(bytes)
-  local lines = {}
-  for line in bytes:gmatch("[^\r\n]+") do
-    local data = line:match("^data: ?(.*)$")
-    if data then lines[#lines + 1] = data end
-  end
-  return table.concat(lines, "\n")
-end
-
 --- A stream, event by event. Almost every one has counts, so none goes by unseen.
 function passing.stream(upstream, reply)
   local state = { usage = {} }
@@ -138,7 +129,8 @@ function passing.stream(upstream, reply)
     if chat.is_readable(data) and not json.is_array(data) then
       local n, carries = said_in(data, state)
       note(data, reply, state)
-      bytes = reply.call.as_array and frame(reply, data_of(bytes)) or without_comments(bytes)
+      bytes = reply.call.as_array and frame(reply, chat.event_data(bytes))
+        or without_comments(bytes)
       reply:pass(bytes, carries, n)
     end
   end
