@@ -11,6 +11,9 @@
 
 local fault = require "lib.fault"
 local passing = require "lib.responses_pass"
+local percent = require "lib.percent"
+
+local encode = percent.encode
 
 -- api-versions that mean the v1 endpoint; all but the first are named in the query.
 local V1 = { v1 = true, preview = true, latest = true }
@@ -33,22 +36,18 @@ end
 
 local base_url = base_at "openai.azure.com"
 
-local function escape(text)
-  return (text:gsub("[^%w%-._~]", function(c) return ("%%%02X"):format(c:byte()) end))
-end
-
 -- A base_url may already end where the models are: …/openai/v1, or Foundry's …/models.
 local function prefix(dep)
   local base = base_url(dep)
   if base:find("/v1$") or base:find("/models$") then return "" end
   if is_v1(dep.provider) then return "/openai/v1" end
-  return "/openai/deployments/" .. escape(dep.deployment or dep.model)
+  return "/openai/deployments/" .. encode(dep.deployment or dep.model)
 end
 
 local function path(verb)
   return function(dep)
     local version = dep.provider.api_version
-    local query = version and version ~= "v1" and "?api-version=" .. escape(version) or ""
+    local query = version and version ~= "v1" and "?api-version=" .. encode(version) or ""
     return prefix(dep) .. verb .. query
   end
 end
@@ -61,7 +60,7 @@ local function responses_path(dep)
   local version = dep.provider.api_version
   if is_v1(dep.provider) then return path "/responses"(dep) end
   local base = base_url(dep):find("/openai$") and "" or "/openai"
-  return base .. "/responses?api-version=" .. escape(version)
+  return base .. "/responses?api-version=" .. encode(version)
 end
 
 local responses = passing:with {

@@ -12,6 +12,7 @@ local fault = require "lib.fault"
 local finishes = require "lib.gemini_finish"
 local json = require "engine.json"
 local passing = require "lib.generate_pass"
+local place = require "lib.gemini_place"
 local request = require "lib.gemini_request"
 
 local RAW_ARGS = { raw = { args = true } }
@@ -166,14 +167,8 @@ end
 
 -- The adapter ----------------------------------------------------------------------
 
-local function escape(text)
-  return (text:gsub("[^%w%-._~/]", function(c) return ("%%%02X"):format(c:byte()) end))
-end
-
 local function path(dep, call)
-  local model = dep.model:find("/", 1, true) and dep.model or "models/" .. dep.model
-  local verb = call.stream and ":streamGenerateContent?alt=sse" or ":generateContent"
-  return "/" .. escape(model) .. verb
+  return place.path(dep, call.stream and ":streamGenerateContent?alt=sse" or ":generateContent")
 end
 
 return chat.adapter {

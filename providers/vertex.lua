@@ -15,6 +15,7 @@ local json = require "engine.json"
 local narrow = require "lib.messages_narrow"
 local passing = require "lib.messages_pass"
 local generate = require "lib.generate_pass"
+local percent = require "lib.percent"
 
 -- Addresses ------------------------------------------------------------------------
 
@@ -25,7 +26,7 @@ local HOSTS = {
 }
 
 local function escape(text)
-  return (text:gsub("[^%w%-._~@]", function(c) return ("%%%02X"):format(c:byte()) end))
+  return percent.encode(text, "[^%w%-._~@]")
 end
 
 local function location_of(dep)

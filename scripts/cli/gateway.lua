@@ -4,6 +4,7 @@
 local cli = require "engine.cli"
 local json = require "engine.json"
 local ledger = require "engine.ledger"
+local percent = require "lib.percent"
 
 local gateway = {}
 
@@ -132,9 +133,7 @@ end
 
 --- Text as a step of a path or a value of a query.
 function gateway.escaped(text)
-  return (tostring(text):gsub("[^%w_.~-]", function(byte)
-    return ("%%%02X"):format(byte:byte())
-  end))
+  return percent.encode(tostring(text))
 end
 
 --- "/admin/usage", { by = "team" } → "/admin/usage?by=team"

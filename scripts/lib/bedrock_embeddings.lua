@@ -2,6 +2,7 @@
 -- models have bodies of their own: model-parameters-titan-embed-text and
 -- model-parameters-embed of https://docs.aws.amazon.com/bedrock/latest/userguide/.
 
+local asked = require "lib.embeddings_asked"
 local aws = require "lib.aws"
 local cohere = require "lib.cohere_embeddings"
 local converse = require "lib.converse_models"
@@ -28,35 +29,17 @@ end
 
 -- Titan --------------------------------------------------------------------------
 
-local function refuse(dep, why)
-  fault.raise("bad_request", ("%s %s"):format(dep.name or dep.model, why),
-    { param = "input", code = "unsupported_parameter", again = "other" })
-end
-
 -- One text is all it takes, and only newer ones make vectors of another size.
 local function titan(call, dep, input, size)
   if type(input) == "table" then
-    if #input > 1 then refuse(dep, "takes one text at a time.") end
+    if #input > 1 then asked.refuse(dep, "input", "takes one text at a time.") end
     input = input[1]
   end
-  if type(input) ~= "string" then refuse(dep, "takes texts, no tokens.") end
+  if type(input) ~= "string" then asked.refuse(dep, "input", "takes texts, no tokens.") end
   if size and converse.name(dep.model):find("%-v1") then
     size = fit.refuse(call, dep, "dimensions", "does not take `dimensions`.")
   end
   return json.object({ "inputText", "dimensions" }, { inputText = input, dimensions = size })
-end
-
-local TRANSLATED = { model = true, input = true, dimensions = true, encoding_format = true }
-
--- Whom the client serves nobody need know; what else there is, Titan has no word for.
-local function check_members(call, dep)
-  for name, value in pairs(call.body) do
-    if name == "user" then
-      call:drop(name)
-    elseif not TRANSLATED[name] and value ~= json.null then
-      fit.refuse(call, dep, name, ("does not take `%s`."):format(name))
-    end
-  end
 end
 
 -- The vector as it was written, and how many tokens the text had.
@@ -99,7 +82,7 @@ own.embed_content = google
 --- The body for `dep`.
 function own.encode(call, dep)
   if not is_titan(dep) then return without_model(cohere.encode(call, dep)) end
-  check_members(call, dep)
+  asked.check_members(call, dep)
   return titan(call, dep, call.doc:get("input"), given(call.doc:get("dimensions")))
 end
 
@@ -119,8 +102,8 @@ function google.encode(call, dep)
   if not is_titan(dep) then
     return without_model(cohere.embed_content.encode(call, dep))
   end
-  local asked = embed_content.encode(call, dep)
-  return titan(call, dep, asked.input, asked.dimensions)
+  local body = embed_content.encode(call, dep)
+  return titan(call, dep, body.input, body.dimensions)
 end
 
 --- The answer in Gemini's.

@@ -8,6 +8,7 @@ local embeddings = require "lib.embeddings"
 local fault = require "lib.fault"
 local finish = require "lib.finish"
 local json = require "engine.json"
+local percent = require "lib.percent"
 local quirks = require "lib.quirks"
 local tongues = require "lib.tongues"
 local usage = require "lib.usage"
@@ -257,8 +258,6 @@ function chat.adapter(t)
   return setmetatable(add_natives(adapter, {}), Adapter)
 end
 
-local function escaped(c) return ("%%%02X"):format(c:byte()) end
-
 -- "https://{host}/v1" → a function that puts the provider's fields in.
 local function address(template)
   return function(dep)
@@ -266,7 +265,7 @@ local function address(template)
       local value = dep.provider[name]
       if value then
         value = value:gsub("^https?://", ""):gsub("/+$", "") -- as it is copied from a browser
-        return (value:gsub("[^%w%-._~:]", escaped))
+        return percent.encode(value, "[^%w%-._~:]")
       end
       fault.raise("internal", nil, { detail = ("%s has no %s"):format(dep.name, name) })
     end))

@@ -1,10 +1,9 @@
 -- OpenAI's embeddings, and Gemini's, at Cohere: https://docs.cohere.com/reference/embed
 
+local asked = require "lib.embeddings_asked"
 local chat_errors = require "lib.chat_errors"
 local embed_content = require "lib.embed_content"
 local embeddings = require "lib.embeddings"
-local fault = require "lib.fault"
-local fit = require "lib.fit"
 local json = require "engine.json"
 local values = require "lib.values"
 
@@ -14,8 +13,6 @@ local google = { dialect = "cohere_embed_content", path = "/embed" }
 own.embed_content = google
 
 local given = values.given
-
-local NULL = json.null
 
 -- Requests -----------------------------------------------------------------------
 
@@ -36,39 +33,13 @@ local function body_of(dep, texts, size, more)
   })
 end
 
-local KNOWN = {
-  model = true, input = true, dimensions = true, encoding_format = true, input_type = true,
-  truncate = true, max_tokens = true, priority = true,
-}
-
--- Whom the client serves nobody need know; what else there is, Cohere has no word for.
-local function check_members(call, dep)
-  for name, value in pairs(call.body) do
-    if name == "user" then
-      call:drop(name)
-    elseif not KNOWN[name] and value ~= NULL then
-      fit.refuse(call, dep, name, ("does not take `%s`."):format(name))
-    end
-  end
-end
-
-local function texts_of(input, dep)
-  if type(input) == "string" then return json.array { input } end
-  for _, text in ipairs(input) do
-    if type(text) ~= "string" then
-      fault.raise("bad_request",
-        ("%s takes texts, no tokens."):format(dep.name or dep.model),
-        { param = "input", code = "unsupported_parameter", again = "other" })
-    end
-  end
-  return input
-end
+local OWN = { input_type = true, truncate = true, max_tokens = true, priority = true }
 
 --- The body for `dep`; `input_type` and the like are Cohere's own, and pass.
 function own.encode(call, dep)
-  check_members(call, dep)
+  asked.check_members(call, dep, OWN)
   local body = call.body
-  return body_of(dep, texts_of(call.doc:get("input"), dep), given(body.dimensions), body)
+  return body_of(dep, asked.texts(call.doc:get("input"), dep), given(body.dimensions), body)
 end
 
 -- Gemini's words for what vectors are for.
@@ -86,8 +57,8 @@ end
 
 --- The same of Gemini's requests.
 function google.encode(call, dep)
-  local asked = embed_content.encode(call, dep)
-  return body_of(dep, texts_of(asked.input, dep), asked.dimensions,
+  local body = embed_content.encode(call, dep)
+  return body_of(dep, asked.texts(body.input, dep), body.dimensions,
     { input_type = task_of(call.doc) })
 end
 
@@ -107,7 +78,7 @@ local function vectors_of(doc)
   end
   if #list > 0 then return list, body end
   if type(body.message) == "string" then chat_errors.raise(body) end
-  fault.raise("invalid_response", "The provider's answer holds no embeddings.")
+  embeddings.none()
 end
 
 local function counted(body)

@@ -1,9 +1,11 @@
 -- Gemini's embeddings at servers that speak OpenAI's, and at Gemini itself, as they came.
 
 local chat_errors = require "lib.chat_errors"
+local embeddings = require "lib.embeddings"
 local fault = require "lib.fault"
 local fit = require "lib.fit"
 local json = require "engine.json"
+local place = require "lib.gemini_place"
 
 local embed = { dialect = "openai_embeddings" }  -- at OpenAI's: read as documents
 local passing = { dialect = "embed_content" }    -- at Gemini
@@ -20,7 +22,8 @@ local KNOWN = {
   model = true, content = true, outputDimensionality = true, output_dimensionality = true,
 }
 
-local function text_of(one, at, call, dep)
+--- The text of a request's content; `at` is the request's place: "requests[0]."
+function embed.text(one, at, call, dep)
   local content = is_object(one) and one.content
   if not is_object(content) or not is_object(content.parts) then
     fault.raise("invalid_type", "A content has parts.", { param = at .. "content" })
@@ -58,7 +61,7 @@ function embed.encode(call, dep)
   local texts, size = json.array {}, nil
   for i, one in ipairs(list or { body }) do
     local at = list and ("requests[%d]."):format(i - 1) or ""
-    texts[i] = text_of(one, at, call, dep)
+    texts[i] = embed.text(one, at, call, dep)
     note_members(one, at, call, dep)
     if i > 1 and size_of(one) ~= size then
       fit.refuse(call, dep, at .. "outputDimensionality",
@@ -83,7 +86,7 @@ local function values_of(one)
     and json.text(one.embedding):sub(1, 1) == "[" then
     return { values = one.embedding }
   end
-  fault.raise("invalid_response", "The provider's answer holds no embeddings.")
+  embeddings.none()
 end
 
 --- Say vectors in Gemini's words.
@@ -109,13 +112,9 @@ end
 
 -- At Gemini -----------------------------------------------------------------------------------
 
-local function name_of(dep)
-  return dep.model:find("/", 1, true) and dep.model or "models/" .. dep.model
-end
-
 --- The call as it came, but for the model's name, which each of its requests says again.
 function passing.encode(call, dep)
-  local doc, name, edits = call.doc, name_of(dep), {}
+  local doc, name, edits = call.doc, place.name(dep), {}
   if doc:type("requests") == "array" then
     local list = json.decode(doc:raw("requests"), { ordered = true })
     local other = false
@@ -130,9 +129,8 @@ function passing.encode(call, dep)
 end
 
 function passing.path(dep, call)
-  return "/" .. name_of(dep):gsub("[^%w%-._~/]", function(c)
-    return ("%%%02X"):format(c:byte())
-  end) .. (call.doc:type("requests") == "array" and ":batchEmbedContents" or ":embedContent")
+  local many = call.doc:type("requests") == "array"
+  return place.path(dep, many and ":batchEmbedContents" or ":embedContent")
 end
 
 --- A whole answer, as it came.
@@ -140,7 +138,7 @@ function passing.decode(doc, reply)
   local one, many = doc:type("embedding"), doc:type("embeddings")
   if one ~= "object" and many ~= "array" then
     if doc:type("error") == "object" then chat_errors.raise(doc:decode()) end
-    fault.raise("invalid_response", "The provider's answer holds no embeddings.")
+    embeddings.none()
   end
   local n = doc:at("usageMetadata.promptTokenCount")
   reply:usage { input_tokens = type(n) == "number" and n or nil, output_tokens = 0 }

@@ -91,12 +91,17 @@ local function counted(doc)
   return counts
 end
 
+--- Raise that nothing was answered.
+function embeddings.none()
+  fault.raise("invalid_response", "The provider's answer holds no embeddings.")
+end
+
 --- A whole answer: the only kind there is.
 function embeddings.decode(doc, reply)
   if doc:type("data") ~= "array" then
     local problem = doc:type("error")
     if problem and problem ~= "null" then chat_errors.raise(doc:decode()) end
-    fault.raise("invalid_response", "The provider's answer holds no embeddings.")
+    embeddings.none()
   end
   reply:usage(counted(doc))
   local id, model = doc:at("id", "model")

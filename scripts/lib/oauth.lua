@@ -6,9 +6,12 @@
 
 local crypto = require "engine.crypto"
 local json = require "engine.json"
+local percent = require "lib.percent"
 local role = require "lib.aws_role"
 
 local oauth = {}
+
+local encode = percent.encode
 
 local JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 local LIFE = 3600           -- seconds that an assertion is good for: the most Google takes
@@ -22,12 +25,10 @@ oauth.SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 
 -- Requests ------------------------------------------------------------------------------
 
-local function escaped(c) return ("%%%02X"):format(c:byte()) end
-
 local function form(pairs_in_order)
   local out = {}
   for i, pair in ipairs(pairs_in_order) do
-    out[i] = pair[1] .. "=" .. pair[2]:gsub("[^%w%-._~]", escaped)
+    out[i] = pair[1] .. "=" .. encode(pair[2])
   end
   return table.concat(out, "&")
 end
@@ -59,11 +60,9 @@ local function by_account(source, _, now)
   return form { { "grant_type", JWT_BEARER }, { "assertion", assertion } }
 end
 
-local function encoded(text) return (text:gsub("[^%w%-._~]", escaped)) end
-
 local function by_client(source, headers)
   headers.authorization = "Basic "
-    .. crypto.base64(encoded(source.client_id) .. ":" .. encoded(source.client_secret))
+    .. crypto.base64(encode(source.client_id) .. ":" .. encode(source.client_secret))
   return form {
     { "grant_type", "client_credentials" }, source.scope and { "scope", source.scope } or nil,
   }

@@ -2,6 +2,7 @@
 -- https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 
 local crypto = require "engine.crypto"
+local percent = require "lib.percent"
 local time = require "engine.time"
 
 local sigv4 = {}
@@ -15,12 +16,8 @@ local ALGORITHM = "AWS4-HMAC-SHA256"
 ---@field region string
 ---@field service string
 
-local function escaped(c) return ("%%%02X"):format(c:byte()) end
-
 --- Text as one segment of a path: all but letters, digits and -._~ escaped.
-function sigv4.escape(text)
-  return (text:gsub("[^%w%-._~]", escaped))
-end
+sigv4.escape = percent.encode
 
 -- scheme, host (with its port where that is not the usual one, as clients say it), path, query
 local function parts_of(url)

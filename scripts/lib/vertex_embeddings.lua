@@ -2,6 +2,7 @@
 -- `predict`, with a list of instances; those from gemini-embedding-2 on by `embedContent`, for
 -- one content: cloud.google.com/vertex-ai/generative-ai/docs/embeddings/get-text-embeddings
 
+local asked = require "lib.embeddings_asked"
 local chat = require "lib.chat"
 local chat_errors = require "lib.chat_errors"
 local embed_content = require "lib.embed_content"
@@ -18,8 +19,6 @@ own.googles = googles
 
 local given = values.given
 
-local NULL = json.null
-
 local function predicts(dep)
   local number = dep.model:match("gemini%-embedding%-(%d+)")
   return not number or number:sub(1, 1) == "0"
@@ -31,11 +30,7 @@ function own.verb(dep)
 end
 googles.verb = own.verb
 
-local function too_many(dep, member)
-  fault.raise("bad_request", ("%s takes one text at a time."):format(dep.name or dep.model),
-    { param = member, code = "unsupported_parameter", again = "other" })
-end
-
+local MANY = "takes one text at a time."
 local INSTANCE = { "content", "title", "task_type" }
 
 local function prediction(instances, size)
@@ -46,37 +41,13 @@ end
 
 -- In OpenAI's words ---------------------------------------------------------------------
 
-local TRANSLATED = { model = true, input = true, dimensions = true, encoding_format = true }
-
--- Whom the client serves nobody need know; what else there is, Vertex has no word for.
-local function check_members(call, dep)
-  for name, value in pairs(call.body) do
-    if name == "user" then
-      call:drop(name)
-    elseif not TRANSLATED[name] and value ~= NULL then
-      fit.refuse(call, dep, name, ("does not take `%s`."):format(name))
-    end
-  end
-end
-
-local function texts_of(call, dep)
-  local input = call.doc:get("input")
-  if type(input) == "string" then return { input } end
-  for _, text in ipairs(input) do
-    if type(text) ~= "string" then
-      fault.raise("bad_request", ("%s takes texts, no tokens."):format(dep.name or dep.model),
-        { param = "input", code = "unsupported_parameter", again = "other" })
-    end
-  end
-  return input
-end
-
 --- The body for `dep`.
 function own.encode(call, dep)
-  check_members(call, dep)
-  local texts, size = texts_of(call, dep), given(call.doc:get("dimensions"))
+  asked.check_members(call, dep)
+  local doc = call.doc
+  local texts, size = asked.texts(doc:get("input"), dep), given(doc:get("dimensions"))
   if not predicts(dep) then
-    if #texts > 1 then too_many(dep, "input") end
+    if #texts > 1 then asked.refuse(dep, "input", MANY) end
     return json.object({ "content", "outputDimensionality" }, {
       content = { parts = json.array { { text = texts[1] } } }, outputDimensionality = size,
     })
@@ -84,10 +55,6 @@ function own.encode(call, dep)
   local instances = json.array {}
   for i, text in ipairs(texts) do instances[i] = { content = text } end
   return prediction(instances, size)
-end
-
-local function none()
-  fault.raise("invalid_response", "The provider's answer holds no embeddings.")
 end
 
 -- Each vector of a prediction as it was written, and the tokens of all where they were counted.
@@ -101,7 +68,7 @@ local function predicted(body)
     local counted = chat.table_or_empty(found.statistics).token_count
     n = n and type(counted) == "number" and n + counted or nil
   end
-  if #vectors == 0 then none() end
+  if #vectors == 0 then embeddings.none() end
   return vectors, n
 end
 
@@ -118,22 +85,6 @@ end
 
 -- In Gemini's words ---------------------------------------------------------------------
 
-local function text_of(content, at, call, dep)
-  local parts = type(content) == "table" and content.parts
-  if type(parts) ~= "table" then
-    fault.raise("invalid_type", "A content has parts.", { param = at .. "content" })
-  end
-  local out = {}
-  for i, part in ipairs(parts) do
-    if type(part) ~= "table" or type(part.text) ~= "string" then
-      fit.refuse(call, dep, ("%scontent.parts[%d]"):format(at, i - 1), "takes texts only.")
-    else
-      out[#out + 1] = part.text
-    end
-  end
-  return table.concat(out)
-end
-
 local function size_of(one)
   return given(one.outputDimensionality) or given(one.output_dimensionality)
 end
@@ -143,14 +94,14 @@ local function instance_of(one, at, call, dep)
     fault.raise("invalid_type", "A request is an object.", { param = at:sub(1, -2) })
   end
   return json.object(INSTANCE, {
-    content = text_of(one.content, at, call, dep), title = given(one.title),
+    content = embed_content.text(one, at, call, dep), title = given(one.title),
     task_type = given(one.taskType) or given(one.task_type),
   })
 end
 
 -- The list's only one, as a request of its own.
 local function single(dep, list)
-  if #list > 1 then too_many(dep, "requests") end
+  if #list > 1 then asked.refuse(dep, "requests", MANY) end
   if type(list[1]) ~= "table" then
     fault.raise("invalid_type", "A request is an object.", { param = "requests[0]" })
   end
@@ -191,7 +142,7 @@ function googles.decode(doc, reply)
     end
     local n = doc:at("usageMetadata.promptTokenCount")
     local one = json.decode(doc:raw("embedding"), RAW)
-    if not json.is_raw(one.values) then none() end
+    if not json.is_raw(one.values) then embeddings.none() end
     return embed_content.say(reply, { one }, type(n) == "number" and n or nil)
   end
   local vectors, n = predicted(doc:decode(RAW))

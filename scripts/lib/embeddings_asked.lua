@@ -1,0 +1,39 @@
+-- What clients of OpenAI's embeddings ask, for providers that are asked in words of their own.
+
+local fault = require "lib.fault"
+local fit = require "lib.fit"
+local json = require "engine.json"
+
+local asked = {}
+
+local NULL = json.null
+local USUAL = { model = true, input = true, dimensions = true, encoding_format = true }
+
+--- Refuse what a deployment cannot be asked; another of its group may.
+function asked.refuse(dep, member, why)
+  fault.raise("bad_request", ("%s %s"):format(dep.name or dep.model, why),
+    { param = member, code = "unsupported_parameter", again = "other" })
+end
+
+--- Whom the client serves nobody need know; what else there is beside the usual and what is
+--- `known` to a provider, it has no word for.
+function asked.check_members(call, dep, known)
+  for name, value in pairs(call.body) do
+    if name == "user" then
+      call:drop(name)
+    elseif not USUAL[name] and not (known and known[name]) and value ~= NULL then
+      fit.refuse(call, dep, name, ("does not take `%s`."):format(name))
+    end
+  end
+end
+
+--- The texts of an input, as a list.
+function asked.texts(input, dep)
+  if type(input) == "string" then return json.array { input } end
+  for _, text in ipairs(input) do
+    if type(text) ~= "string" then asked.refuse(dep, "input", "takes texts, no tokens.") end
+  end
+  return input
+end
+
+return asked
