@@ -1,10 +1,9 @@
 -- OpenAI's legacy completions as clients send them: what is checked before anybody is called,
 -- and the chat of one message that they become where a provider has none.
 
-local fault = require "lib.fault"
+local checks = require "dialects.checks"
 local fit = require "lib.fit"
 local json = require "engine.json"
-local openai = require "dialects.openai"
 local writer = require "dialects.completions_writer"
 
 local completions = {
@@ -12,41 +11,20 @@ local completions = {
   plain = "prompt", -- the member whose text, and nothing else, is what the model reads
 }
 
-local CHOICES_MOST, TOKENS_MOST = 128, 2 ^ 31
+local refuse, absent = checks.openais, checks.absent
+local CHOICES_MOST, TOKENS_MOST = checks.CHOICES_MOST, checks.TOKENS_MOST
 
-local function refuse(kind, name, message)
-  fault.raise(kind, ("`%s` %s"):format(name, message), { param = name })
-end
-
-local function absent(value)
-  return value == nil or value == json.null
-end
-
-local function check_count(value, name, least, most)
-  if absent(value) then return nil end
-  if type(value) ~= "number" or value < least or value > most or value % 1 ~= 0 then
-    refuse("invalid_value", name, ("must be a whole number from %d to %d."):format(least, most))
-  end
-  return value
-end
-
-local function check_stream(value)
-  if absent(value) or type(value) == "boolean" then return end
-  refuse("invalid_type", "stream", "must be true or false.")
-end
+local PROMPT = {
+  name = "prompt", kinds = { array = true, string = true },
+  wanted = "is required: a text, or a list of them",
+  wrong = "must be a text, a list of texts, or lists of tokens",
+}
 
 -- How many prompts there are: a list of tokens is one.
 local function prompts(doc)
-  local kind = doc:type("prompt")
-  if kind == nil or kind == "null" then
-    refuse("missing_required_parameter", "prompt", "is required: a text, or a list of them.")
-  end
-  if kind == "string" then return 1 end
-  if kind ~= "array" then
-    refuse("invalid_type", "prompt", "must be a text, a list of texts, or lists of tokens.")
-  end
+  checks.filled(refuse, doc, PROMPT)
+  if doc:type("prompt") == "string" then return 1 end
   local list = doc:get("prompt")
-  if #list == 0 then refuse("invalid_value", "prompt", "must not be empty.") end
   return type(list[1]) == "number" and 1 or #list
 end
 
@@ -55,14 +33,15 @@ function completions.read(call)
   local doc = call.doc
   local model, stream, usage, most, n, best = doc:at("model", "stream",
     "stream_options.include_usage", "max_tokens", "n", "best_of")
-  openai.check_model(model)
-  local name = doc:alike("model", "prompt", "max_tokens", "n", "best_of", "stream",
-    "stream_options")
-  if name then refuse("invalid_value", name, "must be written in small letters.") end
-  check_stream(stream)
-  n, best = check_count(n, "n", 1, CHOICES_MOST), check_count(best, "best_of", 1, CHOICES_MOST)
-  call.output_limit = check_count(most, "max_tokens", 0, TOKENS_MOST) or false
-  call.choices = prompts(doc) * math.max(n or 1, best or 1)
+  checks.model(refuse, model)
+  checks.spelling(refuse, doc:alike("model", "prompt", "max_tokens", "n", "best_of", "stream",
+    "stream_options"))
+  checks.truth(refuse, stream, "stream")
+  checks.count(refuse, n, "n", 1, CHOICES_MOST)
+  checks.count(refuse, best, "best_of", 1, CHOICES_MOST)
+  checks.count(refuse, most, "max_tokens", 0, TOKENS_MOST)
+  call.output_limit = not absent(most) and most or false
+  call.choices = prompts(doc) * math.max(absent(n) and 1 or n, absent(best) and 1 or best)
   call.model, call.stream = model, stream == true
   call.include_usage = stream == true and usage == true
 end
@@ -124,9 +103,7 @@ end
 function completions.fit(call, dep)
   local notes = call.notes
   if not notes.text then
-    fault.raise("bad_request", ("%s only chats: it takes one prompt, as a text."):format(
-      dep.name or dep.model),
-      { param = "prompt", code = "unsupported_parameter", again = "other" })
+    fit.refuse_here(dep, "prompt", "only chats: it takes one prompt, as a text.")
   end
   for _, name in ipairs(notes.hints) do call:drop(name) end
   for _, name in ipairs(notes.unfit) do

@@ -4,6 +4,7 @@
 -- A door says which fields it reads, and what they are:
 --   form = { model = "string", n = "number" }
 
+local checks = require "dialects.checks"
 local fault = require "lib.fault"
 local json = require "engine.json"
 
@@ -11,9 +12,7 @@ local forms = {}
 
 local VALUE_MOST = 256 * 1024 -- bytes of a field that is read
 
-local function refuse(kind, name, message)
-  fault.raise(kind, ("`%s` %s"):format(name, message), { param = name })
-end
+local refuse = checks.openais
 
 local READ = {}
 
@@ -40,19 +39,19 @@ end
 
 -- A field is text in UTF-8 without a file's name, or who reads it decides what it says.
 local function check_plain(part)
-  if part.filename then refuse("invalid_type", part.name, "must not be a file.") end
-  if part.size > VALUE_MOST then refuse("invalid_value", part.name, "is too long.") end
+  if part.filename then refuse("invalid_type", part.name, "must not be a file") end
+  if part.size > VALUE_MOST then refuse("invalid_value", part.name, "is too long") end
   local kind = (part.type or "text/plain"):lower()
   local charset = kind:match("charset%s*=%s*\"?([^\";%s]+)") or "utf-8"
   local is_text = kind:find("^text/plain%f[;%z%s]") ~= nil
   if is_text and (charset == "utf-8" or charset == "us-ascii") then return end
-  refuse("invalid_type", part.name, "must be plain text in UTF-8.")
+  refuse("invalid_type", part.name, "must be plain text in UTF-8")
 end
 
 local function value_of(form, i, part, kind)
   check_plain(part)
   local value = READ[kind](form:text(i))
-  if value == nil then refuse("invalid_type", part.name, "must be a " .. kind .. ".") end
+  if value == nil then refuse("invalid_type", part.name, "must be a " .. kind) end
   return value
 end
 
@@ -62,11 +61,11 @@ local function fields_of(form, kinds)
   for i, part in ipairs(parts) do
     local name = part.name
     local other = alike(name, kinds)
-    if other then refuse("invalid_value", other, "must be written just so.") end
-    if name == "_charset_" then refuse("invalid_value", name, "is not understood.") end
+    if other then refuse("invalid_value", other, "must be written just so") end
+    if name == "_charset_" then refuse("invalid_value", name, "is not understood") end
     if kinds[name] then
       if places[name] then
-        refuse("duplicate_parameter", name, "came more than once.")
+        refuse("duplicate_parameter", name, "came more than once")
       end
       fields[name], places[name] = value_of(form, i, part, kinds[name]), i
     end

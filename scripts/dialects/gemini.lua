@@ -2,8 +2,8 @@
 -- what becomes of a body where a provider does not speak it. The model's name and what is
 -- wanted of it stand in the path (pipeline/ingress.lua).
 
+local checks = require "dialects.checks"
 local face = require "lib.chat_face"
-local fault = require "lib.fault"
 local json = require "engine.json"
 local passing = require "lib.generate_pass"
 local request = require "lib.generate_request"
@@ -11,13 +11,13 @@ local writer = require "dialects.gemini_writer"
 
 local gemini = { name = "gemini", writer = writer }
 
-local TOKENS_MOST = 2 ^ 31
-local CANDIDATES_MOST = 128
-local NAME_MOST = 256 -- bytes
+local refuse = checks.others
 
-local function refuse(kind, name, message)
-  fault.raise(kind, ("%s: %s"):format(name, message), { param = name })
-end
+local NAME_MOST = 256 -- bytes
+local CONTENTS = {
+  name = "contents", kinds = { array = true, object = true },
+  wanted = "is required: a list of contents", wrong = "must be an array",
+}
 
 -- The model ------------------------------------------------------------------------
 
@@ -42,21 +42,9 @@ gemini.model_of = model_of
 
 -- The body -------------------------------------------------------------------------
 
-local function check_contents(doc)
-  local kind = doc:type("contents")
-  if kind == nil or kind == "null" then
-    refuse("missing_required_parameter", "contents", "is required: a list of contents")
-  end
-  if kind ~= "array" and kind ~= "object" then
-    refuse("invalid_type", "contents", "must be an array")
-  end
-  if doc:is_empty("contents") then refuse("invalid_value", "contents", "must not be empty") end
-end
-
--- Some servers read "Contents" as "contents", and the last of two wins (dialects/openai.lua).
+-- Members have two names each; neither may be there in other letters, nor both.
 local function check_spelling(doc)
-  local name = doc:alike("model", "contents", "tools")
-  if name then refuse("invalid_value", name, "must be written in small letters") end
+  checks.spelling(refuse, doc:alike("model", "contents", "tools"))
   for _, pair in ipairs {
     { "generationConfig", "generation_config" }, { "serviceTier", "service_tier" },
     { "systemInstruction", "system_instruction" },
@@ -67,14 +55,6 @@ local function check_spelling(doc)
     if not doc:type(pair[1]) and doc:alike(pair[1]:lower()) or doc:alike(pair[2]) then
       refuse("invalid_value", pair[1], "must be written like this")
     end
-  end
-end
-
-local function check_count(value, name, least, most)
-  if value == nil then return end
-  if type(value) ~= "number" or value < least or value > most or value % 1 ~= 0 then
-    refuse("invalid_value", "generationConfig." .. name,
-      ("must be a whole number from %d to %d"):format(least, most))
   end
 end
 
@@ -104,8 +84,10 @@ local function limits_of(doc)
     end
     if first and value ~= json.null then found[first] = value end
   end
-  check_count(found.maxOutputTokens, "maxOutputTokens", 0, TOKENS_MOST)
-  check_count(found.candidateCount, "candidateCount", 1, CANDIDATES_MOST)
+  checks.count(refuse, found.maxOutputTokens, "generationConfig.maxOutputTokens", 0,
+    checks.TOKENS_MOST)
+  checks.count(refuse, found.candidateCount, "generationConfig.candidateCount", 1,
+    checks.CHOICES_MOST)
   return found.maxOutputTokens, found.candidateCount
 end
 
@@ -124,7 +106,7 @@ function gemini.read(call)
   local doc = call.doc
   call.model = model_of(call)
   check_spelling(doc)
-  check_contents(doc)
+  checks.filled(refuse, doc, CONTENTS)
   local most, candidates = limits_of(doc)
   call.output_limit, call.choices = most or false, candidates or 1
   call.stream = call.verb == "streamGenerateContent"
@@ -135,7 +117,7 @@ end
 function gemini.read_count(call)
   call.model = model_of(call)
   if call.doc:type("generateContentRequest") == "object" then return end
-  check_contents(call.doc)
+  checks.filled(refuse, call.doc, CONTENTS)
 end
 
 --- The body as a chat's, and what to note of it (lib/generate_request.lua).

@@ -53,7 +53,7 @@ local function check_words(doc, ...)
     local name = select(i, ...)
     local kind = doc:type(name)
     if kind and kind ~= "null" and kind ~= "string" then
-      beside.refuse("invalid_type", name, "must be a text.")
+      beside.refuse("invalid_type", name, "must be a text")
     end
   end
 end

@@ -21,7 +21,7 @@ local function read(call)
   beside.needs(doc, "query", "a text", "string", "object", "array")
   beside.needs(doc, "documents", "a list of texts or objects", "array", "object")
   if doc:is_empty("documents") then
-    beside.refuse("invalid_value", "documents", "must not be empty.")
+    beside.refuse("invalid_value", "documents", "must not be empty")
   end
   local documents = doc:get("documents")
   measure(call, documents[1] and #documents or 1)

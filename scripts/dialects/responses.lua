@@ -1,73 +1,37 @@
 -- OpenAI's Responses as clients send them: what is checked before anybody is called, and what
 -- becomes of a body where a provider does not speak them.
 
+local checks = require "dialects.checks"
 local face = require "lib.chat_face"
 local fault = require "lib.fault"
-local json = require "engine.json"
 local request = require "lib.responses_request"
 local writer = require "dialects.responses_writer"
 
 local responses = { name = "responses", writer = writer, limit = "max_output_tokens" }
 
-local TOKENS_MOST = 2 ^ 31
+local refuse = checks.openais
 
-local function refuse(kind, name, message)
-  fault.raise(kind, ("`%s` %s"):format(name, message), { param = name })
-end
-
-local function absent(value)
-  return value == nil or value == json.null
-end
-
-local function check_model(value)
-  if absent(value) or value == "" then
-    refuse("missing_required_parameter", "model", "is required: the name of a model.")
-  end
-  if type(value) ~= "string" then refuse("invalid_type", "model", "must be a string.") end
-  if value:find("\0", 1, true) then refuse("invalid_value", "model", "must not hold a NUL.") end
-end
+local INPUT = {
+  name = "input", kinds = { array = true, string = true },
+  wanted = "is required: a text or a list of items",
+  wrong = "must be a text or a list of items",
+}
 
 -- A conversation that a provider keeps may go on by itself; a stored prompt may need nothing.
 local function check_input(doc, goes_on)
   local kind = doc:type("input")
-  if kind == nil or kind == "null" then
-    if goes_on or doc:type("prompt") == "object" then return end
-    refuse("missing_required_parameter", "input", "is required: a text or a list of items.")
-  end
-  if kind ~= "array" and kind ~= "string" then
-    refuse("invalid_type", "input", "must be a text or a list of items.")
-  end
-  if kind == "array" and not goes_on and doc:is_empty("input") then
-    refuse("invalid_value", "input", "must not be empty.")
-  end
-end
-
-local function check_truth(value, name)
-  if absent(value) or type(value) == "boolean" then return end
-  refuse("invalid_type", name, "must be true or false.")
-end
-
-local function check_limit(value)
-  if absent(value) then return end
-  if type(value) ~= "number" or value < 1 or value > TOKENS_MOST or value % 1 ~= 0 then
-    refuse("invalid_value", "max_output_tokens",
-      ("must be a whole number from 1 to %d."):format(TOKENS_MOST))
-  end
+  local missing = kind == nil or kind == "null"
+  if missing and (goes_on or doc:type("prompt") == "object") then return end
+  if goes_on and kind == "array" then return end
+  checks.filled(refuse, doc, INPUT)
 end
 
 -- What comes later, by itself, is billed to nobody.
 local function check_background(value)
-  check_truth(value, "background")
+  checks.truth(refuse, value, "background")
   if value ~= true then return end
   fault.raise("bad_request", "`background` is not served: answers come with the request.",
     { param = "background", code = "unsupported_parameter" })
-end
-
--- Some servers read "Model" as "model", and the last of two wins (dialects/openai.lua).
-local function check_spelling(doc)
-  local name = doc:alike("model", "input", "max_output_tokens", "stream", "background", "tools",
-    "service_tier", "previous_response_id", "conversation")
-  if name then refuse("invalid_value", name, "must be written in small letters.") end
 end
 
 local function goes_on_of(doc)
@@ -83,15 +47,16 @@ function responses.read(call)
   local doc = call.doc
   local model, stream, most, background, store =
     doc:at("model", "stream", "max_output_tokens", "background", "store")
-  check_model(model)
-  check_spelling(doc)
+  checks.model(refuse, model)
+  checks.spelling(refuse, doc:alike("model", "input", "max_output_tokens", "stream",
+    "background", "tools", "service_tier", "previous_response_id", "conversation"))
   call.goes_on = goes_on_of(doc)
   check_input(doc, call.goes_on)
-  check_truth(stream, "stream")
-  check_limit(most)
+  checks.truth(refuse, stream, "stream")
+  checks.count(refuse, most, "max_output_tokens", 1, checks.TOKENS_MOST)
   check_background(background)
   call.model, call.stream = model, stream == true
-  call.output_limit = not absent(most) and most or false
+  call.output_limit = not checks.absent(most) and most or false
   call.keeps = store ~= false
 end
 
@@ -99,7 +64,7 @@ end
 function responses.read_count(call)
   local doc = call.doc
   local model = doc:get("model")
-  check_model(model)
+  checks.model(refuse, model)
   check_input(doc, false)
   call.model = model
 end

@@ -11,7 +11,7 @@ local SLOWEST, FASTEST = 0.25, 4
 local function speed_of(value)
   if value == nil or type(value) == "userdata" then return 1 end
   if type(value) ~= "number" or value < SLOWEST or value > FASTEST then
-    beside.refuse("invalid_value", "speed", "must be a number from 0.25 to 4.")
+    beside.refuse("invalid_value", "speed", "must be a number from 0.25 to 4")
   end
   return value
 end

@@ -32,10 +32,10 @@ end
 -- One text is all it takes, and only newer ones make vectors of another size.
 local function titan(call, dep, input, size)
   if type(input) == "table" then
-    if #input > 1 then asked.refuse(dep, "input", "takes one text at a time.") end
+    if #input > 1 then fit.refuse_here(dep, "input", "takes one text at a time.") end
     input = input[1]
   end
-  if type(input) ~= "string" then asked.refuse(dep, "input", "takes texts, no tokens.") end
+  if type(input) ~= "string" then fit.refuse_here(dep, "input", "takes texts, no tokens.") end
   if size and converse.name(dep.model):find("%-v1") then
     size = fit.refuse(call, dep, "dimensions", "does not take `dimensions`.")
   end

@@ -1,6 +1,5 @@
 -- What clients of OpenAI's embeddings ask, for providers that are asked in words of their own.
 
-local fault = require "lib.fault"
 local fit = require "lib.fit"
 local json = require "engine.json"
 
@@ -8,12 +7,6 @@ local asked = {}
 
 local NULL = json.null
 local USUAL = { model = true, input = true, dimensions = true, encoding_format = true }
-
---- Refuse what a deployment cannot be asked; another of its group may.
-function asked.refuse(dep, member, why)
-  fault.raise("bad_request", ("%s %s"):format(dep.name or dep.model, why),
-    { param = member, code = "unsupported_parameter", again = "other" })
-end
 
 --- Whom the client serves nobody need know; what else there is beside the usual and what is
 --- `known` to a provider, it has no word for.
@@ -31,7 +24,7 @@ end
 function asked.texts(input, dep)
   if type(input) == "string" then return json.array { input } end
   for _, text in ipairs(input) do
-    if type(text) ~= "string" then asked.refuse(dep, "input", "takes texts, no tokens.") end
+    if type(text) ~= "string" then fit.refuse_here(dep, "input", "takes texts, no tokens.") end
   end
   return input
 end

@@ -50,6 +50,18 @@ function fit.refuse(call, dep, field, why)
     { param = field, code = "unsupported_parameter" })
 end
 
+--- Refuse what a deployment cannot be asked so; another of its group may.
+function fit.refuse_here(dep, field, why)
+  fault.raise("bad_request", ("%s %s"):format(dep.name or dep.model, why),
+    { param = field, code = "unsupported_parameter", again = "other" })
+end
+
+--- Refuse a call of what a deployment has not: "makes no embeddings." Another may have it.
+function fit.lacks(dep, why)
+  fault.raise("bad_request", ("%s %s"):format(dep.name or dep.model, why),
+    { param = "model", code = "unsupported_endpoint", again = "other" })
+end
+
 --- A set of the names in some lists.
 function fit.known(...)
   local out = {}

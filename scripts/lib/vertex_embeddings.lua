@@ -47,7 +47,7 @@ function own.encode(call, dep)
   local doc = call.doc
   local texts, size = asked.texts(doc:get("input"), dep), given(doc:get("dimensions"))
   if not predicts(dep) then
-    if #texts > 1 then asked.refuse(dep, "input", MANY) end
+    if #texts > 1 then fit.refuse_here(dep, "input", MANY) end
     return json.object({ "content", "outputDimensionality" }, {
       content = { parts = json.array { { text = texts[1] } } }, outputDimensionality = size,
     })
@@ -101,7 +101,7 @@ end
 
 -- The list's only one, as a request of its own.
 local function single(dep, list)
-  if #list > 1 then asked.refuse(dep, "requests", MANY) end
+  if #list > 1 then fit.refuse_here(dep, "requests", MANY) end
   if type(list[1]) ~= "table" then
     fault.raise("invalid_type", "A request is an object.", { param = "requests[0]" })
   end
