@@ -8,7 +8,7 @@
 
 void lua_outline_open(lua_State *L);
 
-/* outline = outline { … }: see scripts/meta/engine.lua. Raises on one that is wrong. */
+/* outline = outline { … }: see scripts/meta/engine_tokens.lua. Raises on one that is wrong. */
 int lua_outline_make(lua_State *L);
 
 /* Raises where there is none. */

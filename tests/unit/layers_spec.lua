@@ -279,6 +279,7 @@ describe("layers", function()
     end
     look(engine_files())
     look(files("scripts", "%.lua$"))
+    look(files("scripts/meta", "%.lua$"))
     look(files("providers", "%.lua$"))
     look(files("tests", "%.[ch]$"))
     look(files("tests", "%.lua$"))
