@@ -165,40 +165,32 @@ bool options_check_admin(const struct moongate_options *options)
                "this machine only: 127.0.0.1:PORT, unix:PATH or off");
 }
 
-static bool read_workers(const char *value, unsigned *workers)
+/* A whole number from 1 to `most`. */
+static bool read_number(const char *value, unsigned long most, unsigned *number)
 {
     char *end;
     unsigned long count = strtoul(value, &end, 10);
 
-    *workers = (unsigned)count;
-    if (*value >= '0' && *value <= '9' && *end == '\0' && count > 0 && count <= MAX_WORKERS) {
-        return true;
-    }
-    return complain("workers", value, "a number from 1 to 256");
+    *number = (unsigned)count;
+    return *value >= '0' && *value <= '9' && *end == '\0' && count > 0 && count <= most;
+}
+
+static bool read_workers(const char *value, unsigned *workers)
+{
+    return read_number(value, MAX_WORKERS, workers) ||
+           complain("workers", value, "a number from 1 to 256");
 }
 
 static bool read_days(const char *value, unsigned *days)
 {
-    char *end;
-    unsigned long count = strtoul(value, &end, 10);
-
-    *days = (unsigned)count;
-    if (*value >= '0' && *value <= '9' && *end == '\0' && count > 0 && count <= MAX_DAYS) {
-        return true;
-    }
-    return complain("retention", value, "days, from 1 to 36500");
+    return read_number(value, MAX_DAYS, days) ||
+           complain("retention", value, "days, from 1 to 36500");
 }
 
 static bool read_in_flight(const char *value, unsigned *requests)
 {
-    char *end;
-    unsigned long count = strtoul(value, &end, 10);
-
-    *requests = (unsigned)count;
-    if (*value >= '0' && *value <= '9' && *end == '\0' && count > 0 && count <= MAX_IN_FLIGHT) {
-        return true;
-    }
-    return complain("in-flight", value, "requests of one worker, from 1 to 100000");
+    return read_number(value, MAX_IN_FLIGHT, requests) ||
+           complain("in-flight", value, "requests of one worker, from 1 to 100000");
 }
 
 /* "512M", "2G"; "off". */

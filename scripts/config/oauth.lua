@@ -77,21 +77,26 @@ local function of_client(at, source)
   return true
 end
 
-local function of_machine(at, source)
-  for _, name in ipairs { "service_account", "client_id", "client_secret", "scope" } do
-    if source[name] then
-      return at:error(("asks the machine; %s says nothing then"):format(name), name)
-    end
+-- The first of these fields that is given.
+local function idle(source, ...)
+  for i = 1, select("#", ...) do
+    local name = select(i, ...)
+    if source[name] then return name end
   end
+  return nil
+end
+
+local function of_machine(at, source)
+  local odd = idle(source, "service_account", "client_id", "client_secret", "scope")
+  if odd then return at:error(("asks the machine; %s says nothing then"):format(odd), odd) end
   source.token_url = source.token_url or oauth.METADATA
   return true
 end
 
 local function of_role(at, source)
-  for _, name in ipairs { "service_account", "client_id", "metadata", "scope" } do
-    if source[name] then
-      return at:error(("asks for a role's keys; %s says nothing then"):format(name), name)
-    end
+  local odd = idle(source, "service_account", "client_id", "metadata", "scope")
+  if odd then
+    return at:error(("asks for a role's keys; %s says nothing then"):format(odd), odd)
   end
   if source.aws == "container" and not source.token_url then
     return at:error('needs the field "token_url" for a container\'s role')
