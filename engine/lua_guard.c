@@ -1,6 +1,5 @@
 #include "lua_guard.h"
 
-#include <pthread.h>
 #include <sched.h>
 #include <string.h>
 
@@ -40,11 +39,8 @@ void guard_init(struct guard *guard)
     atomic_init(&guard->turn_ms, 0);
 }
 
-void guard_own(struct guard *guard)
+void guard_own(struct guard *guard, clockid_t clock)
 {
-    clockid_t clock;
-
-    if (pthread_getcpuclockid(pthread_self(), &clock) != 0) return; /* wall time, then */
     guard_lock(guard);
     guard->clock = clock;
     guard_unlock(guard);

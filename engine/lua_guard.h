@@ -35,8 +35,9 @@ struct guard {
 };
 
 void guard_init(struct guard *guard);
-/* The calling thread is the one whose calls are guarded; until then the wall's clock counts. */
-void guard_own(struct guard *guard);
+/* The calls of one thread are guarded, whose processor time this clock is; until then the
+ * wall's counts. */
+void guard_own(struct guard *guard, clockid_t clock);
 /* From the watchdog's thread: stop what has run too long. */
 void guard_look(struct guard *guard);
 

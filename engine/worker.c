@@ -384,9 +384,9 @@ static bool finished(struct worker *worker)
     return loop_now_ms(worker->context.loop) >= stop_ms + CUT_MS;
 }
 
-void worker_run(struct worker *worker)
+void worker_run(struct worker *worker, clockid_t clock)
 {
-    guard_own(&worker->guard);
+    guard_own(&worker->guard, clock);
     await_files(worker);
     while (!finished(worker)) {
         turn(worker);

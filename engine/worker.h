@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 
 struct accounts;
 struct admission;
@@ -53,8 +54,9 @@ struct worker *worker_new(const struct worker_options *options, char **error)
     __attribute__((warn_unused_result));
 void worker_free(struct worker *worker);
 
-/* The thread's body: turns until worker_stop() and then until all is answered or cut. */
-void worker_run(struct worker *worker);
+/* The thread's body: turns until worker_stop() and then until all is answered or cut. `clock`
+ * is the thread's processor time. */
+void worker_run(struct worker *worker, clockid_t clock);
 
 /* Serve with these files from the next turn on. Any thread; takes over one hold of the bundle.
  */

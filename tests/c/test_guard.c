@@ -91,6 +91,7 @@ int main(void)
 {
     lua_State *L = luaL_newstate();
     pthread_t watchdog;
+    clockid_t clock;
 
     if (!CHECK(L != NULL)) return check_report();
     alarm(60); /* where nothing is stopped */
@@ -101,7 +102,8 @@ int main(void)
     lua_setglobal(L, "call");
     lua_register(L, "wait", l_wait);
     guard_init(&guard);
-    guard_own(&guard);
+    if (!CHECK(pthread_getcpuclockid(pthread_self(), &clock) == 0)) return check_report();
+    guard_own(&guard, clock);
     if (!CHECK(pthread_create(&watchdog, NULL, watch, NULL) == 0)) return check_report();
     stops_whoever_goes_on(L);
     lets_be_who_waited(L);
