@@ -53,7 +53,7 @@ struct lua_context {
     bool strict;                     /* lines are on disk before a call leaves */
     bool cli;                        /* a command's state, not a worker's */
     bool ledger_state;               /* the ledger thread's: may change keys */
-    bool trial; /* files are tried before the workers load them: warn here, once */
+    bool trial; /* the first state that these files are loaded into: warn here, once */
 
     struct task *ready_first, *ready_last; /* tasks to resume, in order */
     struct task *tasks;                    /* all of them, linked */
@@ -65,7 +65,7 @@ struct lua_context {
     struct ask_box *asks;        /* questions to the ledger that they wait for */
     struct guard *guard;         /* owned by the worker; what the watchdog looks at */
     struct gate *gate;           /* owned by the worker; NULL: everybody is served */
-    struct refusals *refusals;   /* owned by the worker: what is said to the others */
+    struct refusals *refusals;   /* owned by the newest state: what is said to the others */
 };
 
 struct lua_context *lua_context_of(lua_State *L);

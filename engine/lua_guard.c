@@ -122,7 +122,7 @@ static int l_call(lua_State *L)
 {
     struct vm *vm = vm_of(L);
     struct guard *guard = vm->context->guard;
-    bool outermost = guard && !guard->running && !vm->loading;
+    bool outermost = guard && !vm->loading && !guard->running;
     size_t ceiling = vm->ceiling;
 
     luaL_checkany(L, 1);

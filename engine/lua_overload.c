@@ -2,8 +2,8 @@
 #include <lauxlib.h>
 #include <lua.h>
 
-#include "lua_context.h"
 #include "lua_engine.h"
+#include "lua_vm.h"
 #include "refusal.h"
 
 /* A member of the row on top; NULL: none. Borrowed from the row. */
@@ -16,10 +16,10 @@ static const char *text_of(lua_State *L, const char *name)
     return text;
 }
 
-/* say(rows): from now on. In a state that serves nobody nothing happens. */
+/* say(rows): once these scripts serve. In a state that serves nobody nothing happens. */
 static int l_say(lua_State *L)
 {
-    struct refusals *refusals = lua_context_of(L)->refusals;
+    struct refusals *refusals = vm_of(L)->refusals;
 
     luaL_checktype(L, 1, LUA_TTABLE);
     if (!refusals) return 0;

@@ -18,6 +18,7 @@
 #include "lua_memory.h"
 #include "lua_safe.h"
 #include "lua_task.h"
+#include "refusal.h"
 #include "secret_file.h"
 
 enum {
@@ -334,6 +335,7 @@ static void vm_free(struct vm *vm)
     vm->retired = true;
     tasks_free_idle(vm);
     if (vm->L) lua_close(vm->L);
+    refusals_free(vm->refusals);
     bundle_drop(vm->files);
     free(vm);
 }
@@ -413,6 +415,11 @@ struct vm *vm_load(struct lua_context *context, struct bundle *files, char **err
 
     *error = NULL;
     if (!vm) return NULL;
+    vm->refusals = refusals_new();
+    if (!vm->refusals) {
+        vm_free(vm);
+        return NULL;
+    }
     vm->ceiling = LOAD_CEILING;
     guard_load_begin(vm);
     lua_pushcfunction(vm->L, boot);
@@ -430,22 +437,10 @@ struct vm *vm_load(struct lua_context *context, struct bundle *files, char **err
     return vm;
 }
 
-bool vm_try(const struct vm_trial *trial, struct bundle *files, char **error)
+void vm_move(struct vm *vm, struct lua_context *context)
 {
-    struct lua_context context = {
-        .shared = trial->shared,
-        .keyring = trial->keyring,
-        .metrics = trial->metrics,
-        .log = trial->log,
-        .gateway = trial->gateway,
-        .worker = trial->slot,
-        .loopback = trial->loopback,
-        .trial = true,
-    };
-    struct vm *vm = vm_load(&context, files, error);
-
-    if (vm) vm_retire(vm);
-    return vm != NULL;
+    vm->context = context;
+    lua_tokens_use(vm->L, context);
 }
 
 void vm_retire(struct vm *vm)

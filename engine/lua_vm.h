@@ -9,19 +9,16 @@
 #include <lua.h>
 
 struct bundle;
-struct keyring;
-struct log;
 struct lua_context;
-struct metrics;
-struct moongate;
-struct shared;
+struct refusals;
 struct task;
 
 /* Born in vm_load(), closed when its last task ends and the worker has dropped it. */
 struct vm {
     lua_State *L;                /* owned */
     struct bundle *files;        /* counted */
-    struct lua_context *context; /* borrowed: the thread's */
+    struct lua_context *context; /* borrowed: the thread's, or that of a load */
+    struct refusals *refusals;   /* owned; what boot.lua said of overload; NULL: no gateway's */
     struct task *running;        /* borrowed; NULL between resumes */
     unsigned tasks;              /* coroutines still running these scripts */
     bool retired;                /* a newer generation serves: close with the last task */
@@ -40,18 +37,9 @@ struct vm {
  * each, as "file:line: message". */
 struct vm *vm_load(struct lua_context *context, struct bundle *files, char **error)
     __attribute__((warn_unused_result));
-/* What a trial may touch. Borrowed for the call. */
-struct vm_trial {
-    struct moongate *gateway;
-    struct metrics *metrics;
-    struct shared *shared;
-    struct keyring *keyring;
-    struct log *log;
-    unsigned slot; /* of the metrics */
-    bool loopback;
-};
-/* Load the files into a state of nobody's: what is refused here, no worker ever sees. */
-bool vm_try(const struct vm_trial *trial, struct bundle *files, char **error);
+/* Its scripts run in this context from now on; none may run yet. What it was loaded in may go.
+ */
+void vm_move(struct vm *vm, struct lua_context *context);
 
 /* A state for one command: all libraries, nothing loaded yet. */
 struct vm *vm_open(struct lua_context *context, struct bundle *files)

@@ -6,7 +6,6 @@
 #include "bundle.h"
 #include "gateway_metrics.h"
 #include "ledger.h"
-#include "listen.h"
 #include "log.h"
 #include "lua_vm.h"
 #include "moment.h"
@@ -22,23 +21,64 @@ void moongate_on_loaded(struct moongate *gateway, bool loaded)
     pthread_mutex_unlock(&gateway->lock);
 }
 
-static bool hand_to_workers(struct moongate *gateway, struct bundle *files, char **error)
+static void expect_workers(struct moongate *gateway)
 {
     pthread_mutex_lock(&gateway->lock);
     gateway->awaited = gateway->worker_count;
     gateway->failed = 0;
     pthread_mutex_unlock(&gateway->lock);
-    for (unsigned i = 0; i < gateway->worker_count; i++) {
-        worker_load(gateway->workers[i], bundle_hold(files));
-    }
+}
+
+/* False: not all of them could load. */
+static bool await_workers(struct moongate *gateway)
+{
     pthread_mutex_lock(&gateway->lock);
     while (gateway->awaited)
         pthread_cond_wait(&gateway->loaded, &gateway->lock);
     bool fine = gateway->failed == 0;
     pthread_mutex_unlock(&gateway->lock);
-    if (!fine)
-        *error = strdup("a worker had no memory for the new files and keeps the old ones");
     return fine;
+}
+
+/* The first files: once they were fit for one worker, the others load them at the same time. */
+static bool begin(struct moongate *gateway, struct bundle *files, char **error)
+{
+    struct vm *vm = worker_prepare(gateway->workers[0], files, true, error);
+
+    if (!vm) return false;
+    expect_workers(gateway);
+    worker_serve(gateway->workers[0], vm);
+    for (unsigned i = 1; i < gateway->worker_count; i++) {
+        worker_begin(gateway->workers[i], bundle_hold(files));
+    }
+    if (await_workers(gateway)) return true;
+    *error = strdup("a worker could not load the files");
+    return false;
+}
+
+/* Later ones are made ready here, for all workers and beside their turns: what those have left
+ * to do is to take the new state for the old one. */
+static bool replace(struct moongate *gateway, struct bundle *files, char **error)
+{
+    unsigned count = gateway->worker_count, made = 0;
+    struct vm **states = calloc(count, sizeof(struct vm *));
+
+    while (states && made < count) {
+        states[made] = worker_prepare(gateway->workers[made], files, made == 0, error);
+        if (!states[made]) break;
+        made++;
+    }
+    bool fine = made == count;
+    if (fine) expect_workers(gateway);
+    for (unsigned i = 0; i < made; i++) {
+        if (fine) {
+            worker_serve(gateway->workers[i], states[i]);
+        } else {
+            vm_retire(states[i]);
+        }
+    }
+    free(states);
+    return fine && await_workers(gateway);
 }
 
 static void note_result(struct moongate *gateway, unsigned generation, const char *error)
@@ -54,7 +94,7 @@ static void note_result(struct moongate *gateway, unsigned generation, const cha
     gateway_metrics_reload(gateway->metrics, gateway->worker_count, &status);
 }
 
-/* All or nothing: files that fail the trial change nothing. */
+/* All or nothing: files that cannot be loaded change nothing. */
 static bool load_alone(struct moongate *gateway, char **error)
 {
     struct bundle_paths paths = {
@@ -70,16 +110,7 @@ static bool load_alone(struct moongate *gateway, char **error)
         return false;
     }
     struct bundle *files = bundle_read(&paths, generation, error);
-    struct vm_trial trial = {
-        .gateway = gateway,
-        .metrics = gateway->metrics,
-        .shared = gateway->shared,
-        .keyring = gateway->keyring,
-        .log = gateway->log,
-        .slot = gateway->worker_count,
-        .loopback = listen_is_loopback(gateway->options.listen),
-    };
-    bool fine = files && vm_try(&trial, files, error) && hand_to_workers(gateway, files, error);
+    bool fine = files && (gateway->files ? replace : begin)(gateway, files, error);
     if (fine) {
         ledger_load(gateway->ledger, bundle_hold(files));
         bundle_drop(gateway->files);

@@ -47,7 +47,8 @@ struct worker {
     struct gate gate;
     struct server *public, *admin;  /* owned; admin may be NULL */
     struct vm *vm;                  /* owned; the newest generation */
-    _Atomic(struct bundle *) inbox; /* owned; the files to serve with next */
+    _Atomic(struct vm *) inbox;     /* owned; what to serve with next */
+    _Atomic(struct bundle *) first; /* owned; the files to begin with */
     atomic_llong stop_ms;           /* cut at; 0: go on serving */
     bool stopping, cut;
     int64_t gave_back_ms;
@@ -173,10 +174,7 @@ struct worker *worker_new(const struct worker_options *options, char **error)
     worker->context.guard = &worker->guard;
     gate_open(&worker->gate, options->admission, options->index);
     worker->context.gate = &worker->gate;
-    worker->context.refusals = refusals_new();
-    if (!worker->context.client || !worker->context.tokens_work || !worker->context.refusals) {
-        goto fail;
-    }
+    if (!worker->context.client || !worker->context.tokens_work) goto fail;
     if (options->ca_file && !client_trust(worker->context.client, options->ca_file)) goto fail;
     worker->context.journal = journal_open(options->data_dir, options->index, error);
     if (!worker->context.journal) goto fail;
@@ -200,9 +198,9 @@ void worker_free(struct worker *worker)
     if (worker->admin) server_close(worker->admin);
     if (worker->public) server_close(worker->public);
     vm_retire(worker->vm);
-    refusals_free(worker->context.refusals);
+    vm_retire(atomic_exchange(&worker->inbox, NULL));
     tokens_work_free(worker->context.tokens_work);
-    bundle_drop(atomic_exchange(&worker->inbox, NULL));
+    bundle_drop(atomic_exchange(&worker->first, NULL));
     if (worker->context.client) client_free(worker->context.client);
     if (worker->context.journal) journal_close(worker->context.journal);
     if (worker->context.loop) loop_free(worker->context.loop);
@@ -211,10 +209,40 @@ void worker_free(struct worker *worker)
 
 /* ---- from other threads ---- */
 
-void worker_load(struct worker *worker, struct bundle *files)
+/* Of the worker's context, what any thread may use: a script that loads can neither wait nor
+ * call anybody. */
+struct vm *worker_prepare(struct worker *worker, struct bundle *files, bool first, char **error)
 {
-    bundle_drop(atomic_exchange(&worker->inbox, files));
+    const struct worker_options *options = &worker->options;
+    struct lua_context loading = {
+        .shared = options->shared,
+        .accounts = options->accounts,
+        .keyring = options->keyring,
+        .shelf = options->shelf,
+        .learned = options->learned,
+        .metrics = options->metrics,
+        .log = options->log,
+        .gateway = options->gateway,
+        .worker = options->index,
+        .loopback = options->loopback,
+        .strict = options->want_sync != NULL,
+        .trial = first,
+    };
+    struct vm *vm = vm_load(&loading, files, error);
+
+    if (vm) vm_move(vm, &worker->context);
+    return vm;
+}
+
+void worker_serve(struct worker *worker, struct vm *vm)
+{
+    vm_retire(atomic_exchange(&worker->inbox, vm));
     loop_wake(worker->context.loop);
+}
+
+void worker_begin(struct worker *worker, struct bundle *files)
+{
+    bundle_drop(atomic_exchange(&worker->first, files));
 }
 
 void worker_stop(struct worker *worker, int64_t deadline_ms)
@@ -246,21 +274,31 @@ struct journal *worker_journal(struct worker *worker)
 /* New requests start on the new state; running ones keep theirs, which closes with the last. */
 static void take_inbox(struct worker *worker)
 {
-    struct bundle *files = atomic_exchange(&worker->inbox, NULL);
+    struct vm *vm = atomic_exchange(&worker->inbox, NULL), *old = worker->vm;
+
+    if (!vm) return;
+    worker->vm = vm;
+    worker->context.refusals = vm->refusals;
+    vm_retire(old);
+    worker->options.on_loaded(worker->options.gateway, true);
+}
+
+static void begin(struct worker *worker)
+{
+    struct bundle *files = atomic_exchange(&worker->first, NULL);
     char *error = NULL;
 
     if (!files) return;
-    struct vm *vm = vm_load(&worker->context, files, &error);
+    struct vm *vm = worker_prepare(worker, files, false, &error);
     bundle_drop(files);
     if (vm) {
-        vm_retire(worker->vm);
-        worker->vm = vm;
-    } else {
-        log_event(worker->options.log, LOG_ERROR, "reload", "worker %u keeps its files: %s",
-                  worker->options.index, error ? error : "out of memory");
+        worker_serve(worker, vm);
+        return;
     }
+    log_event(worker->options.log, LOG_ERROR, "worker", "worker %u cannot load the files: %s",
+              worker->options.index, error ? error : "out of memory");
     free(error);
-    worker->options.on_loaded(worker->options.gateway, vm != NULL);
+    worker->options.on_loaded(worker->options.gateway, false);
 }
 
 static bool is_due(const struct worker *worker)
@@ -325,6 +363,7 @@ static void await_files(struct worker *worker)
     const struct timespec nap = {.tv_nsec = 500000};
 
     while (!worker->vm && !atomic_load(&worker->stop_ms)) {
+        begin(worker);
         take_inbox(worker);
         if (!worker->vm) nanosleep(&nap, NULL);
     }

@@ -19,6 +19,7 @@ struct resolver;
 struct shared;
 struct shelf;
 struct learned;
+struct vm;
 struct worker;
 
 /* All pointers borrowed; outlive the worker. */
@@ -45,8 +46,8 @@ struct worker_options {
     /* In the worker's thread: lines were written that tasks want on disk; NULL: none waits for
      * that. worker_wake() when they are. */
     void (*want_sync)(struct moongate *gateway);
-    /* In the worker's thread: the bundle handed over serves now, or (false) could not be
-     * loaded. */
+    /* In the worker's thread: what was handed over serves now, or (false) could not be loaded.
+     */
     void (*on_loaded)(struct moongate *gateway, bool loaded);
 };
 
@@ -58,9 +59,16 @@ void worker_free(struct worker *worker);
  * is the thread's processor time. */
 void worker_run(struct worker *worker, clockid_t clock);
 
-/* Serve with these files from the next turn on. Any thread; takes over one hold of the bundle.
- */
-void worker_load(struct worker *worker, struct bundle *files);
+/* The files as a state that only this worker may serve with, built in the calling thread
+ * whatever the worker does meanwhile. `first`: what is to be warned of is warned of here. NULL
+ * with *error as vm_load() has it. */
+struct vm *worker_prepare(struct worker *worker, struct bundle *files, bool first, char **error)
+    __attribute__((warn_unused_result));
+/* Serve with it from the next turn on. Any thread; takes it over. */
+void worker_serve(struct worker *worker, struct vm *vm);
+/* Prepare in the worker's own thread, and serve: a worker that serves nobody yet has the time.
+ * Any thread; takes over one hold of the bundle. */
+void worker_begin(struct worker *worker, struct bundle *files);
 /* Stop accepting; cut what still runs at `deadline_ms` (monotonic). Any thread. */
 void worker_stop(struct worker *worker, int64_t deadline_ms);
 
