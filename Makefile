@@ -193,7 +193,7 @@ $(OBJ)/%.o: %.c $(OBJ)/flags
 $(BUILD)/tools/embed: engine/tools/embed.c
 	@mkdir -p $(@D)
 	$(call SAY,cc)
-	$(Q)$(CC) -std=c11 -O1 $(WARNINGS) -o $@ $<
+	$(Q)$(CC) -std=c11 -O1 $(WARNINGS) $(shell pkg-config --cflags luajit) -o $@ $< $(shell pkg-config --libs luajit)
 
 $(BUILD)/tools/vocabulary: engine/tools/vocabulary.c engine/tokens_file.h
 	@mkdir -p $(@D)

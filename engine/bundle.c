@@ -106,7 +106,10 @@ static bool put_file(struct bundle *bundle, const char *name, const char *path, 
     bundle->owned_count++;
 
     size_t skip = strlen(bytes->data) + 1;
-    struct bundle_file file = {bytes->data, bytes->data + skip, bytes->len - skip, drop_in};
+    struct bundle_file file = {.name = bytes->data,
+                               .bytes = bytes->data + skip,
+                               .len = bytes->len - skip,
+                               .drop_in = drop_in};
     return put(bundle, file);
 }
 
@@ -148,10 +151,17 @@ static bool put_directory(struct bundle *bundle, const char *dir, const char *pr
 
 static bool put_embedded(struct bundle *bundle)
 {
+    bundle->room = embedded_count + 16;
+    bundle->files = calloc(bundle->room, sizeof(*bundle->files));
+    if (!bundle->files) return false;
     for (size_t i = 0; i < embedded_count; i++) {
         const struct embedded_file *from = &embedded_files[i];
-        struct bundle_file file = {from->name, from->bytes, from->len, false};
-        if (!put(bundle, file)) return false;
+        struct bundle_file file = {.name = from->name,
+                                   .bytes = from->bytes,
+                                   .len = from->len,
+                                   .code = from->code,
+                                   .code_len = from->code_len};
+        bundle->files[bundle->count++] = file; /* no two have one name */
     }
     return true;
 }
@@ -180,7 +190,7 @@ static bool keep_last_prices(struct bundle *bundle, const struct bundle *last)
     bundle->owned = owned;
     struct buf *bytes = &owned[bundle->owned_count++];
     buf_init(bytes, MAX_FILE);
-    struct bundle_file file = {prices_name, NULL, old->len, false};
+    struct bundle_file file = {.name = prices_name, .len = old->len};
     if (!buf_append(bytes, old->bytes, old->len)) return false;
     file.bytes = bytes->data;
     return put(bundle, file);

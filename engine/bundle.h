@@ -11,6 +11,8 @@ struct bundle_file {
     const char *name;  /* "scripts/pipeline.lua", "providers/openai.lua", "routes.lua" */
     const char *bytes; /* the bundle's, or compiled in */
     size_t len;
+    const char *code; /* compiled in, too: the same in LuaJIT's words; NULL: only as text */
+    size_t code_len;
     bool drop_in; /* operator code: from the providers directory, or the routes */
 };
 

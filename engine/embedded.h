@@ -8,10 +8,13 @@ struct embedded_file {
     const char *name; /* "scripts/pipeline.lua", "engine/prelude.lua", "routes.lua" */
     const char *bytes;
     size_t len;
+    const char *code; /* the same, compiled by LuaJIT; NULL: of a file that is none of ours */
+    size_t code_len;
 };
 
 extern const struct embedded_file embedded_files[];
 extern const size_t embedded_count;
 extern const char embedded_version[];
+extern const char embedded_compiler[]; /* LuaJIT's version, as it says it itself */
 
 #endif

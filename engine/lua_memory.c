@@ -16,8 +16,9 @@ static void *allocate(void *ud, void *block, size_t old, size_t now)
 {
     struct vm *vm = ud;
 
-    if (now > old && vm->used + (now - old) > vm->ceiling) {
+    if (now > old && (vm->used + (now - old) > vm->ceiling || vm->refuses)) {
         vm->starved = true;
+        vm->refuses = false;
         return NULL;
     }
     void *moved = vm->allocate(vm->allocate_ud, block, old, now);
@@ -81,6 +82,14 @@ void vm_memory_begin(lua_State *L)
 }
 
 /* ---- when memory was refused ---- */
+
+void vm_memory_refuse(lua_State *L)
+{
+    struct vm *vm = vm_of(L);
+
+    vm->refuses = true;
+    lua_newuserdata(L, 1);
+}
 
 static int collect(lua_State *L)
 {

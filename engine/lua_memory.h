@@ -11,6 +11,8 @@ struct vm;
 void vm_memory_count(struct vm *vm);
 /* Set the pace, and see to the end. The first thing in a new state; may raise. */
 void vm_memory_begin(lua_State *L);
+/* Raise what LuaJIT raises where it is refused memory. */
+void vm_memory_refuse(lua_State *L);
 /* Free what nobody holds, now. LuaJIT frees nothing when it is refused memory, so a state that
  * is full of garbage would refuse all that follows. */
 void vm_collect(struct vm *vm);

@@ -12,10 +12,10 @@
 #include "digest.h"
 #include "log.h"
 #include "lua_context.h"
-#include "lua_dropin.h"
 #include "lua_engine.h"
 #include "lua_guard.h"
 #include "lua_memory.h"
+#include "lua_modules.h"
 #include "lua_safe.h"
 #include "lua_task.h"
 #include "refusal.h"
@@ -45,58 +45,6 @@ struct lua_context *lua_context_of(lua_State *L)
     return vm_of(L)->context;
 }
 
-/* ---- files of the bundle ---- */
-
-/* "pipeline.auth" → scripts/pipeline/auth.lua; "providers.openai" → providers/openai.lua. */
-static const struct bundle_file *module_file(struct vm *vm, const char *module)
-{
-    char name[256];
-    const char *prefix = strncmp(module, "providers.", 10) == 0 ? "" : "scripts/";
-    int len = snprintf(name, sizeof(name), "%s%s", prefix, module);
-
-    if (len < 0 || (size_t)len + 5 > sizeof(name)) return NULL;
-    for (char *at = name + strlen(prefix); *at; at++) {
-        if (*at == '.') *at = '/';
-    }
-    memcpy(name + len, ".lua", 5);
-    return bundle_find(vm->files, name);
-}
-
-/* Compile text (never bytecode: J5). Operator code is interpreted, so that a hook can stop it.
- */
-static int compile(lua_State *L, const char *bytes, size_t len, const char *chunk,
-                   bool compiled)
-{
-    int status = luaL_loadbufferx(L, bytes, len, chunk, "t");
-
-    if (status == 0 && !compiled) {
-        luaJIT_setmode(L, -1, LUAJIT_MODE_ALLFUNC | LUAJIT_MODE_OFF);
-    }
-    return status;
-}
-
-/* package.loaders[2]: chunk | message = find(module) */
-static int l_find(lua_State *L)
-{
-    struct vm *vm = vm_of(L);
-    const char *module = luaL_checkstring(L, 1);
-    const struct bundle_file *file = module_file(vm, module);
-
-    if (!file) {
-        lua_pushfstring(L, "\n\tno script %s in this gateway", module);
-        return 1;
-    }
-    lua_pushfstring(L, "@%s", file->name); /* module chunk */
-    if (compile(L, file->bytes, file->len, lua_tostring(L, -1), !file->drop_in) != 0) {
-        return lua_error(L); /* module chunk message */
-    }
-    if (file->drop_in) {
-        lua_dropin_push_env(L); /* module chunk fn env */
-        lua_setfenv(L, -2);
-    }
-    return 1; /* module chunk fn */
-}
-
 /* fn | nil, message = vm.load(source, chunkname, env) */
 static int l_load(lua_State *L)
 {
@@ -105,7 +53,7 @@ static int l_load(lua_State *L)
     const char *chunk = luaL_checkstring(L, 2);
 
     luaL_checktype(L, 3, LUA_TTABLE);
-    if (compile(L, source, len, chunk, false) != 0) {
+    if (lua_modules_compile(L, source, len, chunk, false) != 0) {
         lua_pushnil(L); /* … message nil */
         lua_insert(L, -2);
         return 2;
@@ -267,30 +215,6 @@ static void open_libraries(lua_State *L, bool cli)
     }
 }
 
-/* require finds what was preloaded, then the bundle's files; on the command line, then Lua's
- * own places (lua-cjson). */
-static void set_loaders(lua_State *L, bool cli)
-{
-    lua_getglobal(L, "package");    /* package */
-    lua_getfield(L, -1, "loaders"); /* package loaders */
-    if (cli) {
-        lua_rawgeti(L, -1, 3); /* the C loader moves behind ours */
-        lua_rawseti(L, -2, 4);
-        lua_rawgeti(L, -1, 2);
-        lua_rawseti(L, -2, 3);
-    } else {
-        for (int i = 3; i <= 4; i++) {
-            lua_pushnil(L);
-            lua_rawseti(L, -2, i);
-        }
-        lua_pushnil(L);
-        lua_setfield(L, -3, "loadlib");
-    }
-    lua_pushcfunction(L, l_find);
-    lua_rawseti(L, -2, 2);
-    lua_pop(L, 2);
-}
-
 /* Methods of strings are the bounded ones everywhere: operator code reaches them through any
  * string (J2). */
 static void bound_string_methods(lua_State *L)
@@ -312,7 +236,7 @@ static int build(lua_State *L)
 
     vm_memory_begin(L);
     open_libraries(L, vm->context->cli);
-    set_loaders(L, vm->context->cli);
+    lua_modules_open(L, vm->context->cli);
     bound_string_methods(L);
     lua_engine_open(L); /* raw */
     lua_getglobal(L, "package");
@@ -320,8 +244,7 @@ static int build(lua_State *L)
     open_vm(L);
     lua_setfield(L, -2, "engine.vm");
     lua_pop(L, 2); /* raw */
-    if (!prelude ||
-        compile(L, prelude->bytes, prelude->len, "@engine/prelude.lua", true) != 0) {
+    if (!prelude || lua_modules_load(L, prelude, "@engine/prelude.lua") != 0) {
         return luaL_error(L, "engine/prelude.lua: %s",
                           prelude ? lua_tostring(L, -1) : "missing");
     }
@@ -403,7 +326,7 @@ static int boot(lua_State *L)
     const struct bundle_file *file = bundle_find(vm_of(L)->files, "scripts/boot.lua");
 
     if (!file) return luaL_error(L, "scripts/boot.lua is missing");
-    if (compile(L, file->bytes, file->len, "@scripts/boot.lua", true) != 0) return lua_error(L);
+    if (lua_modules_load(L, file, "@scripts/boot.lua") != 0) return lua_error(L);
     lua_call(L, 0, 1);
     if (!lua_isfunction(L, -1)) return luaL_error(L, "scripts/boot.lua returned no function");
     return 1;

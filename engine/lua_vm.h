@@ -27,7 +27,9 @@ struct vm {
     struct task *idle; /* owned by lua_task.c: ended, their coroutines ready for more */
     unsigned idle_count;
     size_t used, ceiling; /* bytes of Lua memory: now, at most */
+    bool refuses;         /* the next that asks for memory is refused */
     bool starved;         /* memory was refused since the last vm_collect() */
+    bool precompiled;     /* this LuaJIT can read what was compiled in */
     int64_t deadline_ms;  /* of loading, and of a guarded call; 0: none */
     void *(*allocate)(void *ud, void *block, size_t old, size_t now); /* LuaJIT's own */
     void *allocate_ud;
