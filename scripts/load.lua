@@ -1,5 +1,6 @@
 -- routes.lua and what it may reach → cfg. Used by boot.lua and by the command line.
 
+local adapters_of = require "config.adapters"
 local config = require "config"
 local crypto = require "engine.crypto"
 local guard = require "engine.guard"
@@ -11,29 +12,6 @@ local vm = require "engine.vm"
 
 local load = {}
 
--- What the members of an adapter may be, in the order they are looked at.
-local PLACE, CODE = { string = true, ["function"] = true }, { ["function"] = true }
-local MEMBERS = {
-  { "base_url", PLACE }, { "path", PLACE }, { "headers", CODE }, { "encode", CODE },
-  { "decode", CODE }, { "stream", CODE }, { "classify", CODE }, { "sign", CODE },
-  { "answer", CODE }, { "natives", { table = true } }, { "keeps", { table = true } },
-}
-local NEEDED = { encode = true, decode = true, stream = true } -- unless it answers by itself
-
--- What an adapter lacks, or holds in a wrong shape; nil where it is one.
-local function problem(module)
-  if type(module) ~= "table" then return "it returns no adapter" end
-  for _, member in ipairs(MEMBERS) do
-    local name, kinds = member[1], member[2]
-    local kind = type(module[name])
-    if kind == "nil" and NEEDED[name] and not module.answer then
-      return ("it has no %s; does it return chat.adapter { … }?"):format(name)
-    elseif kind ~= "nil" and not kinds[kind] then
-      return ("its %s is a %s"):format(name, kind)
-    end
-  end
-end
-
 -- A provider's file: an adapter | nil, why not.
 local function adapter(name)
   if not name:match("^[%w_]+$") then return nil, "no such file" end
@@ -41,8 +19,8 @@ local function adapter(name)
   if not ok then
     return nil, type(module) == "table" and module.message or tostring(module)
   end
-  local why = problem(module)
-  if why then return nil, why end
+  local why = adapters_of.problem(module)
+  if why then return nil, ("providers/%s.lua: %s"):format(name, why) end
   return module
 end
 

@@ -90,7 +90,8 @@ schema.defaults = {
   },
 }
 
-local TYPES = {
+--- The kinds that an adapter's own fields may have.
+schema.types = {
   string = kinds.text, secret = kinds.secret, url = kinds.url, number = kinds.number,
   count = kinds.count, boolean = kinds.flag, duration = kinds.duration, table = kinds.pairs,
 }
@@ -98,7 +99,7 @@ local TYPES = {
 local function kind_of(field)
   if field.one_of then return kinds.one_of(field.one_of) end
   if field.secret then return kinds.secret end
-  return TYPES[field.type or "string"]
+  return schema.types[field.type or "string"]
 end
 
 local function extend(base, own)

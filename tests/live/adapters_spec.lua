@@ -229,6 +229,8 @@ model "unfinished" { own "unfinished", retries = 0 }]]
       ["return {}"] = "it has no encode", ["while true do end"] = "own%.lua:1: ran longer",
       ["return require('lib.chat').adapter { headers = 5 }"] = "its headers is a number",
       ["return require('lib.chat').adapter { path = {} }"] = "its path is a table",
+      ["return require('lib.chat').adapter { headrs = type }"] =
+        'providers/own.lua: it has an unknown member "headrs"; did you mean "headers"',
     } do
       process.write(gw.dir .. "/adapters/own.lua", text)
       local status, out, err =

@@ -124,6 +124,17 @@ model "smart" { azure "gpt-4o" }
       :find("^none.lua: cannot be read"))
   end)
 
+  it("names what is misspelt in an adapter of one's own, and its file", function()
+    write 'model "in" { provider "mine" { base_url = "http://127.0.0.1:9" } "m" }'
+    process.write(dir .. "/mine.lua", 'return require("lib.chat").adapter {\n'
+      .. "headrs = type, quirks = { renam = {} } }")
+    local status, out = run("check", "--providers", ".")
+    assert.equal(3, status, out)
+    assert.is_truthy(out:find('routes.lua:1: provider "mine": its adapter does not load: '
+      .. 'providers/mine.lua: it has an unknown member "headrs"; did you mean "headers"?; '
+      .. 'it has an unknown member "quirks.renam"; did you mean "rename"?', 1, true), out)
+  end)
+
   it("says which file it checked where there is none", function()
     local status, out = run "check"
     assert.equal(0, status, out)

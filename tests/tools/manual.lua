@@ -127,6 +127,8 @@ files, modules and the system are not, and a global that nobody declared is an e
 Addresses, ports and the number of workers are flags of `moongate serve`, because they cannot
 change while it runs.]]
 
+manual.fields = fields_table
+
 --- The manual as Markdown.
 function manual.write(text)
   local meta = manual.read(text)

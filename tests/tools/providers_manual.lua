@@ -2,6 +2,7 @@
 -- so that nobody has to keep it by hand.
 
 local beside = require "lib.beside"
+local routes_manual = require "tools.manual"
 
 local manual = {}
 
@@ -14,6 +15,21 @@ its value; what is *left out* is refused there, is a hint that the answer can do
 named to the client in `x-moongate-dropped`. `model`, the deployment's `max_tokens` and the wish
 for a stream's usage (`stream_options.include_usage`) are spliced everywhere. *Cost* is where an
 answer says its own, or the section of the price table ([prices.md](prices.md)).]]
+
+local OWN = [[
+## An adapter of your own
+
+A file in the folder that `--providers` names, called as its provider is: `acme.lua` for
+`provider "acme"` ([an example](../tests/examples/providers/acme.lua)). It returns
+`chat.adapter { … }` of `lib.chat`, which speaks OpenAI's dialect where nothing is said, or what
+another adapter becomes by `:with { … }`. A member that is not in these tables is an error of
+`moongate check`, and of a reload, with the nearest name that there is; one that begins with `_`
+is the file's own.]]
+
+local TABLES = {
+  { "Adapter", "" }, { "AdapterField", "An entry of `fields` and `deployment_fields`:" },
+  { "Quirks", "`quirks`:" },
+}
 
 local TAIL = [[
 Vertex, Azure, Bedrock, access tokens: [clouds.md](clouds.md). Cohere: [cohere.md](cohere.md).
@@ -119,6 +135,19 @@ local function list(names, adapter_of)
   return table.concat(rows, "\n")
 end
 
+-- What a file may return, from what editors are told of it.
+local function own()
+  local file = assert(io.open("scripts/meta/adapter.lua", "rb"))
+  local classes = routes_manual.read(file:read "*a").classes
+  file:close()
+  local out = { OWN }
+  for _, one in ipairs(TABLES) do
+    if one[2] ~= "" then out[#out + 1] = one[2] end
+    out[#out + 1] = routes_manual.fields(classes[one[1]])
+  end
+  return table.concat(out, "\n\n")
+end
+
 --- The manual's text, given the names of the providers on the generic base, those of all, and
 --- what their files return.
 function manual.write(names, all, adapter_of)
@@ -128,7 +157,7 @@ function manual.write(names, all, adapter_of)
   }
   for _, name in ipairs(names) do rows[#rows + 1] = row(name, adapter_of(name)) end
   return table.concat({
-    HEAD, table.concat(rows, "\n"), WHAT, list(all, adapter_of), TAIL,
+    HEAD, table.concat(rows, "\n"), WHAT, list(all, adapter_of), own(), TAIL,
   }, "\n\n") .. "\n"
 end
 

@@ -9,6 +9,8 @@ local routes = require "routes_helper"
 local schema = require "config.schema"
 local words = require "config.words"
 
+local adapters = require "config.adapters" -- it needs the engine, which the helper brings
+
 local meta = manual.read(routes.read "scripts/meta/routes.lua")
 
 local function sorted(names)
@@ -72,6 +74,27 @@ describe("the words", function()
     local token_classes = sorted { unpack(rates.TOKENS) }
     assert.same(sorted { "tokens", unpack(token_classes) }, documented "PriceAbove")
     assert.same(sorted { "above", unpack(token_classes) }, documented "PriceService")
+  end)
+
+  it("have the members of adapters that editors are told of", function()
+    local classes = manual.read(routes.read "scripts/meta/adapter.lua").classes
+    for class, of in pairs {
+      Adapter = adapters.members, AdapterField = adapters.field, Quirks = adapters.quirks,
+    } do
+      local names = {}
+      for _, field in ipairs(classes[class].fields) do
+        names[#names + 1] = field.name
+        assert.truthy(field.optional, field.name)
+      end
+      assert.same(keys(of), sorted(names), class)
+    end
+    local types = {}
+    for _, field in ipairs(classes.AdapterField.fields) do
+      for name in field.name == "type" and field.kind:gmatch '"(%w+)"' or function() end do
+        types[#types + 1] = name
+      end
+    end
+    assert.same(keys(schema.types), sorted(types))
   end)
 
   it("know the same kinds of fault", function()

@@ -1,0 +1,53 @@
+---@meta
+-- What a file in providers/ returns: chat.adapter { … } of lib/chat.lua, which puts OpenAI's
+-- dialect where nothing is said, or another adapter's :with { … }. Editors read this file, and
+-- docs/providers.md is made from it; config/adapters.lua refuses what is not in it.
+
+---@alias Place string|fun(dep: table, call: table): string
+
+---@class Adapter
+---@field base_url? Place       where the server is, unless its provider says; `{host}` in it is that field of the provider
+---@field path? Place           what comes behind it; /chat/completions
+---@field headers? fun(dep): table  with each call; the `api_key` as a bearer token
+---@field encode? fun(call, dep): table|string  the call in the provider's shape; never writes to the call
+---@field decode? fun(body, reply)  a whole answer, told in verbs
+---@field stream? fun(upstream, reply)  a streamed one: a loop over `upstream:sse()`, `:jsonl()` or `:messages()`
+---@field classify? fun(status, body, upstream): string  the kind of a failure, where the status is not enough
+---@field sign? fun(request, dep)  last of all, over the bytes that are sent
+---@field answer? fun(call, dep, reply)  instead of all of these, where nobody is asked
+---@field fields? table<string, AdapterField>  what its provider takes beside the usual; without it any text
+---@field needs? string[]       fields of which one has to be there
+---@field problem? fun(provider): string  what is wrong with a provider's fields, together
+---@field deployment_fields? table<string, AdapterField>  what its deployments take beside the usual
+---@field keeps? table<string, true>  what it takes back of what other dialects' clients send (lib/chat_face.lua)
+---@field quirks? Quirks        where it differs from OpenAI's dialect
+---@field natives? table<string, table>  how it speaks other dialects itself, by the dialect's name
+---@field families? table[]     several makers' models, each in a dialect of its own (lib/families.lua)
+---@field beside? string[]|table<string, string>  what it has beside chats, and where that is not usual (lib/beside.lua)
+---@field embeddings? Place|false  where it has embeddings
+---@field completions? Place|false  where it has legacy completions
+---@field responses? Place|table|false  where it speaks OpenAI's Responses
+---@field messages? Place|table|false  where it speaks Anthropic's Messages
+---@field responses_only? string[]  words in the names of models that are served by Responses alone
+---@field forgets? boolean      it cannot go on from a `previous_response_id`
+---@field add_headers? fun(call, dep, headers)  what depends on the call
+---@field owns? fun(body): boolean  is an error's body in this dialect's words?
+---@field max_tokens_name? string  what it calls the limit on output; `max_tokens`
+---@field prices? string        its section of the price table; the file's name
+---@field ended? string         the day since which nobody serves it
+---@field sees_base? boolean    its `base_url` reads the provider's own
+
+---@class AdapterField
+---@field type? "string"|"secret"|"url"|"number"|"count"|"boolean"|"duration"|"table"  a text where nothing is said
+---@field required? boolean
+---@field one_of? string[]      these texts only
+---@field secret? boolean       never shown in logs and errors
+
+---@class Quirks
+---@field rename? table<string, string>  members of the request that have another name there
+---@field drop? string[]        hints it refuses: left out, and named to the client
+---@field stream_options? "unasked"|"refused"  it counts unasked; it does not take the member either
+---@field roles? table<string, string>  roles of messages that it calls otherwise
+---@field message? table<string, string|false>  members of messages with another name there; false: left out
+---@field call_ids? integer     tool calls' ids are so many letters and digits
+---@field cost? table           where an answer says what it cost: `at`, `nano`, `if_true`, `plus`
