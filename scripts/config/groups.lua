@@ -19,7 +19,7 @@ local function merge(...)
   local out = {}
   for i = 1, select("#", ...) do
     for name, value in pairs(select(i, ...) or {}) do
-      if type(value) == "number" then out[name] = value end
+      if type(value) == "number" or type(value) == "string" then out[name] = value end
       if name == "total" and i > 1 then out.stream_total = value end
     end
   end

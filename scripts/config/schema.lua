@@ -18,6 +18,7 @@ schema.timeout = {
 schema.cooldown = {
   fields = {
     allowed_fails = kinds.count, within = kinds.duration, time = kinds.duration,
+    when_all_rest = kinds.one_of { "refuse", "try" },
   },
 }
 

@@ -129,9 +129,10 @@
 ---@field total? Duration       for the whole request; 10m, and 1h for streams
 
 ---@class Cooldown
----@field allowed_fails? integer  so many failures are let pass; 3
+---@field allowed_fails? integer  so many requests may fail there, with all of their tries; 3
 ---@field within? Duration      in this time; 1m
 ---@field time? Duration        then the deployment rests so long; 30s
+---@field when_all_rest? "refuse"|"try"  where every deployment rests when a request comes, and no fallback is left: a 503 at once (the default), or one try at the one that recovers first, unless its provider asked to be left alone
 
 ---@class ModelGroup
 ---@field [integer] Deployment

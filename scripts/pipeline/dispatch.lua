@@ -39,15 +39,22 @@ local function serves(call, dep, group)
   return true -- it says that it has none
 end
 
+-- Who rests is asked last of all, and then by way of a probe: how it goes decides.
+local function next_one(trail, call)
+  if trail.insists then return cooldown.soonest(trail.group, trail.skipped) end
+  return balance.pick(trail, call)
+end
+
 -- Who takes it: picked, paid for, let in by its own limits, and not already under a probe.
 local function pick(trail, call)
   while true do
-    local dep = balance.pick(trail, call)
+    local dep = next_one(trail, call)
     if not dep then return nil end
     local admitted, seconds = serves(call, dep, trail.group) and pins.allow(call, dep), nil
     if admitted then admitted = limits.affords(call, dep, trail.group) end
     if admitted then admitted, seconds = room.admit(dep, call) end
     if admitted then
+      if trail.insists then return dep, true end
       if not trail.probation then return dep, false end
       local free, probing = cooldown.enter(dep)
       if free then return dep, probing end
@@ -56,12 +63,32 @@ local function pick(trail, call)
   end
 end
 
+local RESTING = "Every deployment of this model rests, after failures or as its provider "
+  .. "asked; the first may be asked again in %d s."
+local FULL = "Every deployment of this model is at its limit; ask again in %d s."
+local BUSY = "No deployment of this model can take the request now."
+
+-- For the log: who of the group is in which state.
+local function states(group)
+  local out = {}
+  for i, dep in ipairs(group.deployments) do
+    local state, left = cooldown.state(dep)
+    out[i] = left > 0 and ("%s is resting, %.0f s more"):format(dep.name, math.ceil(left))
+      or ("%s is %s"):format(dep.name, state == "up" and "passed over" or "on probation")
+  end
+  return table.concat(out, "; ")
+end
+
+-- Nobody can be asked: why, and until when. Who hears it learns no names.
 local function nobody(trail)
-  local seconds = cooldown.earliest(trail.group)
-  if seconds == 0 then seconds = trail.full_for or 0 end -- somebody is up, but at a limit
-  return fault.new("unavailable", "No deployment of this model can take the request now.", {
+  local seconds, words = cooldown.earliest(trail.group), RESTING
+  if seconds == 0 then -- somebody is up, but at a limit
+    seconds, words = trail.full_for or 0, trail.full_for and FULL or BUSY
+  end
+  return fault.new("unavailable", words:format(math.ceil(seconds)), {
     retry_after = seconds < math.huge and seconds or nil,
-    detail = trail.group.name .. " has no deployment to take this",
+    detail = ("%s has no deployment to take this: %s"):format(trail.group.name,
+      states(trail.group)),
   })
 end
 
@@ -84,15 +111,30 @@ local function try(trail, call, reply)
     answered(trail, dep, call, reply)
     return true
   end
+  local again = trail.failed[dep.name]
   trail:fail(dep)
   stats.failed(dep, trail.group)
-  cooldown.note(dep, err, trail.group.cooldown, probing)
+  cooldown.note(dep, err, trail.group.cooldown, probing, again)
   return false, err
 end
 
 -- The last word on a request that failed is the last provider's, not that nobody was left.
 local function worse(before, err)
   return err.kind == "unavailable" and before or err
+end
+
+-- On to what follows a failure; false: nothing does.
+local function goes_on(trail, err, call, cfg)
+  local group, seconds = verdict.after(trail, err, call, cfg)
+  if not group then
+    if not verdict.insists(trail, err, call) then return false end
+    trail:insist()
+    return true
+  end
+  observe.moved(trail.group, group, err)
+  trail:move(group)
+  if seconds > 0 then time.sleep(seconds) end
+  return true
 end
 
 -- A group may want to know what an answer cost that nobody reads any more.
@@ -119,11 +161,7 @@ function dispatch.run(call, reply, cfg)
     last = worse(last, err)
     -- After the first byte to the client there is no second attempt, nor once nobody reads.
     if reply.committed or turn == MAX_ATTEMPTS or call:is_deserted() then break end
-    local group, seconds = verdict.after(trail, err, call, cfg)
-    if not group then break end
-    observe.moved(trail.group, group, err)
-    trail:move(group)
-    if seconds > 0 then time.sleep(seconds) end
+    if not goes_on(trail, err, call, cfg) then break end
   end
   error(last, 0)
 end

@@ -2,7 +2,8 @@
 --
 -- cooldown:<deployment> holds the monotonic second the rest ends. After a rest for failures
 -- the key outlives it: that deployment is on probation, and one request at a time may try it.
--- A rest the provider asked for leaves no such trace.
+-- A rest the provider asked for leaves no such trace; asked:<deployment> is there while it
+-- lasts.
 
 local log = require "engine.log"
 local metrics = require "lib.metrics"
@@ -43,6 +44,7 @@ end
 local function rest(dep, seconds, reason, after)
   local state = cooldown.state(dep)
   shared.max("cooldown:" .. dep.name, time.monotonic() + seconds, seconds + after)
+  if after == 0 then shared.max("asked:" .. dep.name, 1, seconds) end
   if state == "resting" then return end
   metrics.add("moongate_deployment_cooldowns_total",
     { deployment = dep.label or dep.name, reason = reason }, 1)
@@ -58,11 +60,13 @@ local function at_once(err)
   if asked and asked > 0 then return math.min(asked, ASKED_MOST), 0 end
 end
 
---- A call to `dep` failed. `rules` are its group's: allowed_fails, within, time.
-function cooldown.note(dep, err, rules, probing)
+--- A call to `dep` failed. `rules` are its group's: allowed_fails, within, time. `again`: the
+--- same request has failed there before, which is one failure, not two.
+function cooldown.note(dep, err, rules, probing, again)
   if err.kind ~= "auth" and not COUNTED[err.kind] then return end
   local seconds, after = at_once(err)
   if seconds then return rest(dep, seconds, err.kind, after) end
+  if again and not probing then return end
   if probing or not shared.take("fails:" .. dep.name, 1, rules.allowed_fails, rules.within) then
     rest(dep, rules.time, err.kind, PROBATION)
   end
@@ -72,6 +76,19 @@ end
 function cooldown.clear(dep)
   shared.set("cooldown:" .. dep.name, 0, 1)
   log.info("recovered", { deployment = dep.name })
+end
+
+--- Who rests least long for its failures, of those that `passed` (a set of names) does not
+--- name; nil where all that are left have asked to be left alone.
+function cooldown.soonest(group, passed)
+  local now, least, soonest = time.monotonic(), math.huge, nil
+  for _, dep in ipairs(group.deployments) do
+    local _, left = cooldown.state(dep, now)
+    if left < least and not passed[dep.name] and not shared.get("asked:" .. dep.name) then
+      least, soonest = left, dep
+    end
+  end
+  return soonest
 end
 
 --- The seconds until somebody of the group may be asked again: 0 when somebody may now.

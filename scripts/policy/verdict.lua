@@ -24,6 +24,7 @@ local ACTIVE, RETRYING = "requests:active", "requests:retrying"
 ---@field visited table?   names of groups it moved to
 ---@field retries integer  further tries in this group
 ---@field probation boolean  somebody it looked at is on probation (policy/cooldown.lua)
+---@field insists boolean    it asks who rests, since nobody else is left
 
 local NONE = {} -- never written to
 
@@ -34,7 +35,7 @@ Trail.__index = Trail
 function verdict.trail(group)
   return setmetatable({
     start = group, group = group, failed = NONE, skipped = NONE, retries = 0, visited = nil,
-    probation = false, hold = nil,
+    probation = false, insists = false, hold = nil,
   }, Trail)
 end
 
@@ -66,6 +67,11 @@ function Trail:move(group)
   end
   self.group, self.retries, self.visited = group, 0, self.visited or {}
   self.visited[group.name] = true
+end
+
+--- Back to where it began, to ask who rests.
+function Trail:insist()
+  self.group, self.skipped, self.insists = self.start, NONE, true
 end
 
 --- Over: no longer a retry at work.
@@ -165,6 +171,14 @@ function SAID.fail(said, _, err)
   error(fault.new(err.kind, said.message, {
     code = err.code, status = err.status, detail = err.detail or err.message,
   }), 0)
+end
+
+--- Nobody could be asked, and no fallback is left: does the group want the one tried that
+--- recovers first (ROUTING.md 1.10)?
+function verdict.insists(trail, err, call)
+  return err.kind == "unavailable" and #call.attempts == 0 and not trail.insists
+    and trail.start.cooldown.when_all_rest == "try"
+    and cooldown.soonest(trail.start, NONE) ~= nil
 end
 
 --- What follows `err`: a group and the seconds to wait before asking it, or nil to stop.

@@ -240,6 +240,19 @@ describe("routing", function()
     assert.is_true(asked <= 2)
   end)
 
+  it("asks who rests, once, where the model says so", function()
+    start(model("m", { "a" }, 'retries = 2, backoff = "1ms", '
+      .. 'cooldown = { allowed_fails = 1, time = "1m", when_all_rest = "try" }'))
+    bad("a", 500)
+    for _ = 1, 2 do assert.equal(502, gw:chat(helper.ask "m").status) end
+    assert.equal(4, #up:requests "a") -- three tries, and the one after which it rests
+    assert.equal(502, gw:chat(helper.ask "m").status)
+    assert.equal(5, #up:requests "a")
+    good "a"
+    assert.equal("a", text_of(gw:chat(helper.ask "m")))
+    assert.equal(1, #gw:log "recovered")
+  end)
+
   it("spreads by weight", function()
     start(('model "m" { %s, %s }'):format(dep("a", "weight = 3"), dep("b", "weight = 1")))
     good "a"

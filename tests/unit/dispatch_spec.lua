@@ -244,6 +244,64 @@ describe("dispatch", function()
     assert.equal(1, #w:logged "recovered")
   end)
 
+  it("counts all tries of a request as one failure, and says why and until when", function()
+    w.answers.a = { world.failure(500) }
+    for _ = 1, 3 do assert_error(w:chat "one", 502, "upstream_error") end
+    assert.equal(9, #w.calls)
+    w.clock = math.ceil(w.clock)
+    assert_error(w:chat "one", 502, "upstream_error")
+    assert.equal(10, #w.calls)
+    local request = w:chat "one"
+    assert_error(request, 503, "no_healthy_upstream")
+    assert.equal("Every deployment of this model rests, after failures or as its provider "
+      .. "asked; the first may be asked again in 30 s.", request.json.error.message)
+    assert.equal("30", request.sent_headers["retry-after"])
+    local lines = w:logged "request"
+    assert.equal("one has no deployment to take this: a/gpt-4o-mini is resting, 30 s more",
+      lines[#lines].fields.error.detail)
+    assert.equal(10, #w.calls)
+  end)
+
+  local TRIES = [[
+model "tries" {
+  a { "m8" }, b { "m8" }, retries = 0,
+  cooldown = { allowed_fails = 1, when_all_rest = "try" },
+}
+model "falls" {
+  a { "m7" }, retries = 0, fallback = { "last" },
+  cooldown = { allowed_fails = 1, when_all_rest = "try" },
+}]]
+
+  it("tries who recovers first, once, where all rest and the model says so", function()
+    start(TRIES)
+    w.answers.a, w.answers.b = { world.failure(500) }, { world.failure(500) }
+    repeat
+      w:chat "tries"
+      w.clock = w.clock + 1
+      local rests = #w:logged "cooldown"
+    until rests == 2
+    local before = #w.calls
+    local first = w:logged("cooldown")[1].fields.deployment
+    assert_error(w:chat "tries", 502, "upstream_error")
+    assert.equal(before + 1, #w.calls)
+    assert.equal(first, w.calls[before + 1].host .. "/m8")
+    w.answers.a, w.answers.b = { world.completion "back" }, { world.completion "back" }
+    assert.equal(200, w:chat("tries").status)
+    assert.equal(1, #w:logged "recovered")
+  end)
+
+  it("asks nobody who asked to be left alone, and no resting one before a fallback", function()
+    start(TRIES)
+    local busy = world.failure(429, nil, { retry_after = 40 })
+    w.answers.a, w.answers.b, w.answers.c = { busy }, { busy }, { world.completion "hi" }
+    for _ = 1, 4 do w:chat "tries" end
+    assert.equal(2, #w.calls)
+    assert_error(w:chat "tries", 503, "no_healthy_upstream")
+    w.answers.a = { world.failure(500) }
+    for _ = 1, 4 do assert.equal(200, w:chat("falls").status) end
+    assert.same({ "a", "c", "a", "c", "c", "c" }, { unpack(w:hosts(), 3) })
+  end)
+
   it("keeps one deadline over all attempts", function()
     start [[ model "slow" { a { "m9" }, b { "m9" }, c { "m9" }, timeout = { total = "10s" } } ]]
     for _, host in ipairs { "a", "b", "c" } do

@@ -164,6 +164,37 @@ describe("policy", function()
       assert.same({ "resting", 30 }, { state, left })
     end)
 
+    it("takes what fails twice in one request for one failure", function()
+      for _ = 1, 2 do
+        note "server_error"
+        cooldown.note(a, fault.new("server_error", "x"), rules, false, true)
+      end
+      assert.equal("up", cooldown.state(a))
+      note "server_error"
+      assert.equal("resting", cooldown.state(a))
+    end)
+
+    it("rests at once who fails again and asks for it, or was on probation", function()
+      cooldown.note(a, fault.new("rate_limit", "x", { retry_after = 7 }), rules, false, true)
+      assert.same({ "resting", 7 }, { cooldown.state(a) })
+      local b = dep "b"
+      cooldown.note(b, fault.new("server_error", "x"), rules, true, true)
+      assert.same({ "resting", 30 }, { cooldown.state(b) })
+    end)
+
+    it("knows who recovers first, but for those that asked to be left alone", function()
+      local b, c = dep "b", dep "c"
+      local g = group { a, b, c }
+      rules.allowed_fails = 0
+      note "server_error"
+      w.clock = w.clock + 5
+      cooldown.note(b, fault.new("server_error", "x"), rules)
+      cooldown.note(c, fault.new("rate_limit", "x", { retry_after = 2 }), rules)
+      assert.equal("a", cooldown.soonest(g, {}).name)
+      assert.equal("b", cooldown.soonest(g, { a = true }).name)
+      assert.is_nil(cooldown.soonest(g, { a = true, b = true }))
+    end)
+
     it("forgets failures that are older than the window", function()
       note "server_error"
       note "server_error"
