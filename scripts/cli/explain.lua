@@ -13,7 +13,8 @@ moongate explain MODEL [--routes FILE] [--key NAME] [--tokens N] [--providers DI
                  [--json]
 
 Says where a request for MODEL goes: its alias, the deployments and their shares, what
-follows a failure. Nothing is sent. Keys are those of the file, and of the ledger in DIR.
+follows a failure. Nothing is sent. Keys are those of the file, and of the ledger in DIR; where
+its gateway runs, that says who rests.
 
   --routes FILE     the routes file (routes.lua)
   --key NAME        with this virtual key, or the one of this id
@@ -22,7 +23,8 @@ follows a failure. Nothing is sent. Keys are those of the file, and of the ledge
   --data DIR        with the prices that were imported there, and its ledger's keys (data)
   --json            the same as JSON
 
-Exit code: 0 it is served, 1 there is no such model or key, 3 the routes file is not valid.]],
+Exit code: 0 it is served; 1 it is not: there is no such model or key, or the key may not use
+it, is disabled or has expired; 3 the routes file is not valid.]],
 }
 
 local function invalid(host, errors)
@@ -43,19 +45,16 @@ end
 
 local function is_count(n) return n and n % 1 == 0 and n >= 0 and n <= 1e9 end
 
-local function exists(path)
-  local file = io.open(path, "r")
-  if file then file:close() end
-  return file ~= nil
-end
-
--- What routes.lua does not say: the ledger's key, or whether it has any.
+-- What routes.lua does not say: the ledger's key, or whether it has any; and who rests.
 local function look_up(host, cfg, parsed, ask)
-  local dir = parsed.data or "data"
-  if cfg.keys.by_name[ask.key] or not exists(dir .. "/ledger.db") then return end
   local view = host.ledger_view()
-  local asks = view.open(dir)
+  local asks, is_running = view.open(parsed.data or "data")
   if not asks then return end
+  if is_running then
+    local rests = view.rests(asks, ask.model)
+    function ask.rest_of(name) return rests[name] end
+  end
+  if cfg.keys.by_name[ask.key] then return end
   if not ask.key then
     ask.ledger = view.has_keys(asks)
     return
@@ -76,7 +75,7 @@ local function show(host, parsed, ask)
   local trace, problem = explain.trace(cfg, ask)
   if not trace then return unknown(host, cfg, ask, problem) end
   host.print(parsed.json and explain.encode(trace) or explain_text.of(trace))
-  return 0
+  return trace.refused and 1 or 0
 end
 
 return function(list, host)
@@ -88,5 +87,7 @@ return function(list, host)
     return args.misused(host, VERB.usage,
       ("--tokens takes a whole number, not %s"):format(parsed.tokens))
   end
-  return show(host, parsed, { model = parsed[1], key = parsed.key, tokens = tokens })
+  return show(host, parsed, {
+    model = parsed[1], key = parsed.key, tokens = tokens, now = os.time(),
+  })
 end

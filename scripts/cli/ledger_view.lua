@@ -8,9 +8,29 @@ local units = require "lib.units"
 
 local ledger_view = {}
 
---- ask(method, target) of the folder's gateway, or of its ledger; nil where neither answers.
+local function exists(dir)
+  local file = io.open(dir .. "/ledger.db", "r")
+  if file then file:close() end
+  return file ~= nil
+end
+
+--- ask(method, target) of the folder's gateway, or of its ledger; nil where there is none, or
+--- nobody answers. And whether it is a gateway that does.
 function ledger_view.open(dir)
-  return (gateway.open({ data = dir }, { complain = function() end }))
+  if not exists(dir) then return nil end
+  local host = { complain = function() end }
+  local ask = gateway.open({ data = dir }, host)
+  return ask or nil, ask ~= nil and not host.offline
+end
+
+--- The seconds that deployments of a model still rest, by name, as the running gateway says.
+function ledger_view.rests(ask, model)
+  local out = {}
+  local trace = ask("GET", gateway.target("/admin/explain", { model = model }))
+  for _, group in ipairs(trace and { trace.group, unpack(trace.fallbacks) } or {}) do
+    for _, dep in ipairs(group.deployments) do out[dep.name] = dep.rests_s end
+  end
+  return out
 end
 
 --- Has it any key?

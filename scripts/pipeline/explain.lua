@@ -29,25 +29,27 @@ local function percents(deployments)
   return out
 end
 
-local function deployments(group)
+local function deployments(group, rest_of)
   local out, shares = {}, percents(group.deployments)
   for i, dep in ipairs(group.deployments) do
     local max_input, max_output = prices.limits(dep)
     out[i] = {
       name = dep.name, provider = dep.provider.name, model = dep.model, percent = shares[i],
       rpm = dep.rpm, tpm = dep.tpm, region = dep.region, line = dep.line,
-      max_input = max_input, max_output = max_output,
+      max_input = max_input, max_output = max_output, strict = dep.strict == true,
+      drop_unsupported = dep.drop_unsupported == true,
+      rests_s = rest_of and rest_of(dep.name) or nil,
     }
   end
   return out
 end
 
-local function group_trace(group)
+local function group_trace(group, rest_of)
   return {
     name = group.name, line = group.line, pattern = group.pattern,
     balance = type(group.balance) == "string" and group.balance or "function",
     retries = group.retries, backoff = group.backoff, timeout = group.timeout,
-    cooldown = group.cooldown, deployments = deployments(group),
+    cooldown = group.cooldown, deployments = deployments(group, rest_of),
   }
 end
 
@@ -60,18 +62,22 @@ local function find(cfg, name)
   return covering and wildcard.concrete(covering, name, text)
 end
 
-local function by_kind(cfg, group)
+local function by_kind(cfg, group, rest_of)
   local out = {}
   for kind, name in pairs(group.fallback_by_kind) do
-    out[#out + 1] = { kind = kind, group = name and group_trace(cfg.groups[name]) or false }
+    out[#out + 1] = {
+      kind = kind, group = name and group_trace(cfg.groups[name], rest_of) or false,
+    }
   end
   table.sort(out, function(a, b) return a.kind < b.kind end)
   return out
 end
 
-local function fallbacks(cfg, group)
+local function fallbacks(cfg, group, rest_of)
   local out = {}
-  for _, name in ipairs(group.fallback) do out[#out + 1] = group_trace(cfg.groups[name]) end
+  for _, name in ipairs(group.fallback) do
+    out[#out + 1] = group_trace(cfg.groups[name], rest_of)
+  end
   return out
 end
 
@@ -138,8 +144,10 @@ end
 local function key_trace(cfg, ask, group)
   local key = cfg.keys.by_name[ask.key] or ask.found
   return key and {
-    name = key.name, line = key.line, models = key.model_list, disabled = key.disabled,
+    name = key.name, line = key.line, models = key.model_list,
+    disabled = key.disabled or key.team_disabled or nil,
     allowed = grants.allow(cfg, key, group),
+    expired = key.expires_at and ask.now and key.expires_at <= ask.now or nil,
     expires_at = key.expires_at, tags = key.tags, rpm = key.rpm, tpm = key.tpm,
     parallel = key.parallel, budget = key.budgets, soft_budget = key.soft_budgets,
     left = left_of(key.account, key.budgets, ask.spent_of),
@@ -163,11 +171,20 @@ local function hooks(cfg)
   return out
 end
 
+-- What a request with this key is answered instead, in the order it would be; nil: nothing.
+local function refusal(key)
+  if not key then return nil end
+  if key.disabled then return { status = 403, code = "key_disabled" } end
+  if key.expired then return { status = 403, code = "key_expired" } end
+  return not key.allowed and { status = 404, code = "model_not_found" } or nil
+end
+
 --- What a request for `ask.model` would meet: ask = { model, key = name | nil, tokens = n |
 --- nil, spent_of = engine.accounts.spent | nil, found = the key where the ledger has it | nil,
---- ledger = whether that has any }. nil and a reason where there is no such model or key.
+--- ledger = whether that has any, now = epoch seconds | nil, rest_of(deployment's name) = the
+--- seconds it still rests | nil }. nil and a reason where there is no such model or key.
 function explain.trace(cfg, ask)
-  local group = find(cfg, ask.model)
+  local group, rest_of = find(cfg, ask.model), ask.rest_of
   if not group then return nil, ('there is no model "%s"'):format(ask.model) end
   local key = ask.key and key_trace(cfg, ask, group)
   if ask.key and not key then return nil, ('there is no virtual_key "%s"'):format(ask.key) end
@@ -175,8 +192,9 @@ function explain.trace(cfg, ask)
   return {
     asked = ask.model, file = cfg.file,
     alias = alias and { to = alias, line = cfg.alias_lines[ask.model] },
-    group = group_trace(group), fallbacks = fallbacks(cfg, group),
-    fallbacks_by_kind = by_kind(cfg, group), hooks = hooks(cfg), key = key,
+    group = group_trace(group, rest_of), fallbacks = fallbacks(cfg, group, rest_of),
+    fallbacks_by_kind = by_kind(cfg, group, rest_of), hooks = hooks(cfg), key = key,
+    refused = refusal(key),
     keys = not key and keys_for(cfg, group) or nil,
     open = cfg.open and not ledger and not keyring.is_closed(), ledger = ledger,
     estimate = ask.tokens and estimate(cfg, group, ask.tokens),

@@ -51,6 +51,42 @@ local function deployment_lines(group)
   return out
 end
 
+-- What becomes of what a provider has no word for (docs/unsupported.md), where that is not the
+-- usual: all deployments of a group in one line, else those it holds for by their names.
+local FITTING = {
+  { "strict", "what it has no word for is refused, hints too: a 400 (strict)" },
+  { "drop_unsupported", "what it has no word for is left out, and named (drop_unsupported)" },
+}
+
+local function fitting_lines(out, group)
+  for _, one in ipairs(FITTING) do
+    local names = {}
+    for _, dep in ipairs(group.deployments) do
+      if dep[one[1]] then names[#names + 1] = dep.name end
+    end
+    if #names == #group.deployments then
+      out[#out + 1] = one[2]
+    elseif #names > 0 then
+      out[#out + 1] = table.concat(names, ", ") .. ": " .. one[2]
+    end
+  end
+end
+
+-- Who is left alone now, as the running gateway says.
+local function rest_lines(out, group)
+  local up = false
+  for _, dep in ipairs(group.deployments) do
+    up = up or not dep.rests_s
+    if dep.rests_s then
+      out[#out + 1] = ("%s rests for %d s more"):format(dep.name, math.ceil(dep.rests_s))
+    end
+  end
+  if up then return end
+  out[#out + 1] = group.cooldown.when_all_rest == "try"
+    and "all rest: a fallback answers, or who recovers first is tried"
+    or "all rest: a fallback answers, or a 503 says until when"
+end
+
 -- "openai/gpt-4o", or every deployment with its share.
 local function in_short(group)
   local list, out = group.deployments, {}
@@ -68,6 +104,8 @@ end
 local function group_lines(trace)
   local group = trace.group
   local out = deployment_lines(group)
+  rest_lines(out, group)
+  fitting_lines(out, group)
   out[#out + 1] = PICKED[group.balance]
   out[#out + 1] = retries(group)
   local width = widest(trace.fallbacks, "name")
@@ -181,6 +219,8 @@ local function key_lines(trace)
     end
     if key.disabled then
       out[#out + 1] = "and it, or its team, is disabled: this call gets a 403"
+    elseif key.expired then
+      out[#out + 1] = "and it has expired: this call gets a 403"
     end
     for _, account in ipairs(key.accounts) do out[#out + 1] = account_line(account) end
   elseif trace.open then

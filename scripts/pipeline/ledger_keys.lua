@@ -42,6 +42,12 @@ local function build(cfg, record, team)
   }
 end
 
+--- The key of a record that the ledger was asked for.
+function ledger_keys.of_record(cfg, record)
+  local team = record.team and keyring.team(record.team)
+  return build(cfg, record, team and json.decode(team) or nil)
+end
+
 --- What is remembered: records by public id, for one generation.
 function ledger_keys.memory()
   return { count = 0, known = {} }

@@ -129,6 +129,56 @@ model "dark" { openai "unheard-of" }
     assert.truthy(out:find("is disabled: this call gets a 403", 1, true), out)
   end)
 
+  it("says what becomes of what a deployment has no word for", function()
+    local text = HEAD .. [[
+model "a" { openai { "gpt-4o", name = "s", strict = true },
+  openai { "gpt-5", name = "d", drop_unsupported = true } }
+model "b" { openai "gpt-4o-mini", strict = true }
+]]
+    local out = text_of(text, { model = "a" })
+    assert.truthy(out:find("s: what it has no word for is refused, hints too: a 400", 1, true))
+    assert.truthy(out:find("d: what it has no word for is left out, and named", 1, true), out)
+    out = text_of(text, { model = "b" })
+    assert.truthy(out:find("\n +what it has no word for is refused"), out)
+    local deps = trace(text, { model = "a" }).group.deployments
+    assert.same({ true, false, false, true }, { deps[1].strict, deps[1].drop_unsupported,
+      deps[2].strict, deps[2].drop_unsupported })
+    assert.is_nil(text_of(HEAD .. 'model "a" { openai "x" }', { model = "a" })
+      :find("no word for", 1, true))
+  end)
+
+  it("says who rests, and what follows where all do", function()
+    local text = HEAD .. 'model "a" { openai "gpt-4o", openai "gpt-5" }\n'
+      .. 'model "t" { openai { "x", name = "x" }, cooldown = { when_all_rest = "try" } }'
+    local rests = { ["openai/gpt-5"] = 11.2 }
+    local function rest_of(name) return rests[name] end
+    local out = text_of(text, { model = "a", rest_of = rest_of })
+    assert.truthy(out:find("openai/gpt-5 rests for 12 s more\n", 1, true), out)
+    assert.is_nil(out:find("all rest", 1, true))
+    rests["openai/gpt-4o"], rests.x = 3, 4
+    out = text_of(text, { model = "a", rest_of = rest_of })
+    assert.truthy(out:find("all rest: a fallback answers, or a 503 says until when", 1, true))
+    out = text_of(text, { model = "t", rest_of = rest_of })
+    assert.truthy(out:find("all rest: a fallback answers, or who recovers first is tried", 1,
+      true), out)
+  end)
+
+  it("names the answer that a key gets where it is refused", function()
+    local text = HEAD .. 'model "a" { openai "gpt-4o" } model "b" { openai "gpt-5" }\n'
+      .. 'virtual_key "k" { token = env.CLIENT, models = { "a" }, expires = "2027-01-01" }'
+    assert.is_nil(trace(text, { model = "a", key = "k", now = 1.7e9 }).refused)
+    assert.is_nil(trace(text, { model = "a" }).refused)
+    assert.same({ status = 404, code = "model_not_found" },
+      trace(text, { model = "b", key = "k", now = 1.7e9 }).refused)
+    local late = { model = "a", key = "k", now = 1.9e9 }
+    assert.same({ status = 403, code = "key_expired" }, trace(text, late).refused)
+    assert.truthy(text_of(text, late):find("and it has expired: this call gets a 403", 1, true))
+    local found = { name = "x", id = "i", account = "key:i", all = true, model_list = { "*" },
+      tags = {}, team_disabled = true }
+    assert.same({ status = 403, code = "key_disabled" },
+      trace(text, { model = "b", key = "x", found = found }).refused)
+  end)
+
   it("names hooks, strategies and kinds of fault", function()
     local out = text_of(HEAD .. [[
 model "a" { openai "gpt-4o", balance = "lowest_cost", retries = 1,
@@ -239,6 +289,31 @@ describe("moongate explain", function()
     assert.equal("x.lua", h.path)
     assert.truthy(h.said[1]:find("100 %  openai/gpt-4o", 1, true))
     assert.truthy(h.said[1]:find("about 10 tokens in, at most $0.164", 1, true))
+  end)
+
+  it("leaves with 1 where the key is refused, and says all the same", function()
+    for text, want in pairs {
+      [routes.MODEL .. 'model "b" { openai "gpt-5" }\n'
+        .. 'virtual_key "k" { token = env.CLIENT, models = { "b" } }'] =
+          "and so not a: this call gets a 404",
+      [ODD] = "and it has expired: this call gets a 403",
+    } do
+      local h = host(text)
+      assert.equal(1, explain_verb({ "a", "--key", "k" }, h))
+      assert.truthy(h.said[1]:find(want, 1, true), h.said[1])
+    end
+  end)
+
+  it("hears from a running gateway who rests", function()
+    local h = host(GOOD)
+    h.ledger_view = function()
+      return {
+        open = function() return "asks", true end, has_keys = function() return false end,
+        rests = function(_, model) return { ["openai/gpt-4o"] = model == "a" and 9 or nil } end,
+      }
+    end
+    assert.equal(0, explain_verb({ "a" }, h))
+    assert.truthy(h.said[1]:find("openai/gpt-4o rests for 9 s more", 1, true), h.said[1])
   end)
 
   json_it("prints it as JSON", function()

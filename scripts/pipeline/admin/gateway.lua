@@ -6,9 +6,12 @@ local cooldown = require "policy.cooldown"
 local engine_admin = require "engine.admin"
 local explain = require "pipeline.explain"
 local json = require "engine.json"
+local ledger_keys = require "pipeline.ledger_keys"
 local metric = require "engine.metric"
+local nearest = require "lib.nearest"
 local shared = require "engine.shared"
 local teams = require "lib.teams"
+local time = require "engine.time"
 local welcome = require "pipeline.welcome"
 
 local gateway = {}
@@ -84,16 +87,50 @@ function gateway.reload()
   }
 end
 
+-- The ledger's record of a key, by its name or its id; nil where there is none, and a problem
+-- where that is not all.
+local function record_of(want, word)
+  local found, problem = want.ask("keys.list", { name = word, limit = 2 })
+  if not found then return nil, problem end
+  if #found.keys > 1 then
+    return nil, { status = 409, code = "ambiguous", param = "key",
+      message = ("several keys are called %s; name one by its id"):format(word) }
+  end
+  if found.keys[1] then return found.keys[1] end
+  found, problem = want.ask("keys.show", { id = word })
+  if problem and problem.status == 404 then problem = nil end
+  return found, problem
+end
+
+-- A key that routes.lua does not have, as a request has it; nil, or nil and a problem.
+local function found_key(want, word)
+  if not word or want.cfg.keys.by_name[word] then return nil end
+  local record, problem = record_of(want, word)
+  return record and ledger_keys.of_record(want.cfg, record), problem
+end
+
+-- The seconds that a deployment still rests.
+local function rest_of(name)
+  local state, left = cooldown.state { name = name }
+  return state == "resting" and left or nil
+end
+
+local function absent(cfg, query, why)
+  local models, keys = explain.names(cfg)
+  local param = why:find("virtual_key", 1, true) and "key" or "model"
+  return { status = 404, code = "not_found", param = param,
+    message = why .. nearest.hint(query[param], param == "key" and keys or models) }
+end
+
 function gateway.explain(want)
   local query = want.query
+  local found, problem = found_key(want, query.key)
+  if problem then return nil, problem end
   local trace, why = explain.trace(want.cfg, {
-    model = query.model, key = query.key, tokens = query.tokens,
-    spent_of = accounts.spent,
+    model = query.model, key = query.key, tokens = query.tokens, found = found,
+    spent_of = accounts.spent, rest_of = rest_of, now = time.now(),
   })
-  if not trace then
-    return nil, { status = 404, code = "not_found", message = why,
-      param = why:find("virtual_key", 1, true) and "key" or "model" }
-  end
+  if not trace then return nil, absent(want.cfg, query, why) end
   return explain.encode(trace)
 end
 
