@@ -13,7 +13,7 @@ local OWN = {
 }
 local OWN_HELP = [[
   --team NAME          the team it belongs to
-  --expires WHEN       2026-12-31 (its end), 2026-12-31T18:00:00Z, or 30d from now
+  --expires WHEN       2026-12-31 (its end, UTC), 2026-12-31T18:00:00Z, or 30d from now; none
   --on-low-budget W    refuse what may cost more than is left, or clamp its max_tokens
   --without-cluster W  open or closed while the shared limits cannot be reached]]
 local SHOWN = {
@@ -31,9 +31,14 @@ end
 
 -- Words → fields ---------------------------------------------------------------------------
 
+local WHEN = "--expires takes a day (its end, UTC) such as 2026-12-31, a second such as "
+  .. "2026-12-31T18:00:00Z, how long from now such as 12h or 30d (a year at most), or none; "
+  .. "not %s"
+
 local function instant(text)
+  if text == "none" or units.date(text) then return text end
   local seconds = units.duration(text)
-  if not seconds then return text end
+  if not seconds then return nil, WHEN:format(text) end
   return os.date("!%Y-%m-%dT%H:%M:%SZ", math.floor(os.time() + seconds))
 end
 
@@ -44,7 +49,8 @@ local function fields(parsed)
   for name in pairs(OWN) do
     local text = parsed[name]
     if text then
-      if name == "expires" then text = instant(text) end
+      if name == "expires" then text, problem = instant(text) end
+      if not text then return nil, problem end
       body[name:gsub("-", "_")] = text == "none" and json.null or text
     end
   end
@@ -130,6 +136,7 @@ end
 local function create(ask, parsed, host, body)
   local record, problem = ask("POST", "/admin/keys", body)
   if not record then return nil, problem end
+  limits.warn(host, body, record)
   return show_secret(host, parsed, record, "this is the new key")
 end
 
@@ -185,6 +192,7 @@ local function shower(method, rest)
     local record, problem = at_key(ask, method, parsed[1], rest,
       method == "PATCH" and body or nil)
     if not record then return nil, problem end
+    limits.warn(host, body, record)
     return show(host, parsed, record)
   end
 end
@@ -203,7 +211,9 @@ end
 
 return actions.of {
   name = "keys", noun = "key",
-  about = "Virtual keys in the ledger; those of routes.lua are changed there.",
+  about = "Virtual keys in the ledger; those of routes.lua are changed there. A key that is "
+    .. "rotated keeps\nits name, id, limits and spend; its old text works for --overlap "
+    .. "longer, or not at all.",
   order = { "create", "list", "show", "update", "rotate", "disable", "enable", "delete" },
   actions = {
     create = {
@@ -233,8 +243,10 @@ return actions.of {
       says = "rotate KEY [--overlap 24h]", least = 1, most = 1, run = rotate,
       flags = { overlap = "DURATION" },
       body = function(parsed) return { overlap = parsed.overlap } end,
-      help = help("A new secret for a key, printed alone and this once. The old one works for "
-        .. "the overlap\nlonger; without one it ends now."),
+      help = help("Another text for a key, printed alone and this once. The old one works for "
+        .. "the overlap\nlonger (30d at most); without one it ends now, and all before it. "
+        .. "Name, id, team, limits\nand what was spent stay; what stands behind `mg-` in the "
+        .. "text is new, too."),
     },
     disable = {
       says = "disable KEY", least = 1, most = 1, run = shower("POST", "/disable"),

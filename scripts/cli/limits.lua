@@ -83,6 +83,25 @@ function limits.lines(record, names)
   return table.concat(out, "\n")
 end
 
+-- What a ledger without its gateway cannot know: which models the routes.lua here has.
+local function unmet_here(host, models)
+  local cfg = host.load_config and host.load_config(host.routes)
+  if not cfg or cfg.embedded then return {} end
+  return require("lib.model_lists").unmet(cfg, models)
+end
+
+--- Say what in a new list of models no model answers to: easily a slip, and shows only when the
+--- key is used. But a key may be made before its model.
+function limits.warn(host, body, record)
+  local found = record.warnings
+  if not found and host.offline and type(body.models) == "table" then
+    found = unmet_here(host, body.models)
+  end
+  for _, text in ipairs(found or {}) do
+    host.complain("warning: " .. text:gsub("^models", "--models"))
+  end
+end
+
 limits.listed, limits.or_dash = listed, or_dash
 
 return limits

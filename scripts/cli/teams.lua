@@ -50,6 +50,7 @@ end
 local function create(ask, parsed, host, body)
   local record, problem = ask("POST", "/admin/teams", body)
   if not record then return nil, problem end
+  limits.warn(host, body, record)
   return show(host, parsed, record)
 end
 
@@ -90,6 +91,7 @@ local function shower(method, rest)
     local record, problem = at_team(ask, method, parsed[1], rest,
       method == "PATCH" and body or nil)
     if not record then return nil, problem end
+    limits.warn(host, body, record)
     return show(host, parsed, record)
   end
 end

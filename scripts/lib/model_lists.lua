@@ -1,5 +1,6 @@
 -- Lists of models as the ledger keeps them, beside the models that this generation has.
 
+local nearest = require "lib.nearest"
 local wildcard = require "lib.wildcard"
 
 local model_lists = {}
@@ -46,6 +47,39 @@ function model_lists.set(cfg, lists)
     set[name] = all_allow(cfg, lists, name) or nil
   end
   return set
+end
+
+-- Is there anything now that an entry allows?
+local function is_met(cfg, entry)
+  if entry == "*" or cfg.groups[entry] or cfg.aliases[entry] then return true end
+  local pattern = wildcard.parse(entry)
+  if not pattern then return wildcard.find(cfg.wildcards, entry) ~= nil end
+  for name in pairs(cfg.groups) do
+    if wildcard.match(pattern, name) then return true end
+  end
+  return false
+end
+
+local function names_of(cfg)
+  local out = {}
+  for _, names in ipairs { cfg.groups, cfg.aliases } do
+    for name in pairs(names) do out[#out + 1] = name end
+  end
+  table.sort(out)
+  return out
+end
+
+--- What people should know of a list before they rely on it: a sentence for each entry that no
+--- model of this generation answers to. There may be one tomorrow, so it is no mistake.
+function model_lists.unmet(cfg, list)
+  local out = {}
+  for _, entry in ipairs(list) do
+    if not is_met(cfg, entry) then
+      out[#out + 1] = ('models has "%s", which is not a model of routes.lua now%s'):format(
+        entry, nearest.hint(entry, names_of(cfg)))
+    end
+  end
+  return out
 end
 
 return model_lists

@@ -106,6 +106,41 @@ describe("the command line and the ledger", function()
     end)
   end)
 
+  it("is told of models that there are none of, with a gateway and without", function()
+    local function told(...)
+      local status, out, err = run(...)
+      assert.equal(0, status, out .. err)
+      return err:match 'warning: (%-%-models has "[^\n]*)'
+    end
+    local want = '--models has "mok", which is not a model of routes.lua now; '
+      .. 'did you mean "mock"?'
+    assert.equal(want, told("keys", "create", "app", "--models", "mock,mok"))
+    assert.is_nil(told("keys", "update", "app", "--models", "mock"))
+    assert.equal(want, told("teams", "create", "red", "--models", "mok"))
+    without_gateway(function()
+      local function alone(name, models)
+        local status, out, err = process.run({ helper.binary, "keys", "create", name, "--data",
+          gw.data, "--models", models }, { cwd = gw.dir })
+        assert.equal(0, status, out .. err)
+        return err:match 'warning: (%-%-models has "[^\n]*)'
+      end
+      assert.equal(want, alone("b", "mok"))
+      assert.is_nil(alone("c", "mock"))
+    end)
+  end)
+
+  it("checks a file beside the keys of a ledger", function()
+    local text = ROUTES .. '\nmodel "other" { provider "mock" { name = "o" } "mock" }\n'
+      .. 'virtual_key "narrow" { token = "sk-narrow-0123456789abcdef", models = { "mock" } }'
+    text = text:gsub('virtual_key "declared"[^\n]*\n', "")
+    local file = gw.dir .. "/narrow.lua"
+    process.write(file, text)
+    local function warned() return fine("check", file):find("no virtual_key may", 1, true) end
+    assert.is_truthy(warned())
+    fine("keys", "create", "app")
+    assert.is_nil(warned())
+  end)
+
   it("shows budgets and what is left of them", function()
     local key = fine("keys", "create", "app", "--budget", "$1/day,$5"):match "%S+"
     assert.equal(200, chat(key))

@@ -45,6 +45,57 @@ describe("the admin API", function()
     assert.equal("no-store", request.sent_headers["cache-control"])
   end)
 
+  it("tells who names models that there are none of, and makes the key all the same", function()
+    local request = a.ask("POST", "/admin/keys",
+      '{"name":"app","models":["m","mm","m*","gpt*","*"]}')
+    assert.equal(201, request.status, request.answer)
+    assert.same({
+      'models has "mm", which is not a model of routes.lua now',
+      'models has "m*", which is not a model of routes.lua now', -- a * is never nothing
+      'models has "gpt*", which is not a model of routes.lua now',
+    }, request.json.warnings)
+    request = a.ask("PATCH", "/admin/keys/" .. ID, '{"models":["m"]}')
+    assert.same({ 200 }, { request.status, request.json.warnings })
+    request = a.ask("PATCH", "/admin/keys/" .. ID, '{"models":["gone"]}')
+    assert.same({ 200, 1 }, { request.status, #request.json.warnings })
+    request = a.ask("PATCH", "/admin/keys/" .. ID, '{"models":null,"rpm":5}')
+    assert.same({ 200 }, { request.status, request.json.warnings })
+  end)
+
+  it("explains with keys of the ledger, by name and by id", function()
+    local known = { search = 1, [ID] = 0, two = 2, none = 0 }
+    a.answers["keys.list"] = function(args)
+      local list = {}
+      for i = 1, known[args.name] do
+        local budgets = { { window = "day", nano = 5 } }
+        list[i] = admin_world.key { models = { "m" }, budgets = budgets }
+      end
+      return { keys = list }
+    end
+    a.answers["keys.show"] = function(args)
+      if args.id == ID then return admin_world.key { models = { "other" }, disabled = true } end
+      return nil, { status = 404, code = "not_found", message = "there is no such key" }
+    end
+    local function explained(key) return a.ask("GET", "/admin/explain?model=m&key=" .. key) end
+    local trace = explained("search").json
+    assert.same({ "search", true, 5 },
+      { trace.key.name, trace.key.allowed, trace.key.budget[1].nano })
+    assert.is_nil(trace.refused)
+    trace = explained(ID).json
+    assert.is_false(trace.key.allowed)
+    assert.same({ 403, "key_disabled" }, { trace.refused.status, trace.refused.code })
+    local request = explained "two"
+    assert.same({ 409, "key" }, { request.status, request.json.error.param })
+    request = explained "none"
+    assert.same({ 404, 'there is no virtual_key "none"' },
+      { request.status, request.json.error.message })
+    assert.equal("me", explained("me").json.key.name)
+    a.answers["keys.list"] = function()
+      return nil, { status = 503, code = "ledger_unavailable", message = "full" }
+    end
+    assert.equal(503, explained("search").status)
+  end)
+
   it("refuses two budgets of one window, and dates that are none", function()
     for body, param in pairs {
       ['{"name":"x","budget":["$1/day","$2/day"]}'] = "budget",

@@ -181,6 +181,41 @@ describe("the command line's admin verbs", function()
       }, json.decode(sent[1].body))
     end)
 
+    it("are told of, where they name models that there are none of", function()
+      local list = json.array { 'models has "smal", which is not a model; did you mean "x"?' }
+      local want = 'warning: --models has "smal", which is not a model; did you mean "x"?'
+      answers[1] = { 201, record { key = "mg-abc-def", warnings = list } }
+      assert.equal(0, ask("keys", "create", "app", "--models", "smal"))
+      assert.same({ want }, { complaints[1] })
+      assert.same({ "mg-abc-def" }, printed)
+      answers = {
+        { 200, { data = json.array { record() } } }, { 200, record { warnings = list } },
+      }
+      assert.equal(0, ask("keys", "update", "app", "--models", "smal"))
+      assert.equal(want, complaints[#complaints])
+      answers = { { 201, record { warnings = list } } }
+      assert.equal(0, ask("teams", "create", "red", "--models", "smal"))
+      assert.equal(want, complaints[#complaints])
+      assert.equal(4, #complaints)
+    end)
+
+    it("end when people say, in any of the forms that are named where it is none", function()
+      for _, text in ipairs { "tomorrow", "2026-02-30", "400d", "30" } do
+        complaints = {}
+        assert.equal(2, ask("keys", "create", "app", "--expires", text))
+        for _, want in ipairs { "2026-12-31,", "2026-12-31T18:00:00Z", "30d", "none", text } do
+          assert.truthy(complaints[1]:find(want, 1, true), complaints[1])
+        end
+      end
+      assert.same({}, sent)
+      for text, want in pairs { none = "^null$", ["30d"] = '^"%d+%-.*Z"$' } do
+        answers = { { 201, record { key = "mg-abc-def" } } }
+        assert.equal(0, ask("keys", "create", "app", "--expires", text))
+        local body = json.index(sent[#sent].body)
+        assert.truthy(body:raw("expires"):find(want), text)
+      end
+    end)
+
     it("are named by name or by id", function()
       answers = { { 200, { data = json.array { record() } } }, { 200, record() } }
       assert.equal(0, ask("keys", "show", "app"))

@@ -9,7 +9,7 @@ local keys = {}
 local ORDER = {
   "id", "name", "team", "role", "models", "rpm", "tpm", "parallel", "budget", "soft_budget",
   "expires", "disabled", "tags", "on_low_budget", "without_cluster", "created", "updated",
-  "key", "previous_until",
+  "key", "previous_until", "warnings",
 }
 local PAGE = 100
 
@@ -45,7 +45,9 @@ end
 function keys.create(want)
   local args, _, problem = limits.read(want.body)
   if not args then return nil, problem end
-  return asked(want, "create", args, made)
+  return asked(want, "create", args, function(record)
+    return limits.warn(want, made(record))
+  end)
 end
 
 local function page(result)
@@ -70,7 +72,9 @@ function keys.update(want)
   local set, clear, problem = limits.read(want.body)
   if not set then return nil, problem end
   local args = { id = want.path.id, set = json.object({}, set), clear = clear }
-  return asked(want, "update", args, keys.show)
+  return asked(want, "update", args, function(record)
+    return limits.warn(want, keys.show(record))
+  end)
 end
 
 function keys.rotate(want)

@@ -2,6 +2,7 @@
 -- window, dates ↔ seconds. Keys and teams have them in common.
 
 local json = require "engine.json"
+local model_lists = require "lib.model_lists"
 local money = require "lib.money"
 local time = require "engine.time"
 local units = require "lib.units"
@@ -114,6 +115,16 @@ function limits.show(record, out)
   out.created = limits.instant(record.created_at)
   out.updated = limits.instant(record.updated_at)
   return out
+end
+
+--- Tell who has just set a list of models what in it no model answers to: in `shown`, the
+--- answer. Where nobody knows which models there are, nothing.
+function limits.warn(want, shown)
+  local models = want.body.models
+  if not want.cfg or type(models) ~= "table" then return shown end
+  local list = model_lists.unmet(want.cfg, models)
+  if list[1] then shown.warnings = json.array(list) end
+  return shown
 end
 
 limits.or_null = or_null

@@ -7,7 +7,7 @@ local teams = {}
 
 local ORDER = {
   "name", "models", "rpm", "tpm", "parallel", "budget", "soft_budget", "disabled", "tags",
-  "created", "updated",
+  "created", "updated", "warnings",
 }
 local PAGE = 100
 
@@ -25,7 +25,9 @@ end
 function teams.create(want)
   local args, _, problem = limits.read(want.body)
   if not args then return nil, problem end
-  return asked(want, "create", args, teams.show)
+  return asked(want, "create", args, function(record)
+    return limits.warn(want, teams.show(record))
+  end)
 end
 
 local function page(result)
@@ -49,7 +51,9 @@ function teams.update(want)
   local set, clear, problem = limits.read(want.body)
   if not set then return nil, problem end
   local args = { name = want.path.team, set = json.object({}, set), clear = clear }
-  return asked(want, "update", args, teams.show)
+  return asked(want, "update", args, function(record)
+    return limits.warn(want, teams.show(record))
+  end)
 end
 
 function teams.disable(want)
