@@ -35,19 +35,21 @@ local function adapters()
   return out
 end
 
-local function options(loopback)
+local function options(loopback, ledger_keys)
   return {
     load = vm.load, getenv = vm.getenv, read_file = vm.read_file, string = vm.safe_string(),
     adapter = adapter, adapters = adapters, now = time.now, loopback = loopback,
-    ledger_keys = keyring.count(), secret = log.secret, sha256 = crypto.sha256, log = log,
+    ledger_keys = ledger_keys, secret = log.secret, sha256 = crypto.sha256, log = log,
     metric = function(name, value, labels) metric.add(name, labels, value) end,
   }
 end
 
---- A file's text, called `name` in messages. cfg, or nil, errors, warnings: lists of
+--- A file's text, called `name` in messages; `ledger_keys` is how many keys the ledger has,
+--- where this state has no keyring. cfg, or nil, errors, warnings: lists of
 --- { file, line, message }.
-function load.text(text, name)
-  local cfg, errors, warnings = config.load(text, name, options(vm.options().loopback))
+function load.text(text, name, ledger_keys)
+  local cfg, errors, warnings = config.load(text, name, options(vm.options().loopback,
+    ledger_keys or keyring.count()))
   if cfg then cfg.file = name end
   return cfg, errors, warnings
 end

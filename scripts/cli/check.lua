@@ -3,14 +3,16 @@
 local args = require "cli.args"
 
 local VERB = {
-  flags = { json = true, routes = "FILE" }, most = 1,
+  flags = { json = true, routes = "FILE", data = "DIR" }, most = 1,
   usage = [[
-moongate check [FILE] [--providers DIR] [--json]
+moongate check [FILE] [--providers DIR] [--data DIR] [--json]
 
 Reads a routes file as the gateway would and prints what is wrong with it, one line each:
 file:line: what. FILE is routes.lua where none is named.
 
   --providers DIR   adapters of your own, as `moongate serve` takes them
+  --data DIR        with the prices that were imported there; where its ledger has keys, models
+                    that no key of the file may use are nothing to warn of (data)
   --json            errors and warnings as JSON, for editors
 
 Exit code: 0 the file is valid, 3 it is not.]],
@@ -61,16 +63,28 @@ local function show_json(host, cfg, errors, warnings)
   })))
 end
 
+-- Keys of the ledger may ask for what no key of the file does. They are only looked for where
+-- that makes a difference.
+local function load(host, path, dir)
+  local cfg, errors, warnings = host.load_config(path)
+  if not cfg then return nil, errors, warnings end
+  if cfg.unreached then
+    local view = host.ledger_view()
+    local ask = view.open(dir)
+    if ask and view.has_keys(ask) then cfg = host.load_config(path, 1) end
+  end
+  return cfg, {}, cfg.warnings
+end
+
 return function(list, host)
   local parsed, code = args.read(list, VERB, host)
   if not parsed then return code end
   local path = parsed[1] or parsed.routes or host.routes
-  local cfg, errors, warnings = host.load_config(path)
-  warnings = cfg and cfg.warnings or warnings or {}
+  local cfg, errors, warnings = load(host, path, parsed.data or "data")
   if parsed.json then
-    show_json(host, cfg, errors or {}, warnings)
+    show_json(host, cfg, errors, warnings)
   else
-    show_text(host, path, cfg, errors or {}, warnings)
+    show_text(host, path, cfg, errors, warnings)
   end
   return cfg and 0 or 3
 end

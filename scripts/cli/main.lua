@@ -29,13 +29,14 @@ function host.complain(text) io.stderr:write(text, "\n") end
 --- What a data folder knows of keys: only where it is asked for, since it needs SQLite.
 function host.ledger_view() return require "cli.ledger_view" end
 
---- A routes file as the gateway would load it. cfg, or nil, errors, warnings.
-function host.load_config(path)
+--- A routes file as the gateway would load it, beside a ledger of so many keys. cfg, or nil,
+--- errors, warnings.
+function host.load_config(path, ledger_keys)
   local text, why, embedded = read(path)
   if not text then
     return nil, { { file = path, line = 0, message = "cannot be read: " .. why } }, {}
   end
-  local ok, cfg, errors, warnings = guard.load(load.text, text, path)
+  local ok, cfg, errors, warnings = guard.load(load.text, text, path, ledger_keys)
   if ok and cfg then cfg.embedded = embedded end
   if ok then return cfg, errors, warnings end
   return nil, { { file = path, line = 0, message = tostring(cfg) } }, {}

@@ -5,13 +5,20 @@ local prices = require "lib.prices"
 
 local reach = {}
 
-local function mark(cfg, reached, name)
-  if not name or reached[name] then return end
+-- A name that only a wildcard covers is declared by that one.
+local function reach_one(cfg, reached, name)
   reached[name] = true
+  local pattern = cfg.groups[name].pattern
+  if pattern then reached[pattern] = true end
+end
+
+local function mark(cfg, reached, name)
+  if not name then return end
+  reach_one(cfg, reached, name)
   local group = cfg.groups[name]
-  for _, to in ipairs(group.fallback) do reached[to] = true end
+  for _, to in ipairs(group.fallback) do reach_one(cfg, reached, to) end
   for _, to in pairs(group.fallback_by_kind) do
-    if to then reached[to] = true end
+    if to then reach_one(cfg, reached, to) end
   end
 end
 
@@ -33,6 +40,7 @@ local function models(session, cfg)
   local reached = reached_by_keys(cfg)
   for _, declared in ipairs(reached and session.groups or {}) do
     if not reached[declared.name] then
+      cfg.unreached = true
       session.report:warn(declared.line,
         declared.at.label .. ": no virtual_key may use it, and nothing falls back to it")
     end

@@ -375,6 +375,19 @@ describe("warnings", function()
     assert.same({ '3: deployment "openai/unused" is in no model' }, warnings)
   end)
 
+  it("say nothing of a wildcard by which a key, or a fallback, reaches a model", function()
+    local function warnings(text)
+      local _, _, list = load(MODEL .. 'model "o/*" { openai "*" }\n' .. text
+        .. '\nvirtual_key "k" { token = env.CLIENT, models = { "a", "b" } }')
+      return list
+    end
+    assert.same({ '3: model "o/*": no virtual_key may use it, and nothing falls back to it' },
+      warnings 'model "b" { openai "b" }')
+    assert.same({}, warnings 'model "b" { openai "b", fallback = { "o/gpt-5" } }')
+    assert.same({}, warnings 'model "b" { openai "b", fallback = { timeout = "o/gpt-5" } }')
+    assert.same({}, warnings 'alias { b = "o/gpt-5" }')
+  end)
+
   it("name what has expired", function()
     local _, _, warnings = load(MODEL
       .. 'virtual_key "k" { token = env.CLIENT, expires = "2026-11-21" }')

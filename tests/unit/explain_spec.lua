@@ -242,6 +242,38 @@ describe("moongate check", function()
     assert.same({ "other.lua is valid: 1 model, 0 keys." }, h.said)
   end)
 
+  it("is silent about models that keys of the ledger may ask for", function()
+    local text = routes.MODEL .. 'model "b" { openai "gpt-5" }\n'
+      .. 'virtual_key "k" { token = env.CLIENT, models = { "b" } }'
+    local warning = 'routes.lua:2: warning: model "a": no virtual_key may use it, and nothing '
+      .. "falls back to it"
+    local h = host(text)
+    assert.equal(0, check({}, h))
+    assert.equal(warning, h.said[1])
+    h = host(text)
+    h.dirs = {}
+    h.load_config = function(path, ledger_keys)
+      return config.load(text, path, routes.options(routes.ENV, { ledger_keys = ledger_keys }))
+    end
+    local keys = true
+    h.ledger_view = function()
+      return {
+        open = function(dir)
+          h.dirs[#h.dirs + 1] = dir
+          return "asks"
+        end,
+        has_keys = function() return keys end,
+      }
+    end
+    assert.equal(0, check({ "--data", "there" }, h))
+    assert.same({ "routes.lua is valid: 2 models, 1 key." }, h.said)
+    assert.same({ "there" }, h.dirs)
+    keys = false
+    assert.equal(0, check({}, h))
+    assert.equal(warning, h.said[2])
+    assert.same({ "there", "data" }, h.dirs)
+  end)
+
   it("prints every error, and leaves with 3", function()
     local h = host(BAD)
     assert.equal(3, check({}, h))
