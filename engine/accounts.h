@@ -197,6 +197,19 @@ struct account *accounts_next(struct accounts *accounts, const struct account *a
 /* Secret, and the same as long as it lives: shares of a table too long to be looked at at once.
  */
 uint64_t accounts_hash(const struct account *account);
+/* Borrowed, for good. */
+const char *accounts_name(const struct account *account, size_t *len);
+
+/* Which names are wanted: those that begin so and come behind `after`, in the order of their
+ * bytes; the first `most`. */
+struct accounts_wanted {
+    const char *prefix, *after; /* borrowed for the call */
+    size_t prefix_len, after_len, most;
+};
+
+/* How many there are now in `out`, which has room for `most`. In no lock's way. */
+size_t accounts_names(struct accounts *accounts, const struct accounts_wanted *wanted,
+                      const struct account **out);
 /* Without limits. */
 void accounts_view(struct accounts *accounts, struct account *account,
                    struct accounts_view *view);

@@ -275,6 +275,7 @@ int luaopen_engine_accounts(lua_State *L)
     static const luaL_Reg functions[] = {{"plan", l_plan},
                                          {"spent", lua_accounts_spent},
                                          {"each", lua_accounts_each},
+                                         {"names", lua_accounts_names},
                                          {NULL, NULL}};
     static const luaL_Reg plans[] = {{"reserve", l_reserve},
                                      {"state", lua_accounts_state},

@@ -30,5 +30,6 @@ int lua_accounts_state(lua_State *L);
 int lua_accounts_room(lua_State *L);
 int lua_accounts_spent(lua_State *L);
 int lua_accounts_each(lua_State *L);
+int lua_accounts_names(lua_State *L);
 
 #endif

@@ -8,6 +8,8 @@
 #include "lua_accounts.h"
 #include "lua_context.h"
 
+enum { NAMES_MOST = 10000 };
+
 static void set_number(lua_State *L, const char *name, lua_Number n)
 {
     lua_pushnumber(L, n);
@@ -138,14 +140,41 @@ int lua_accounts_each(lua_State *L)
 
     lua_newtable(L);
     while (accounts && parts > 0 && (account = accounts_next(accounts, account))) {
+        size_t name_len;
+        const char *name = accounts_name(account, &name_len);
         if (accounts_hash(account) % parts != part) continue;
+        if (name_len < len || memcmp(name, prefix, len) != 0) continue;
         accounts_view(accounts, account, &view);
-        if (view.len < len || memcmp(view.name, prefix, len) != 0) continue;
         lua_createtable(L, 0, ACCOUNTS_WINDOWS + 1);
         lua_pushlstring(L, view.name, view.len);
         lua_setfield(L, -2, "name");
         set_windows(L, &view);
         lua_rawseti(L, -2, ++count);
+    }
+    return 1;
+}
+
+/* names = names(prefix, after, most) */
+int lua_accounts_names(lua_State *L)
+{
+    struct accounts_wanted wanted = {0};
+    struct accounts *accounts = lua_context_of(L)->accounts;
+    lua_Integer most = luaL_checkinteger(L, 3);
+
+    wanted.prefix = luaL_checklstring(L, 1, &wanted.prefix_len);
+    wanted.after = luaL_optlstring(L, 2, "", &wanted.after_len);
+    luaL_argcheck(L, most >= 0 && most <= NAMES_MOST, 3, "out of range");
+    wanted.most = (size_t)most;
+    const struct account **list =
+        lua_newuserdata(L, sizeof(struct account *) * (wanted.most + 1));
+    size_t count = accounts ? accounts_names(accounts, &wanted, list) : 0;
+
+    lua_createtable(L, (int)count, 0);
+    for (size_t i = 0; i < count; i++) {
+        size_t len;
+        const char *name = accounts_name(list[i], &len);
+        lua_pushlstring(L, name, len);
+        lua_rawseti(L, -2, (int)i + 1);
     }
     return 1;
 }

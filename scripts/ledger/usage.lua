@@ -143,6 +143,27 @@ local function take(report, want, part)
   end
 end
 
+-- End users may be many more than anybody wants to see: SQL adds them up, and tells those of
+-- the most spend, how many more there are, and the total. What has no name is called "-".
+local USERS = "coalesce(nullif(user, ''), '-')"
+
+local function take_users(report, want)
+  local from, to = want.since or 0, want["until"] or END
+  local condition, values = conditions(want)
+  values = { from, to, unpack(values) }
+  add(report.total, sql.row("SELECT " .. FROM_ROWS .. condition, unpack(values)))
+  local count = sql.row(("SELECT count(DISTINCT %s) AS n FROM requests WHERE admitted_ms >= ? "
+    .. "* 1000 AND admitted_ms < ? * 1000%s"):format(USERS, condition), unpack(values)).n
+  values[#values + 1] = want.limit
+  for _, row in ipairs(sql.rows(("SELECT %s AS name, %s%s GROUP BY 1 ORDER BY nano DESC, "
+    .. "requests DESC, name LIMIT ?"):format(USERS, FROM_ROWS, condition), unpack(values))) do
+    local sum = zero(row.name)
+    add(sum, row)
+    report.rows[#report.rows + 1] = sum
+  end
+  return report.rows, count - #report.rows
+end
+
 -- Keys of several teams may have one name: then their ids tell them apart.
 local function name_apart(rows)
   local seen = {}
@@ -182,10 +203,15 @@ end
 
 function usage.report(args)
   local report = { rows = json.array {}, by_name = {}, total = zero "total" }
-  for _, part in ipairs(sources(args)) do take(report, args, part) end
-  name_apart(report.rows)
-  sort(report.rows, args.by)
-  local rows, more = cut(report.rows, args.by, args.limit)
+  local rows, more
+  if args.by == "user" then
+    rows, more = take_users(report, args)
+  else
+    for _, part in ipairs(sources(args)) do take(report, args, part) end
+    name_apart(report.rows)
+    sort(report.rows, args.by)
+    rows, more = cut(report.rows, args.by, args.limit)
+  end
   return {
     by = args.by, rows = rows, more = more, total = report.total, unsettled = unsettled(args),
   }

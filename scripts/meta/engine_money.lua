@@ -39,6 +39,13 @@ function accounts.spent(name) end
 ---@return table[]
 function accounts.each(prefix, part, parts) end
 
+---The first names, in the order of their bytes, that begin so and come behind `after`.
+---@param prefix string
+---@param after? string
+---@param most integer  at most 10,000
+---@return string[]
+function accounts.names(prefix, after, most) end
+
 ---@class Plan
 local Plan = {}
 

@@ -132,6 +132,29 @@ static void test_views(lua_State *L)
                  "assert(accounts.spent('key:a').minute.reserved == 0)"));
 }
 
+/* Page by page, all of those that begin so, in order, and none twice. */
+static void test_names(lua_State *L)
+{
+    CHECK(run(L, "assert(#accounts.names('k', nil, 5) == 1)\n"
+                 "assert(#accounts.names('', nil, 0) == 0)\n"
+                 "assert(accounts.names('', '', 5)[2] == 'org')\n"
+                 "assert(#accounts.names('', 'key:a', 5) == 1)\n"
+                 "assert(not pcall(accounts.names, '', nil, -1))\n"
+                 "assert(not pcall(accounts.names, '', nil, 10001))"));
+    CHECK(run(L, "for i = 1, 300 do\n"
+                 "  accounts.plan { { name = 'user:' .. i * 7919 % 1009 } }\n"
+                 "end\n"
+                 "local after, all = nil, {}\n"
+                 "repeat\n"
+                 "  local page = accounts.names('user:', after, 37)\n"
+                 "  for _, name in ipairs(page) do\n"
+                 "    assert(name:find '^user:' and (not after or name > after))\n"
+                 "    all[#all + 1], after = name, name\n"
+                 "  end\n"
+                 "until #page < 37\n"
+                 "assert(#all == 300 and #accounts.each 'user:' == 300)"));
+}
+
 /* A task that dies, or a script that forgets, has spent what was set aside. */
 static void test_ends(lua_State *L)
 {
@@ -251,6 +274,7 @@ int main(void)
     lua_State *L = open_state();
     test_reserve(L);
     test_views(L);
+    test_names(L);
     test_ends(L);
     test_arguments(L);
     test_without_room(L);

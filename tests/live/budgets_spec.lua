@@ -199,6 +199,38 @@ describe("budgets", function()
     assert.equal(1 - 0.00002, gw:metric("moongate_budget_remaining_usd", { team = "red" }))
   end)
 
+  it("shows the budgets of end users page by page, however many there are", function()
+    start("", 'limits { user = { budget = { "$1/month", "$2/day" } }, '
+      .. 'team = { red = { budget = "$9/day" } } }')
+    for i = 1, 30 do assert.equal(200, ask(('"user":"u%02d"'):format(i)).status) end
+    local function listed(query)
+      local page = gw:admin("GET", "/admin/budgets?" .. query)
+      assert.equal(200, page.status, page.body)
+      return helper.json.decode(page.body)
+    end
+    local query, seen, pages = "limit=7", {}, 0
+    repeat
+      local page = listed(query)
+      for _, row in ipairs(page.data) do
+        seen[#seen + 1] = row.account .. " " .. row.window
+        if row.account:find "^user:" then assert.equal("0.00002", row.spent_usd) end
+      end
+      pages = pages + 1
+      query = page.next ~= helper.json.null
+        and "limit=7&after=" .. page.next:gsub(":", "%%3A")
+    until not query
+    local want = { "team:red day" }
+    for i = 1, 30 do
+      want[#want + 1] = ("user:u%02d month"):format(i)
+      want[#want + 1] = ("user:u%02d day"):format(i)
+    end
+    assert.same(want, seen)
+    assert.is_true(pages >= 8)
+    local one = listed("account=user%3Au07").data
+    assert.same({ 2, "user:u07" }, { #one, one[1].account })
+    assert.same({}, listed("account=user%3Anobody").data)
+  end)
+
   it("holds what the ledger says of keys and teams, as it changes (B-27)", function()
     start()
     local admin = admin_of(gw)

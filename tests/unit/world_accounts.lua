@@ -138,6 +138,14 @@ local function accounts_of(w)
     end
     return out
   end
+  function accounts.names(prefix, after, most)
+    local out = {}
+    for _, account in ipairs(accounts.each(prefix)) do
+      if account.name > (after or "") then out[#out + 1] = account.name end
+    end
+    table.sort(out)
+    return { unpack(out, 1, most) }
+  end
   return accounts
 end
 

@@ -85,9 +85,25 @@ local function declare(out, account, team, holder)
   }
 end
 
+-- End users with budgets, of whom there may be very many: those of one page.
+local function declare_users(out, want, limit)
+  local user, query = (want.cfg.limits or {}).user, want.query
+  if not user or not (user.budgets or user.soft_budgets) or query.team or want.actor then
+    return
+  end
+  local only = query.account
+  if only then
+    if only:find "^user:" and want.accounts.spent(only) then declare(out, only, nil, user) end
+    return
+  end
+  for _, name in ipairs(want.accounts.names("user:", query.after, limit + 1)) do
+    declare(out, name, nil, user)
+  end
+end
+
 -- What routes.lua sets limits to. The ledger knows its own.
-local function declared(cfg, accounts)
-  local out = json.array {}
+local function declared(want, limit)
+  local out, cfg = json.array {}, want.cfg
   if not cfg then return out end
   for _, key in ipairs(cfg.keys.list) do
     declare(out, key.account or "key:" .. key.name, key.team, key)
@@ -100,9 +116,7 @@ local function declared(cfg, accounts)
   for name, holder in pairs(by.tag or {}) do
     declare(out, "tag:" .. name, nil, holder)
   end
-  for _, user in ipairs(by.user and accounts.each("user:") or {}) do
-    declare(out, user.name, nil, by.user)
-  end
+  declare_users(out, want, limit)
   return out
 end
 
@@ -130,9 +144,10 @@ end
 function reports.budgets(want)
   local team, problem = team_of(want)
   if problem then return nil, problem end
+  local limit = want.query.limit or PAGE
   local result, err = want.ask("budgets.list", {
-    declared = declared(want.cfg, want.accounts), team = team, account = want.query.account,
-    after = want.query.after, limit = want.query.limit or PAGE,
+    declared = declared(want, limit), team = team, account = want.query.account,
+    after = want.query.after, limit = limit,
   })
   if not result then return nil, err end
   local out = json.array {}
