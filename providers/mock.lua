@@ -12,6 +12,10 @@
 --   [mock delay=0.5 pace=0.05]        seconds before the first piece, and before each
 --   [mock chunks=5 cut=3]             five pieces, and the line breaks after three
 --   [mock tools=2 reasoning=1]        call two tools (0: none); think first
+--
+-- It reports a token for every four bytes of text, and none for a chat's frames: as a provider
+-- with a tokenizer of its own, by whose numbers it is billed. What the gateway counts before a
+-- call, and `moongate count`, are the tokens of real models (docs/tokens.md).
 
 local chat = require "lib.chat"
 local chat_errors = require "lib.chat_errors"

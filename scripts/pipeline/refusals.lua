@@ -49,8 +49,10 @@ local function about_budget(call, refused)
   local whose = ("The %sbudget of %s"):format(WINDOWS[window] or "", who)
   local text = whose .. " is used up."
   if left > 0 then
-    text = ("%s has $%s left, and this request may cost $%s."):format(whose,
-      money.dollars(left), money.dollars(call.asked_nano or 0))
+    local open = not (call.output_limit or call.media)
+    text = ("%s has $%s left, and this request%s may cost $%s."):format(whose,
+      money.dollars(left), open and ", which does not limit its answer," or "",
+      money.dollars(call.asked_nano or 0))
   end
   if WINDOWS[window] and refused.retry then
     text = text .. " The next one begins at " .. next_begin(refused.retry) .. "."

@@ -17,7 +17,8 @@ local function wrong(code, param, message)
 end
 
 local NOWHERE = {
-  status = 404, code = "unknown_url", message = "there is nothing at this address",
+  status = 404, code = "unknown_url",
+  message = "there is nothing at this address; GET /admin/openapi.json tells what there is",
 }
 
 -- Where -----------------------------------------------------------------------------------
