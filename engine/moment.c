@@ -8,7 +8,8 @@ enum {
     MOST_SPEED = 1000,
 };
 
-static int64_t speed = 1; /* set once, before any thread */
+static int64_t speed = 1; /* set once, before any thread; 0: it stands still */
+static int64_t stands_us; /* … at this */
 
 static const int64_t FIRST_MS = -62167219200000; /* 0000-01-01T00:00:00.000Z */
 static const int64_t LAST_MS = 253402300799999;  /* 9999-12-31T23:59:59.999Z */
@@ -28,12 +29,18 @@ int64_t moment_wall_us(void)
 
 int64_t moment_monotonic_us(void)
 {
-    return read_us(CLOCK_MONOTONIC) * speed;
+    return speed ? read_us(CLOCK_MONOTONIC) * speed : stands_us;
 }
 
 void moment_hurry(unsigned times)
 {
     speed = times < 1 ? 1 : times > MOST_SPEED ? MOST_SPEED : times;
+}
+
+void moment_stand(int64_t us)
+{
+    speed = 0;
+    stands_us = us;
 }
 
 int64_t moment_unhurried_us(void)
@@ -43,7 +50,7 @@ int64_t moment_unhurried_us(void)
 
 int64_t moment_unhurried(int64_t how_long)
 {
-    return speed == 1 ? how_long : (how_long + speed - 1) / speed;
+    return speed <= 1 ? how_long : (how_long + speed - 1) / speed;
 }
 
 /* The last `count` digits of a number. printf would be a thirtieth of a request's time. */

@@ -20,6 +20,10 @@ void moment_hurry(unsigned times);
 int64_t moment_unhurried_us(void);          /* monotonic, as the kernel has it */
 int64_t moment_unhurried(int64_t how_long); /* that much time in the world, rounded up */
 
+/* A C test's clock: from now on moment_monotonic_us() says this, until it is told another time.
+ * In one thread; what waits in the kernel still does so by the kernel's clock. */
+void moment_stand(int64_t us);
+
 /* "2026-11-22T08:00:00.123Z" of milliseconds since 1970, years 0 to 9999; what lies outside is
  * written as the nearest such moment. */
 void moment_iso(int64_t wall_ms, char out[MOMENT_ISO_SIZE]);
