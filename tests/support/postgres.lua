@@ -79,11 +79,15 @@ end
 
 --- Kill it without a warning: it will recover what it had promised.
 function Postgres:kill()
+  local pid = self.process.pid
+  local children = process.read(("/proc/%d/task/%d/children"):format(pid, pid))
+  assert(children:find "%d", "postgres has no children")
   self.process:stop(process.KILL)
   -- Its children see that it is gone, and end; before that it cannot be started again.
-  local pid = process.read(self.dir .. "/data/postmaster.pid"):match "^%d+"
-  assert(pid, "no postmaster.pid")
-  socket.sleep(0.3)
+  for child in children:gmatch "%d+" do
+    require("helper").wait_until(function() return process.gone(tonumber(child)) end, 20,
+      "an end of its children")
+  end
 end
 
 --- Stop it and remove its folder.
