@@ -43,10 +43,8 @@ describe("a cluster", function()
       for status, n in pairs(all:volley(40)) do seen[status] = (seen[status] or 0) + n end
     end
     assert.is_true(all:spent() <= budget, "spent " .. all:spent() / COST)
-    socket.sleep(1.5) -- what is held for requests that cost less comes back
-    for _, gw in ipairs(all.gws) do cluster.spend(gw, 200) end
+    all:exhaust(budget * 0.85)
     assert.is_true(all:spent() <= budget)
-    assert.is_true(all:spent() >= budget * 0.85, "spent " .. all:spent())
     assert.equal(480, (seen[200] or 0) + (seen[429] or 0))
     for _, gw in ipairs(all.gws) do cluster.wait_up(gw) end
   end)
@@ -56,8 +54,9 @@ describe("a cluster", function()
     all:join(cluster.budget(100))
     all:join(cluster.budget(100))
     cluster.must(all.gws[1])
-    socket.sleep(1.6)
-    assert.is_true(cluster.spend(all.gws[2], 110) >= 90)
+    local idle = table.remove(all.gws, 1)
+    all:exhaust(budget * 0.9)
+    table.insert(all.gws, idle)
     assert.is_true(all:spent() <= budget)
   end)
 
@@ -91,23 +90,42 @@ describe("a cluster", function()
     assert.equal(20, cluster.spend(all.gws[1], 20, "-open")) -- its key says so
     server:start()
     for _, gw in ipairs(all.gws) do cluster.wait_up(gw) end
-    socket.sleep(3.2) -- it had forgotten: first all tell
-    cluster.must(all.gws[1])
-    cluster.spend(all.gws[1], 500)
-    cluster.spend(all.gws[2], 500)
+    all:wait_told() -- it had forgotten
+    all:exhaust(budget * 0.9)
     assert.is_true(all:spent() <= budget + 2 * lease)
-    assert.is_true(all:spent() >= budget * 0.9)
   end)
 
   it("shares requests a minute and requests at once", function()
     all:join "rpm = 20"
     all:join "rpm = 20"
-    local seen = all:volley(60)
-    assert.is_true(seen[200] >= 18 and seen[200] <= 21, "answered " .. seen[200])
+    for _, gw in ipairs(all.gws) do cluster.wait_up(gw) end
+    local from, answered = server:now(), 0
+    helper.wait_until(function()
+      -- Who waits 60 ms for a grant is refused; what was granted is there for the next.
+      answered = answered + (all:volley(60)[200] or 0)
+      return answered >= 18
+    end, 20, function() return "18 answers; there were " .. answered end)
+    local most = 20 + (server:now() - from) / 60 * 20 -- by the clock of who grants
+    assert.is_true(answered <= most, ("%d answers, at most %.1f"):format(answered, most))
     local refused = cluster.ask(all.gws[1])
     assert.equal(429, refused.status)
     assert.is_truthy(tonumber(refused.headers["retry-after"]))
   end)
+
+  -- A request that its provider sees, as the nth; on a busy machine a grant may come too late,
+  -- and then it is refused first.
+  local function take_place(gw, nth)
+    local connection
+    helper.wait_until(function()
+      connection = connection or gw:chat_open(cluster.BODY, { key = KEY })
+      if #up:requests "one" >= nth then return true end
+      if #socket.select({ connection.sock }, nil, 0) == 0 then return false end
+      assert.equal(429, connection:response().status)
+      connection:close()
+      connection = nil
+    end, 20, "a place for each")
+    return connection
+  end
 
   it("shares places among the running", function()
     all:join "parallel = 3"
@@ -115,12 +133,8 @@ describe("a cluster", function()
     up:reset()
     up:script("one", "gate gate\n" .. helper.script.script { body = helper.completion "hi" })
     local running = {}
-    for i = 1, 3 do
-      helper.wait_until(function() -- on a busy machine a grant may come too late once
-        running[i] = all.gws[i % 2 + 1]:chat_open(cluster.BODY, { key = KEY })
-        return pcall(up.wait_for, up, "one", i, 0.5)
-      end, 5, "a place for each")
-    end
+    for _, gw in ipairs(all.gws) do cluster.wait_up(gw) end
+    for i = 1, 3 do running[i] = take_place(all.gws[i % 2 + 1], i) end
     assert.equal(429, cluster.ask(all.gws[1]).status)
     assert.equal(429, cluster.ask(all.gws[2]).status)
     up:open "gate"

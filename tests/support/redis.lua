@@ -57,6 +57,12 @@ function Redis:tell(...)
   return answer, err
 end
 
+--- What time it is by its own clock, in seconds.
+function Redis:now()
+  local time = self:tell "TIME"
+  return tonumber(time[1]) + tonumber(time[2]) / 1e6
+end
+
 local function answers(self)
   local ok, pong = pcall(self.tell, self, "PING")
   return ok and pong == "PONG"
