@@ -2,7 +2,7 @@
  * library. The file that MOONGATE_TEST_DISK names is read at each call, and has lines
  *
  *     fail ERRNO PART      writing to a file whose path holds PART fails
- *     slow MS PART         syncing it takes so long
+ *     slow MS PART         syncing it takes so long, or until the file says so no more
  *
  * Where there is no such file, everything is as without. The file that MOONGATE_TEST_SYNCED
  * names gets a line "SIZE PATH" for each sync that went well: what a power cut would have left.
@@ -17,6 +17,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { NAP_MS = 10 };
 
 ssize_t write(int fd, const void *bytes, size_t len);
 /* By their names in the library: the headers may make one of the other. */
@@ -62,10 +64,10 @@ static bool fails(int fd)
 
 static void slow(int fd)
 {
-    long ms = told("slow", fd);
-    struct timespec nap = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    static const struct timespec nap = {.tv_nsec = NAP_MS * 1000000};
 
-    if (ms) nanosleep(&nap, NULL);
+    for (long slept = 0; slept < told("slow", fd); slept += NAP_MS)
+        nanosleep(&nap, NULL);
 }
 
 __attribute__((visibility("default"))) ssize_t write(int fd, const void *bytes, size_t len)

@@ -147,21 +147,21 @@ describe("the pick", function()
       .. 'cooldown = { allowed_fails = 100, within = "10s", time = "1s" }'))
     local from = helper.now()
     local response = gw:chat(helper.ask "m")
-    local took = helper.now() - from
+    assert.is_true(helper.now() - from > 0.9)
+    -- The provider's own words: whoever waits on meets the deadline, which is another answer.
     assert.equal(503, response.status, response.body)
     assert.equal("2", response.headers["x-moongate-attempts"])
-    assert.is_true(took > 0.9 and took < 1.4, took)
+    assert.equal(2, #up:requests "a")
   end)
 
   it("ends a stream that has had its time, with an error", function()
     local s = helper.script
     local steps = {}
-    for i = 1, 20 do steps[i] = "wait 100\n" .. s.send(s.chunk(helper.piece("y" .. i))) end
+    for i = 1, 300 do steps[i] = "wait 100\n" .. s.send(s.chunk(helper.piece("y" .. i))) end
     up:reply("a", { stream = "whole", body = helper.piece "x", after = table.concat(steps) })
     start(model({ dep "a" }, 'retries = 0, timeout = { total = "500ms" }'))
-    local from = helper.now()
     local response = gw:chat(helper.ask("m", '"stream":true'))
-    assert.is_true(helper.now() - from < 1.2)
+    assert.is_falsy(response.body:find '"y300"') -- it would come after half a minute
     assert.is_truthy(response.body:find '"upstream_timeout"', response.body)
     assert.is_falsy(response.body:find "%[DONE%]")
   end)
