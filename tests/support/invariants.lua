@@ -3,6 +3,7 @@
 -- request left its one log line and the rows that are stated, the provider saw the calls that
 -- are stated, no secret is anywhere, and the money adds up.
 
+local descriptors = require "support.descriptors"
 local helper = require "helper"
 local lfs = require "lfs"
 local process = require "support.process"
@@ -13,18 +14,10 @@ local SECONDS = 5           -- until all is given back
 local MEMORY_KIB = 2 * 1024 -- that a row may leave behind
 local LOOKS = os.getenv "MOONGATE_LOOKS" -- a file that gets a byte whenever no secret was found
 
-local function descriptors(gw)
-  local n = 0
-  for name in lfs.dir(("/proc/%d/fd"):format(gw:child())) do
-    if name:find "^%d" then n = n + 1 end
-  end
-  return n
-end
-
 -- Descriptors but for pooled connections to providers, which are meant to stay.
 local function kept(world)
   local _, _, pooled = world.up:stats()
-  return descriptors(world.gw) - pooled
+  return descriptors.count(world.gw:child()) - pooled
 end
 
 -- How often a text holds another.
@@ -49,8 +42,8 @@ end
 function invariants.baseline(world)
   local gw = world.gw
   return {
-    pid = gw:child(), descriptors = kept(world), memory = gw:memory_kib(),
-    lines = request_lines(gw), usage = rows(gw, "usage"),
+    pid = gw:child(), descriptors = kept(world), open = descriptors.of(gw:child()),
+    memory = gw:memory_kib(), lines = request_lines(gw), usage = rows(gw, "usage"),
     intents = rows(gw, "intent"), hits = (world.up:stats()),
   }
 end
@@ -86,7 +79,8 @@ end
 function CHECKS.descriptors(world, before, want)
   local now = kept(world)
   if now > before.descriptors + (want.closed or 0) then
-    return ("%d descriptors, there were %d"):format(now, before.descriptors)
+    return ("%d descriptors, there were %d; since then: %s"):format(now, before.descriptors,
+      descriptors.more(before.open, descriptors.of(world.gw:child())))
   end
 end
 

@@ -127,12 +127,6 @@ function swarm.cpu_ns(pid)
 end
 
 --- How many descriptors a process has open.
-function swarm.descriptors(pid)
-  local n = 0
-  for name in lfs.dir(("/proc/%d/fd"):format(pid)) do
-    if name:match "%d" then n = n + 1 end
-  end
-  return n
-end
+swarm.descriptors = require("support.descriptors").count
 
 return swarm
