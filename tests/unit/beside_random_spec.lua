@@ -4,7 +4,11 @@
 require "engine"
 
 local json = require "engine.json"
+local scraps = require "support.scraps"
 local stub = require "tools.stub"
+local taken = require "support.taken"
+
+local pick = scraps.pick
 
 local DOORS = {
   require "dialects.embeddings", require "dialects.completions",
@@ -23,59 +27,22 @@ local ANSWER = {
   "data", "usage", "error", "embedding", "embeddings", "usageMetadata", "choices", "model",
   "id", "values", "text", "finish_reason", "index", "prompt_tokens", "promptTokenCount",
 }
-local SCALARS = {
+local objects = scraps.of {
   '"a"', '""', "null", "true", "0", "-1", "7", "1e400", "0.5", '"base64"', '"float"', '"error"',
   "12345678901234567890123", '"\\u0041\\n"',
 }
-
-local function pick(list) return list[math.random(#list)] end
-
-local function value(depth, names)
-  local kind = depth > 0 and math.random(4) or 1
-  if kind <= 2 then return pick(SCALARS) end
-  local parts, seen = {}, {}
-  for _ = 1, math.random(0, 3) do
-    local name = pick(names)
-    if kind == 3 then
-      parts[#parts + 1] = value(depth - 1, names)
-    elseif not seen[name] then
-      seen[name] = true
-      parts[#parts + 1] = ('"%s":%s'):format(name, value(depth - 1, names))
-    end
-  end
-  local inside = table.concat(parts, ",")
-  return kind == 3 and "[" .. inside .. "]" or "{" .. inside .. "}"
-end
-
-local function object(names, least, first)
-  local parts, seen = { first }, {}
-  for _ = 1, math.random(least, 6) do
-    local name = pick(names)
-    if not seen[name] then
-      seen[name] = true
-      parts[#parts + 1] = ('"%s":%s'):format(name, value(3, names))
-    end
-  end
-  return "{" .. table.concat(parts, ",") .. "}"
-end
-
-local function faulted(text, ok, err)
-  if ok then return end
-  local kind = type(err) == "table" and err.kind
-  assert.is_truthy(kind and kind ~= "internal", tostring(err) .. " of " .. text)
-end
 
 describe("at the doors of embeddings and completions", function()
   it("any request passes, or is refused", function()
     math.randomseed(11)
     for _ = 1, 4000 do
       local door = pick(DOORS)
-      local text = object(NAMES, 1, '"model":"m"')
-      faulted(text, pcall(function()
+      local text = objects:object(NAMES, '"model":"m"', 1)
+      taken(text, function()
         stub.asked(stub.visitor(door, text), stub.deployment(pick(ADAPTERS), "m",
           pick { false, { max_tokens = 5 }, { drop_unsupported = true } } or nil,
           { resource = "r" }))
-      end))
+      end)
     end
   end)
 
@@ -94,8 +61,8 @@ describe("at the doors of embeddings and completions", function()
       local natives = call.dep.provider.adapter.natives
       local face = natives[door.name] or call.dep.provider.adapter.natives.embeddings
       local reply = stub.reply(call, call.dep, door)
-      local text = object(ANSWER, 0)
-      faulted(text, pcall(face.decode, assert(json.index(text)), reply))
+      local text = objects:object(ANSWER)
+      taken(text, face.decode, assert(json.index(text)), reply)
     end
   end)
 
@@ -105,9 +72,9 @@ describe("at the doors of embeddings and completions", function()
     for _ = 1, 3000 do
       local call = stub.visitor(DOORS[2], '{"model":"m","prompt":"a","stream":true}')
       local dep = stub.deployment("openai", "m")
-      local text = "data: " .. object(ANSWER, 0) .. "\n\n"
+      local text = "data: " .. objects:object(ANSWER) .. "\n\n"
       local reply = stub.reply(call, dep, DOORS[2])
-      faulted(text, pcall(face.stream, stub.upstream(text), reply))
+      taken(text, face.stream, stub.upstream(text), reply)
     end
   end)
 end)
