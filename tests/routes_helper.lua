@@ -22,12 +22,7 @@ local ADAPTERS = {
   acme = {}, -- a drop-in file that declares no fields
 }
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
+local read = require("support.file").text
 
 local function load_text(text, chunk, env)
   if text:byte() == 27 then return nil, "text only" end

@@ -117,12 +117,7 @@ local BODIES = {
   updateTeam = { rpm = 1 },
 }
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
+local read = require("support.file").text
 
 local function public_paths()
   local out = {}

@@ -4,18 +4,12 @@ local helper = require "helper"
 local process = require "support.process"
 local sql = require "support.sql"
 
+local bytes = require("support.file").read
+
 local KEY = "mg-test-start-0123456789abcdef"
 
 describe("a start", function()
   local up, dir, data, db
-
-  local function bytes(path)
-    local file = io.open(path, "rb")
-    if not file then return nil end
-    local text = file:read "*a"
-    file:close()
-    return text
-  end
 
   local function routes()
     return helper.routes(up, { "one" },

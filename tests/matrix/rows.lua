@@ -12,12 +12,7 @@ rows.groups = {
 }
 rows.order = { "A", "U", "L", "C", "S", "B" }
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
+local read = require("support.file").text
 
 --- The ids in a text, each once: id → true.
 function rows.ids(text)

@@ -36,12 +36,7 @@ local SAID = {
   end,
 }
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
+local read = require("support.file").text
 
 local function columns(row)
   local out = {}

@@ -109,6 +109,12 @@ function stub.upstream(bytes, headers, events)
   }, Upstream)
 end
 
+--- A whole answer, as the adapter tells it to a reply.
+function stub.decode(adapter, upstream, reply)
+  if adapter.dialect == "openai" then return adapter.decode(upstream:document(), reply) end
+  return adapter.decode(upstream:json { raw = { input = true, args = true } }, reply)
+end
+
 -- Call ---------------------------------------------------------------------------
 
 local DECODE = {

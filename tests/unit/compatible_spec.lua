@@ -8,12 +8,7 @@ local prices = require "lib.prices"
 local routes = require "routes_helper"
 local stub = require "tools.stub"
 
-local function read(path)
-  local file = io.open(path, "rb")
-  local text = file and file:read("*a")
-  if file then file:close() end
-  return text
-end
+local read = require("support.file").read
 
 local URLS = {
   cerebras = "https://api.cerebras.ai/v1/chat/completions",

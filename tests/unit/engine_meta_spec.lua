@@ -2,12 +2,7 @@
 
 local lfs = require "lfs"
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
+local read = require("support.file").text
 
 local function typed()
   local out = {}

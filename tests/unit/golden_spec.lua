@@ -3,37 +3,12 @@
 
 require "engine"
 
-local lfs = require "lfs"
+local file = require "support.file"
+local golden = require "support.golden"
+local json = require "engine.json"
 local stub = require "tools.stub"
 
 local ROOT = "tests/golden"
-local WRITE = os.getenv "GOLDEN" == "write"
-
-local function read(path)
-  local file = io.open(path, "rb")
-  if not file then return nil end
-  local bytes = file:read("*a")
-  file:close()
-  return bytes
-end
-
-local function entries(path)
-  local list = {}
-  for name in lfs.dir(path) do
-    if name:sub(1, 1) ~= "." then list[#list + 1] = name end
-  end
-  table.sort(list)
-  return list
-end
-
-local function check(path, actual)
-  if WRITE then
-    local file = assert(io.open(path, "wb"))
-    file:write(actual)
-    file:close()
-  end
-  assert.equal(read(path), actual)
-end
 
 local function describe_fault(err)
   if type(err) ~= "table" or not err.kind then error(err, 0) end
@@ -49,9 +24,7 @@ local function verbs(adapter, case, events)
   local reply = stub.recorder()
   local ok, err = pcall(function()
     if case.sse then return adapter.stream(stub.upstream(case.sse, {}, events), reply) end
-    local upstream = stub.upstream(case.json)
-    if adapter.dialect == "openai" then return adapter.decode(upstream:document(), reply) end
-    adapter.decode(upstream:json { raw = { input = true, args = true } }, reply)
+    stub.decode(adapter, stub.upstream(case.json), reply)
   end)
   if not ok then reply.lines[#reply.lines + 1] = describe_fault(err) end
   return reply.lines
@@ -75,34 +48,25 @@ local function is_prefix(short, long)
   return true
 end
 
-local function load_case(provider, name)
-  local dir = ("%s/%s/%s/"):format(ROOT, provider, name)
-  return {
-    dir = dir, call = assert(read(dir .. "call.json")), sse = read(dir .. "response.sse"),
-    json = read(dir .. "response.json"), status = read(dir .. "status"),
-  }
-end
-
-for _, provider in ipairs(entries(ROOT)) do
+for _, provider in ipairs(file.names(ROOT)) do
   describe("golden " .. provider, function()
-    for _, name in ipairs(entries(ROOT .. "/" .. provider)) do
-      local case = load_case(provider, name)
-      local model = assert(require("engine.json").decode(case.call)).model
+    for _, case in ipairs(golden.cases(ROOT .. "/" .. provider)) do
+      local model = assert(json.decode(case.call)).model
       local adapter = stub.deployment(provider, model).provider.adapter
 
-      it(name .. ": request", function()
+      it(case.name .. ": request", function()
         local call = stub.call(case.call)
-        check(case.dir .. "request.json",
+        golden.check(case.dir .. "request.json",
           stub.encoded(call, stub.deployment(provider, call.model)) .. "\n")
       end)
 
-      it(name .. ": reply", function()
+      it(case.name .. ": reply", function()
         local lines = case.status and refused(adapter, case) or verbs(adapter, case)
-        check(case.dir .. "reply.txt", table.concat(lines, "\n") .. "\n")
+        golden.check(case.dir .. "reply.txt", table.concat(lines, "\n") .. "\n")
       end)
 
       if case.sse then
-        it(name .. ": broken off after every event", function()
+        it(case.name .. ": broken off after every event", function()
           local whole = verbs(adapter, case)
           for n = 0, #stub.events(case.sse) do
             local part = verbs(adapter, case, n)

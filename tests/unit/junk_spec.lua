@@ -3,46 +3,18 @@
 
 require "engine"
 
+local file = require "support.file"
+local golden = require "support.golden"
 local json = require "engine.json"
-local lfs = require "lfs"
+local junk = require "support.junk"
 local stub = require "tools.stub"
+local taken = require "support.taken"
 
 local ROOT = "tests/golden"
-local JUNK = {
-  "null", "true", "5", "-1e300", '""', '"x"', "{}", "[]", "[null]", '[{"a":1}]',
-  '{"type":"text"}',
-}
-
-local function read(path)
-  local file = io.open(path, "rb")
-  if not file then return nil end
-  local bytes = file:read("*a")
-  file:close()
-  return bytes
-end
-
--- Call `use` with the text of `value` as often as it has members, with junk in place of one.
-local function each_junk(value, use, whole)
-  whole = whole or value
-  for name, member in pairs(value) do
-    for _, junk in ipairs(JUNK) do
-      value[name] = json.raw(junk)
-      use(json.encode(whole))
-    end
-    value[name] = member
-    if type(member) == "table" then each_junk(member, use, whole) end
-  end
-end
-
-local function takes(what, text, run)
-  local ok, err = pcall(run)
-  if ok or (type(err) == "table" and err.kind) then return end
-  error(("%s: %s\n%s"):format(what, tostring(err), text), 0)
-end
 
 local function try_call(provider, model, text)
   local call = stub.call(text)
-  takes("encode", text, function()
+  taken("encode " .. text, function()
     stub.encoded(call, stub.deployment(provider, model, { max_tokens = 100 }))
   end)
 end
@@ -57,16 +29,12 @@ local function reply_to(stream)
 end
 
 local function try_answer(adapter, text)
-  takes("decode", text, function()
-    local upstream, reply = stub.upstream(text), reply_to(false)
-    if adapter.dialect == "openai" then
-      adapter.decode(upstream:document(), reply)
-    else
-      adapter.decode(upstream:json { raw = { input = true, args = true } }, reply)
-    end
+  taken("decode " .. text, function()
+    local reply = reply_to(false)
+    stub.decode(adapter, stub.upstream(text), reply)
     reply:close()
   end)
-  takes("classify", text, function() adapter.classify(400, json.decode(text)) end)
+  taken("classify " .. text, function() adapter.classify(400, json.decode(text)) end)
 end
 
 local function try_stream(adapter, sse, position, text)
@@ -75,7 +43,7 @@ local function try_stream(adapter, sse, position, text)
     local named = event.name and ("event: %s\n"):format(event.name) or ""
     list[i] = i == position and ("%sdata: %s\n\n"):format(named, text) or event.bytes
   end
-  takes("stream", text, function()
+  taken("stream " .. text, function()
     local reply = reply_to(true)
     adapter.stream(stub.upstream(table.concat(list)), reply)
     reply:close()
@@ -85,44 +53,33 @@ end
 local function calls(provider, call)
   local value = json.decode(call, { ordered = true })
   local model = value.model
-  each_junk(value, function(text)
+  junk.each(value, function(text)
     -- Lists of messages are all that gets past the door.
     if json.index(text):type("messages") == "array" then try_call(provider, model, text) end
   end)
 end
 
 local function answers(adapter, answer)
-  each_junk(json.decode(answer), function(text) try_answer(adapter, text) end)
+  junk.each(json.decode(answer), function(text) try_answer(adapter, text) end)
 end
 
 local function streams(adapter, sse)
   for i, event in ipairs(stub.events(sse)) do
     if event.data:find("^{") then
-      each_junk(json.decode(event.data), function(text) try_stream(adapter, sse, i, text) end)
+      junk.each(json.decode(event.data), function(text) try_stream(adapter, sse, i, text) end)
     end
   end
 end
 
-local function entries(path)
-  local list = {}
-  for name in lfs.dir(path) do
-    if name:sub(1, 1) ~= "." then list[#list + 1] = name end
-  end
-  table.sort(list)
-  return list
-end
-
-for _, provider in ipairs(entries(ROOT)) do
+for _, provider in ipairs(file.names(ROOT)) do
   describe("junk for " .. provider, function()
-    for _, name in ipairs(entries(ROOT .. "/" .. provider)) do
-      local dir = ("%s/%s/%s/"):format(ROOT, provider, name)
-      local answer, sse = read(dir .. "response.json"), read(dir .. "response.sse")
-      local model = json.decode(assert(read(dir .. "call.json"))).model
+    for _, case in ipairs(golden.cases(ROOT .. "/" .. provider)) do
+      local model = json.decode(case.call).model
       local adapter = stub.deployment(provider, model).provider.adapter
-      it(name, function()
-        calls(provider, assert(read(dir .. "call.json")))
-        if answer then answers(adapter, answer) end
-        if sse then streams(adapter, sse) end
+      it(case.name, function()
+        calls(provider, case.call)
+        if case.json then answers(adapter, case.json) end
+        if case.sse then streams(adapter, case.sse) end
       end)
     end
   end)

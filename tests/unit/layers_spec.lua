@@ -2,12 +2,7 @@
 
 local lfs = require "lfs"
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
+local read = require("support.file").text
 
 -- Files below a folder whose names end in one of the given ways.
 local function files(folder, pattern)

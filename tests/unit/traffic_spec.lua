@@ -50,10 +50,8 @@ local function heard(exchange, writer)
   local upstream = stub.upstream(exchange.answer, exchange.headers)
   if call.stream then
     adapter.stream(upstream, reply)
-  elseif adapter.dialect == "openai" then
-    adapter.decode(upstream:document(), reply)
   else
-    adapter.decode(upstream:json { raw = { input = true, args = true } }, reply)
+    stub.decode(adapter, upstream, reply)
   end
   assert.is_true(not call.stream or reply:is_whole())
   reply:close()

@@ -4,7 +4,9 @@ require "engine"
 
 local families = require "lib.families"
 local json = require "engine.json"
+local junk = require "support.junk"
 local stub = require "tools.stub"
+local taken = require "support.taken"
 local vertex = require "providers.vertex"
 
 local function deployment(model, provider, more)
@@ -169,29 +171,14 @@ describe("vertex", function()
     '{"scope":1,"cache_control":{"scope":{}}}',
   }
 
-  -- With junk in place of each member of `value` in turn.
-  local function each_junk(value, whole, use)
-    for name, member in pairs(value) do
-      for _, junk in ipairs(JUNK) do
-        value[name] = json.raw(junk)
-        use(json.encode(whole))
-      end
-      value[name] = member
-      if type(member) == "table" then each_junk(member, whole, use) end
-    end
-  end
-
   it("stands whatever a Messages' client sends, or refuses it with a kind", function()
     local whole = json.decode((TOOLS:format(PLAIN):gsub('"content":"hi"',
       '"content":[{"type":"text","text":"a","cache_control":{"scope":"global"}}]')))
     local n = 0
-    each_junk(whole, whole, function(text)
+    junk.each(whole, function(text)
       n = n + 1
-      local ok, err = pcall(sent, text, "claude-haiku-4@20250514")
-      if not ok and not (type(err) == "table" and err.kind) then
-        error(text .. "\n" .. tostring(err), 0)
-      end
-    end)
+      taken(text, sent, text, "claude-haiku-4@20250514")
+    end, JUNK)
     assert.is_true(n > 200)
   end)
 
