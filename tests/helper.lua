@@ -236,6 +236,31 @@ end
 --- The journal's lines, decoded.
 function Gateway:journal() return json_lines(self:journal_text()) end
 
+--- Those of a type, in their order: of what was used, where none is named.
+function Gateway:rows(kind)
+  local list = {}
+  for _, line in ipairs(self:journal()) do
+    if line.type == (kind or "usage") then list[#list + 1] = line end
+  end
+  return list
+end
+
+--- The last of them.
+function Gateway:last_row(kind)
+  local list = self:rows(kind)
+  return list[#list]
+end
+
+--- What was used for an answer, once it is written.
+function Gateway:row_of(answer)
+  local id = answer.headers["x-moongate-request-id"]
+  return helper.wait_until(function()
+    for _, row in ipairs(self:rows()) do
+      if row.id == id then return row end
+    end
+  end, 5, function() return "a row:\n" .. self:journal_text():sub(-500) end)
+end
+
 --- Another routes.lua, and a reload that must succeed.
 function Gateway:reload(routes)
   process.write(self.routes_file, routes)
@@ -334,6 +359,13 @@ function helper.completion(text, more)
     .. '"content":%s,"refusal":null},"logprobs":null,"finish_reason":"stop"}],'
     .. '"usage":{"prompt_tokens":10,"completion_tokens":5,"total_tokens":15}%s}')
     :format(cjson.encode(text), more)
+end
+
+--- The same in Anthropic's words.
+function helper.message(text)
+  return ('{"id":"msg_1","type":"message","role":"assistant","model":"claude-sonnet-4-5",'
+    .. '"content":[{"type":"text","text":%s}],"stop_reason":"end_turn",'
+    .. '"usage":{"input_tokens":10,"output_tokens":5}}'):format(cjson.encode(text))
 end
 
 local function chunk(delta, finish, usage)

@@ -2,14 +2,12 @@
 -- of them (model-parameters-titan-embed-text, model-parameters-embed-v3).
 
 local helper = require "helper"
+local pair = require "support.pair"
 
 describe("embeddings at Bedrock", function()
   local cjson = helper.json
-  local up, gw
-
-  setup(function()
-    up = helper.upstream()
-    gw = helper.gateway {
+  local up, gw = pair.once(function(up)
+    return {
       loud = true, env = { KEY = "bedrock-key-1" }, routes = ([[
 defaults { retries = 0, cooldown = { allowed_fails = 100000 } }
 model "b/*" { provider "bedrock" {
@@ -18,14 +16,6 @@ model "b/*" { provider "bedrock" {
 ]]):format(up:url "bedrock"),
     }
   end)
-
-  teardown(function()
-    gw:stop()
-    up:stop()
-  end)
-
-  before_each(function() up:reset() end)
-  after_each(function() gw:assert_silent() end)
 
   local function serve(body, n)
     up:reply("bedrock", {
@@ -81,13 +71,7 @@ model "b/*" { provider "bedrock" {
     assert.same({
       input_type = "search_query", texts = { "a", "b" }, embedding_types = { "float" },
     }, cjson.decode(up:last("bedrock").body))
-    local id, row = answer.headers["x-moongate-request-id"], nil
-    helper.wait_until(function()
-      for _, line in ipairs(gw:journal()) do
-        if line.id == id and line.type == "usage" then row = line end
-      end
-      return row
-    end, 5, function() return "a row" end)
+    local row = gw:row_of(answer)
     assert.equal(4, row.tokens.input)
     assert.is_false(row.estimated)
   end)

@@ -3,6 +3,7 @@
 
 local helper = require "helper"
 local lfs = require "lfs"
+local pair = require "support.pair"
 
 local APIS = { invoke = true, invoke_stream = true }
 
@@ -12,31 +13,20 @@ describe("Messages to Bedrock", function()
   local crypto = require "engine.crypto"
   local recorded = require "support.recorded"
   local cjson = helper.json
-  local up, gw
-
-  setup(function()
-    up = helper.upstream()
+  local up, gw = pair.once(function(up)
     local line = 'provider "bedrock" { name = "%s", region = "us-east-1", api_key = env.KEY, '
       .. 'base_url = "%s"%s } %s'
     local function model(name, more, deployment)
       return ('model "%s/*" { %s }\n'):format(name,
         line:format(name, up:url "bedrock", more, deployment))
     end
-    gw = helper.gateway {
+    return {
       loud = true, env = { KEY = "bedrock-key-1" },
       routes = 'defaults { retries = 0, cooldown = { allowed_fails = 100000 } }\n'
         .. model("b", "", '"*"') .. model("plain", "", '{ "*", api = "converse" }')
         .. model("g", ', guardrail = "g1", beta = "fast-mode-2026-02-01"', '"*"'),
     }
   end)
-
-  teardown(function()
-    gw:stop()
-    up:stop()
-  end)
-
-  before_each(function() up:reset() end)
-  after_each(function() gw:assert_silent() end)
 
   local STREAM = { ["content-type"] = "application/vnd.amazon.eventstream" }
   local JSON = { ["content-type"] = "application/json" }
@@ -121,13 +111,7 @@ describe("Messages to Bedrock", function()
     serve(START .. TEXT .. STOP, "whole")
     local answer = ask(question "b/anthropic.claude-sonnet-4-6")
     assert.equal(told(START .. TEXT .. STOP), answer.body)
-    local id, row = answer.headers["x-moongate-request-id"], nil
-    helper.wait_until(function()
-      for _, line in ipairs(gw:journal()) do
-        if line.id == id and line.type == "usage" then row = line end
-      end
-      return row
-    end, 5, function() return "a row:\n" .. gw:journal_text():sub(-500) end)
+    local row = gw:row_of(answer)
     assert.same({ 8, 7, 5 }, { row.tokens.input, row.tokens.output, row.tokens.cache_read })
     assert.equal(115500, row.cost_nano)
   end)

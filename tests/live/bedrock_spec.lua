@@ -3,15 +3,13 @@
 
 local helper = require "helper"
 local lfs = require "lfs"
+local pair = require "support.pair"
 
 describe("bedrock", function()
   if not lfs.attributes("build/tests/engine.so") then return end
   local bedrock = require "support.bedrock"
-  local up, gw
-
-  setup(function()
-    up = helper.upstream()
-    gw = helper.gateway {
+  local up, gw = pair.once(function(up)
+    return {
       loud = true, env = {
         ID = "AKIDEXAMPLE0000", SECRET = "wJalrXUtnFEMIK7MDENG",
         TOKEN = "IQoJb3JpZ2luX2VjEXAMPLE",
@@ -28,14 +26,6 @@ model "refused-400" { bedrock "amazon.nova-micro-v1:0" }
 ]]):format(up:url "bedrock"),
     }
   end)
-
-  teardown(function()
-    gw:stop()
-    up:stop()
-  end)
-
-  before_each(function() up:reset() end)
-  after_each(function() gw:assert_silent() end)
 
   local START = bedrock.event("messageStart", '{"role":"assistant"}')
   local TEXT = bedrock.event("contentBlockDelta",

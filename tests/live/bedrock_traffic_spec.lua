@@ -3,28 +3,21 @@
 -- the other specs of recorded traffic.
 
 local helper = require "helper"
-local lfs = require "lfs"
+local pair = require "support.pair"
+local recordings = require "support.recordings"
 
 local APIS = {
   converse = true, converse_stream = true, chat_completions = true, responses = true,
 }
 
 describe("what was asked of Bedrock", function()
-  if not lfs.attributes("build/tests/engine.so") then return end
+  local list, recorded = recordings(APIS)
+  if not list then return end
   local bedrock = require "support.bedrock"
-  local recorded = require "support.recorded"
   local cjson = helper.json
-  local list = recorded.list(APIS)
-  if not list then
-    it("is not here: skipped", function() pending(recorded.folder .. " is absent") end)
-    return
-  end
 
-  local up, gw
-
-  setup(function()
-    up = helper.upstream()
-    gw = helper.gateway {
+  local up, gw = pair.once(function(up)
+    return {
       loud = true,
       env = { KEY = "bedrock-key-1", ID = "AKIDEXAMPLE", SECRET = "wJalrXUtnFEMI" },
       routes = ([[
@@ -38,14 +31,6 @@ model "openai/*" { provider "bedrock_openai" {
 ]]):format(up:url "bedrock", up:url "openai"),
     }
   end)
-
-  teardown(function()
-    gw:stop()
-    up:stop()
-  end)
-
-  before_each(function() up:reset() end)
-  after_each(function() gw:assert_silent() end)
 
   local OPENAI = { chat_completions = "/v1/chat/completions", responses = "/v1/responses" }
 

@@ -2,14 +2,13 @@
 -- is written down, and that no budget is bypassed by either.
 
 local helper = require "helper"
+local pair = require "support.pair"
 local json = helper.json
 
 local KEY = "mg-test-beside-0123456789abcdef"
 
 describe("beside chats", function()
-  local up, gw
-
-  local function routes()
+  local function routes(up)
     return ([[
 defaults { retries = 0, cooldown = { allowed_fails = 1000, within = "1s", time = "1s" } }
 local mock = provider "mock" {}
@@ -37,41 +36,18 @@ model "small" { openai "text-embedding-3-small" }
       up:url "open")
   end
 
-  setup(function() up = helper.upstream() end)
-  teardown(function() up:stop() end)
-
-  before_each(function()
-    up:reset()
-    local env = { KEY = KEY, LOW = KEY .. "low" }
-    gw = helper.gateway { env = env, routes = routes() }
-  end)
-
-  after_each(function()
-    gw:assert_silent()
-    gw:stop()
+  local up, gw = pair.each(function(up)
+    return { env = { KEY = KEY, LOW = KEY .. "low" }, routes = routes(up) }
   end)
 
   local function post(path, body, key)
-    local authorization = "Bearer " .. (key or KEY)
-    local response = gw:request {
-      method = "POST", path = path, body = body,
-      headers = { authorization = authorization, ["content-type"] = "application/json" },
-    }
-    local ok, value = pcall(json.decode, response.body)
-    response.json = ok and value or nil
-    return response
+    return gw:chat(body, { path = path, key = key or KEY })
   end
 
   local function embed(body) return post("/v1/embeddings", body) end
   local function complete(body) return post("/v1/completions", body) end
 
-  local function last(kind)
-    local found
-    for _, line in ipairs(gw:journal()) do
-      if line.type == kind then found = line end
-    end
-    return found
-  end
+  local function last(kind) return gw:last_row(kind) end
 
   local VECTORS = '{"object":"list", "data":[{"object":"embedding","index":0,'
     .. '"embedding":[0.1,-0.250,1e-3]}],"model":"v-1","usage":{"prompt_tokens":4,'

@@ -1,22 +1,12 @@
 -- Bytes that arrive are the bytes that leave, where client and provider speak one dialect.
 
 local helper = require "helper"
+local pair = require "support.pair"
 
 describe("bytes", function()
-  local up, gw
-
-  setup(function()
-    up = helper.upstream()
-    gw = helper.gateway { routes = helper.routes(up, { "one" }) }
+  local up, gw = pair.once(function(up)
+    return { routes = helper.routes(up, { "one" }) }
   end)
-
-  teardown(function()
-    gw:stop()
-    up:stop()
-  end)
-
-  before_each(function() up:reset() end)
-  after_each(function() gw:assert_silent() end)
 
   local ODD = [[{ "zebra" : 12345678901234567890 , "model":"one",
     "empty":[ ],"none":{ }, "apple": 1.0e+2,"null":null,

@@ -41,19 +41,11 @@ model "other" { up { "claude-sonnet-4-5" }, retries = 0 }
       '"prompt_tokens":' .. reported)) })
   end
 
-  local function last_row()
-    local rows, found = gw:journal(), nil
-    for _, row in ipairs(rows) do
-      if row.type == "usage" then found = row end
-    end
-    return found
-  end
-
   local function ask(model, text, reported)
     answer(reported)
     local response = gw:chat { model = model, messages = { { role = "user", content = text } } }
     assert.equal(200, response.status)
-    return last_row()
+    return gw:last_row()
   end
 
   exact("stand in the row, and drift in a metric", function()

@@ -1,17 +1,15 @@
 -- Every door: keys in all forms, models, health, the admin listener, the headers of an answer.
 
 local helper = require "helper"
+local pair = require "support.pair"
 
 local ALL = "mg-test-all-0123456789abcdef"
 local SOME = "mg-test-some-0123456789abcdef"
 local OLD = "mg-test-old-0123456789abcdef"
 
 describe("doors", function()
-  local up, gw
-
-  setup(function()
-    up = helper.upstream()
-    gw = helper.gateway {
+  local up, gw = pair.once(function(up)
+    return {
       env = { KEY_ALL = ALL, KEY_SOME = SOME, KEY_OLD = OLD },
       routes = helper.routes(up, { "one", "two" }, [[
 model "plain/*" { provider "openai_compatible" { name = "wild", base_url = "]]
@@ -24,19 +22,11 @@ virtual_key "old" { token = env.KEY_OLD, models = { "*" }, expires = "2020-01-01
     }
   end)
 
-  teardown(function()
-    gw:stop()
-    up:stop()
-  end)
-
   before_each(function()
-    up:reset()
     for _, lane in ipairs { "one", "two", "wild" } do
       up:reply(lane, { body = helper.completion(lane) })
     end
   end)
-
-  after_each(function() gw:assert_silent() end)
 
   local function post(path, headers)
     headers["content-type"] = "application/json"

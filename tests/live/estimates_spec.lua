@@ -2,28 +2,18 @@
 -- Recorded answers are played with their usage left out, and their rows compared with it.
 
 local helper = require "helper"
-local lfs = require "lfs"
+local pair = require "support.pair"
+local recordings = require "support.recordings"
 
 describe("usage that a provider leaves out", function()
-  if not lfs.attributes("build/tests/engine.so") then return end
-  local recorded = require "support.recorded"
-  local list = recorded.list { chat_completions = true }
-  if not list then
-    it("is not here: skipped", function() pending(recorded.folder .. " is absent") end)
-    return
-  end
+  local list, recorded = recordings { chat_completions = true }
+  if not list then return end
 
-  local up, gw
-  setup(function()
-    up = helper.upstream()
-    gw = helper.gateway { loud = true, routes = ([[
+  local up, gw = pair.once(function(up)
+    return { loud = true, routes = ([[
 defaults { retries = 0, cooldown = { allowed_fails = 100000 } }
 model "*" { provider "openai_compatible" { name = "o", base_url = "%s/v1" } "*" }
 ]]):format(up:url "one") }
-  end)
-  teardown(function()
-    gw:stop()
-    up:stop()
   end)
 
   local function without_usage(answer)
@@ -56,9 +46,8 @@ model "*" { provider "openai_compatible" { name = "o", base_url = "%s/v1" } "*" 
         if gw:chat(exchange.request.text).status == 200 then
           rows = rows + 1
           local line = helper.wait_until(function()
-            local journal, seen = gw:journal(), 0
-            for _, one in ipairs(journal) do seen = seen + (one.type == "usage" and 1 or 0) end
-            return seen >= rows and journal[#journal]
+            local used = gw:rows()
+            return #used >= rows and used[#used]
           end, 5, "a row")
           assert.is_true(line.estimated)
           estimated = estimated + line.tokens.input + line.tokens.output

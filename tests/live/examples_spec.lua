@@ -10,9 +10,7 @@ local ENV = {
   BATCH_KEY = "mg-batch", PRODUCT_KEY = "mg-product",
 }
 
-local CLAUDE = '{"id":"msg_1","type":"message","role":"assistant","model":"claude-sonnet-4-5",'
-  .. '"content":[{"type":"text","text":"claude"}],"stop_reason":"end_turn",'
-  .. '"usage":{"input_tokens":10,"output_tokens":5}}'
+local CLAUDE = helper.message "claude"
 
 describe("the example", function()
   local up, gw

@@ -89,13 +89,7 @@ virtual_key "paid" { token = env.PAID, team = "red", budget = "$5/day" }
     return response.json.id, response
   end
 
-  local function last()
-    local found
-    for _, line in ipairs(gw:journal()) do
-      if line.type == "usage" then found = line end
-    end
-    return found
-  end
+  local function last() return gw:last_row() end
 
   local function is_refused(response, status, code)
     assert.same({ status, code }, { response.status, response.json.error.code })

@@ -2,10 +2,9 @@
 -- the field's name, or dropped too where the deployment says so.
 
 local helper = require "helper"
+local pair = require "support.pair"
 
-local CLAUDE = '{"id":"msg_1","type":"message","role":"assistant","model":"claude-sonnet-4-5",'
-  .. '"content":[{"type":"text","text":"hi"}],"stop_reason":"end_turn",'
-  .. '"usage":{"input_tokens":10,"output_tokens":5}}'
+local CLAUDE = helper.message "hi"
 local GEMINI = '{"candidates":[{"content":{"role":"model","parts":[{"text":"hi"}]},'
   .. '"finishReason":"STOP","index":0}],"usageMetadata":{"promptTokenCount":10,'
   .. '"candidatesTokenCount":5,"totalTokenCount":15},"modelVersion":"gemini-2.5-flash"}'
@@ -50,11 +49,8 @@ local DROPPED = {
 }
 
 describe("a target of another dialect", function()
-  local up, gw
-
-  setup(function()
-    up = helper.upstream()
-    gw = helper.gateway { routes = ([[
+  local up, gw = pair.once(function(up)
+    return { routes = ([[
 local anthropic = provider "anthropic" { api_key = "up-a", base_url = %q }
 local gemini = provider "gemini" { api_key = "up-g", base_url = %q }
 model "claude" { anthropic "claude-sonnet-4-5" }
@@ -64,18 +60,10 @@ model "gemini-lax" { gemini { "gemini-2.5-flash", name = "g", drop_unsupported =
       :format(up:url "claude", up:url "gemini") }
   end)
 
-  teardown(function()
-    gw:stop()
-    up:stop()
-  end)
-
   before_each(function()
-    up:reset()
     up:reply("claude", { body = CLAUDE })
     up:reply("gemini", { body = GEMINI })
   end)
-
-  after_each(function() gw:assert_silent() end)
 
   local function ask(model, more)
     if more:find('"messages"', 1, true) then

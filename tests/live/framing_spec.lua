@@ -1,26 +1,16 @@
 -- Request framing (rows S-01 to S-06): refused, closed; what hides behind is never a request.
 
 local helper = require "helper"
+local pair = require "support.pair"
 
 describe("framing", function()
-  local up, gw
-
-  setup(function()
-    up = helper.upstream()
-    gw = helper.gateway { routes = helper.routes(up, { "one" }) }
-  end)
-
-  teardown(function()
-    gw:stop()
-    up:stop()
+  local up, gw = pair.once(function(up)
+    return { routes = helper.routes(up, { "one" }) }
   end)
 
   before_each(function()
-    up:reset()
     up:reply("one", { body = helper.completion "hi" })
   end)
-
-  after_each(function() gw:assert_silent() end)
 
   local BODY = helper.ask "one"
   local HIDDEN = "GET /v1/models HTTP/1.1\r\nhost: x\r\n\r\n"

@@ -1,22 +1,12 @@
 -- Clients that leave, and clients that are slow.
 
 local helper = require "helper"
+local pair = require "support.pair"
 
 describe("the client", function()
-  local up, gw
-
-  setup(function()
-    up = helper.upstream()
-    gw = helper.gateway { routes = helper.routes(up, { "one" }) }
+  local up, gw = pair.once(function(up)
+    return { routes = helper.routes(up, { "one" }) }
   end)
-
-  teardown(function()
-    gw:stop()
-    up:stop()
-  end)
-
-  before_each(function() up:reset() end)
-  after_each(function() gw:assert_silent() end)
 
   -- Milliseconds from our leaving to the provider's noticing.
   local function leave(connection, how)
@@ -78,8 +68,7 @@ describe("the client", function()
   it("that reads slowly stops the provider, not the gateway's memory", function()
     local piece = helper.piece(("x"):rep(4000))
     local chunk = helper.script.chunk(piece)
-    local head = helper.script.head(200,
-      { ["content-type"] = "text/event-stream", ["transfer-encoding"] = "chunked" })
+    local head = helper.script.stream_head()
     local total = 40000 * #chunk -- 160 MB
     up:script("one", helper.script.send(head) .. ("repeat 40000 %d\n%s"):format(#chunk, chunk))
 

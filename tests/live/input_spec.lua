@@ -1,16 +1,14 @@
 -- Bad client input (rows A): a clear error in OpenAI's shape, nothing lost, nothing upstream.
 
 local helper = require "helper"
+local pair = require "support.pair"
 
 local GOOD = helper.ask "one"
 local KEY_ALL, KEY_ONE = "mg-test-all-0123456789abcdef", "mg-test-one-0123456789abcdef"
 
 describe("bad input", function()
-  local up, gw
-
-  setup(function()
-    up = helper.upstream()
-    gw = helper.gateway {
+  local up, gw = pair.once(function(up)
+    return {
       env = { KEY_ALL = KEY_ALL, KEY_ONE = KEY_ONE },
       routes = helper.routes(up, { "one", "two" }, [[
 alias { ["named"] = "one" }
@@ -20,18 +18,10 @@ virtual_key "only-one" { token = env.KEY_ONE, models = { "one" } }
     }
   end)
 
-  teardown(function()
-    gw:stop()
-    up:stop()
-  end)
-
   before_each(function()
-    up:reset()
     up:reply("one", { body = helper.completion "hi" })
     up:reply("two", { body = helper.completion "hi" })
   end)
-
-  after_each(function() gw:assert_silent() end)
 
   local function ask(body, options)
     options = options or {}

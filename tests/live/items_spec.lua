@@ -3,6 +3,7 @@
 -- address and reads chats.
 
 local helper = require "helper"
+local pair = require "support.pair"
 
 local TOOLS = '"tools":[{"type":"custom","name":"apply_patch","description":"Edits files.",'
   .. '"format":{"type":"grammar","syntax":"lark","definition":"start: \\"x\\""}},'
@@ -52,20 +53,9 @@ local STREAM = pieces {
 }
 
 describe("a client of Responses", function()
-  local up, gw
-
-  setup(function()
-    up = helper.upstream()
-    gw = helper.gateway { routes = helper.routes(up, { "m" }) }
+  local up, gw = pair.once(function(up)
+    return { routes = helper.routes(up, { "m" }) }
   end)
-
-  teardown(function()
-    gw:stop()
-    up:stop()
-  end)
-
-  before_each(function() up:reset() end)
-  after_each(function() gw:assert_silent() end)
 
   local function check_items(items)
     assert.same({ "custom_tool_call", "function_call", "custom_tool_call" },

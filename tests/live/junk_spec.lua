@@ -1,6 +1,7 @@
 -- Providers that answer nonsense: the client hears of it, and the request leaves its record.
 
 local helper = require "helper"
+local pair = require "support.pair"
 
 local SECRET = "upstream-key" -- what helper.routes gives the provider
 
@@ -18,24 +19,13 @@ local JUNK = {
 }
 
 describe("a provider that answers nonsense", function()
-  local up, gw
-
-  setup(function()
-    up = helper.upstream()
+  local up, gw = pair.once(function(up)
     local lanes = { "inf", "nines", "years", "refused" }
     for name in pairs(JUNK) do lanes[#lanes + 1] = name end
-    gw = helper.gateway {
+    return {
       routes = "defaults { cooldown = { allowed_fails = 1000 } }\n" .. helper.routes(up, lanes),
     }
   end)
-
-  teardown(function()
-    gw:stop()
-    up:stop()
-  end)
-
-  before_each(function() up:reset() end)
-  after_each(function() gw:assert_silent() end)
 
   local function records(ask)
     local rows, lines = #gw:journal(), #gw:log "request"

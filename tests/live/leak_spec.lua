@@ -179,9 +179,9 @@ model "chain" {
 
   it("B-15: reads no more than a megabyte that nobody wants", function()
     local piece = helper.script.chunk(helper.piece(("x"):rep(10000)))
-    local line = drained(',"stream":true', helper.script.send(helper.script.head(200, {
-      ["content-type"] = "text/event-stream", ["transfer-encoding"] = "chunked",
-    }) .. piece) .. "gate on\n" .. ("repeat 400 %d\n%s"):format(#piece, piece) .. "halt\n")
+    local line = drained(',"stream":true',
+      helper.script.send(helper.script.stream_head() .. piece) .. "gate on\n"
+        .. ("repeat 400 %d\n%s"):format(#piece, piece) .. "halt\n")
     assert.is_true(line.estimated, helper.json.encode(line))
     assert.is_true(line.tokens.output < 400000)
     assert.equal("cancelled", line.outcome)

@@ -1,36 +1,25 @@
 -- Bad client input (rows A) that needs raw sockets: sizes, heads, paths, methods, keys.
 
 local helper = require "helper"
+local pair = require "support.pair"
 local socket = require "socket"
 
 local KEY = "mg-test-key-0123456789abcdef"
 local MIB = 1024 * 1024
 
 describe("limits", function()
-  local up, gw
-
-  setup(function()
-    up = helper.upstream()
-    gw = helper.gateway {
+  local up, gw = pair.once(function(up)
+    return {
       env = { KEY = KEY },
       routes = helper.routes(up, { "one" }, 'virtual_key "me" { token = env.KEY }'),
     }
   end)
 
-  teardown(function()
-    gw:stop()
-    up:stop()
-  end)
-
   before_each(function()
-    up:reset()
     up:reply("one", { body = helper.completion "hi" })
   end)
 
-  after_each(function()
-    assert.equal(0, (up:stats()))
-    gw:assert_silent()
-  end)
+  after_each(function() assert.equal(0, (up:stats())) end)
 
   local function head(more, path)
     return ("POST %s HTTP/1.1\r\nhost: x\r\nauthorization: Bearer %s\r\n"):format(

@@ -1,15 +1,13 @@
 -- What servers have beside chats, in the real gateway: moderations, documents put in order.
 -- What is sent, what is answered, what is written down, and that no budget is bypassed.
 
-local helper = require "helper"
-local json = helper.json
+local is_refused = require "support.refusal"
+local pair = require "support.pair"
 
 local KEY = "mg-test-media-0123456789abcdef"
 
 describe("beside chats, too:", function()
-  local up, gw
-
-  local function routes()
+  local function routes(up)
     return ([[
 defaults { retries = 0, cooldown = { allowed_fails = 1000, within = "1s", time = "1s" } }
 local open = provider "openai_compatible" { name = "open", base_url = "%s/v1" }
@@ -28,42 +26,15 @@ virtual_key "b" { token = env.PAYS, budget = "$1/day" }
 ]]):format(up:url "open", up:url "openai", up:url "router", up:url "groq")
   end
 
-  setup(function() up = helper.upstream() end)
-  teardown(function() up:stop() end)
-
-  before_each(function()
-    up:reset()
-    gw = helper.gateway { env = { KEY = KEY, PAYS = KEY .. "pays" }, routes = routes() }
-  end)
-
-  after_each(function()
-    gw:assert_silent()
-    gw:stop()
+  local up, gw = pair.each(function(up)
+    return { env = { KEY = KEY, PAYS = KEY .. "pays" }, routes = routes(up) }
   end)
 
   local function post(path, body, key)
-    local response = gw:request {
-      method = "POST", path = path, body = body, headers = {
-        authorization = "Bearer " .. (key or KEY), ["content-type"] = "application/json",
-      },
-    }
-    local ok, value = pcall(json.decode, response.body)
-    response.json = ok and value or nil
-    return response
+    return gw:chat(body, { path = path, key = key or KEY })
   end
 
-  local function last(kind)
-    local found
-    for _, line in ipairs(gw:journal()) do
-      if line.type == kind then found = line end
-    end
-    return found
-  end
-
-  local function is_refused(response, status, code, param)
-    local err = response.json.error
-    assert.same({ status, code, param or json.null }, { response.status, err.code, err.param })
-  end
+  local function last(kind) return gw:last_row(kind) end
 
   describe("moderations", function()
     local ANSWER = '{"id":"modr-1", "model":"m","results":[{"flagged":false,'

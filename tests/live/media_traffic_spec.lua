@@ -2,7 +2,8 @@
 -- files and batches. What was sent reaches a provider of the same kind byte for byte, and so
 -- does its answer the client, but for ids of what is kept.
 
-local helper = require "helper"
+local pair = require "support.pair"
+local recordings = require "support.recordings"
 
 local PATHS = {
   images = true, audio = true, moderations = true, rerank = true, ocr = true, batches = true,
@@ -20,18 +21,10 @@ local OTHERS = {
 }
 
 describe("recorded exchanges of what is no chat", function()
-  if not require("lfs").attributes("build/tests/engine.so") then return end
-  local recorded = require "support.recorded"
-  local list = recorded.list(PATHS)
-  if not list then
-    it("is not here: skipped", function() pending(recorded.folder .. " is absent") end)
-    return
-  end
+  local list, recorded = recordings(PATHS)
+  if not list then return end
 
-  local up, gw
-
-  setup(function()
-    up = helper.upstream()
+  local up, gw = pair.once(function(up)
     local routes = { ([[
 defaults { retries = 0, cooldown = { allowed_fails = 1000, within = "1s", time = "1s" } }
 model "openai/*" { provider "openai_compatible" { name = "o", base_url = "%s/v1" } "*" }
@@ -41,16 +34,8 @@ model "openai/*" { provider "openai_compatible" { name = "o", base_url = "%s/v1"
 model "%s/*" { provider "%s" { name = "a-%s", api_key = "k", base_url = "%s/v1" } "*" }
 ]]):format(name, adapter, name, up:url(name))
     end
-    gw = helper.gateway { loud = true, routes = table.concat(routes) }
+    return { loud = true, routes = table.concat(routes) }
   end)
-
-  teardown(function()
-    gw:stop()
-    up:stop()
-  end)
-
-  before_each(function() up:reset() end)
-  after_each(function() gw:assert_silent() end)
 
   local function group_of(exchange)
     if exchange.response.status == 401 then return "refusing" end
@@ -101,10 +86,7 @@ model "%s/*" { provider "%s" { name = "a-%s", api_key = "k", base_url = "%s/v1" 
   end
 
   local function check_row(exchange)
-    local row
-    for _, line in ipairs(gw:journal()) do
-      if line.type == "usage" then row = line end
-    end
+    local row = gw:last_row()
     local usage = type(exchange.response.body) == "table" and exchange.response.body.usage
     if not usage or not usage.input_tokens then return end
     assert.same({ usage.input_tokens, usage.output_tokens },

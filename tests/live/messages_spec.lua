@@ -2,6 +2,7 @@
 -- stream while nobody looks, and what counting costs nobody.
 
 local helper = require "helper"
+local pair = require "support.pair"
 
 local ROUTES = [[
 model "claude" {
@@ -12,21 +13,9 @@ model "gpt" { provider "openai_compatible" { name = "o", base_url = "%s/v1" } "m
 local HEAD = '{"model":"%s","max_tokens":9,%s"messages":[{"role":"user","content":"hi"}]}'
 
 describe("the door of Messages", function()
-  local up, gw
-
-  setup(function()
-    up = helper.upstream()
-    gw = helper.gateway { routes = ROUTES:format(up:url "a", up:url "o") }
+  local up, gw = pair.once(function(up)
+    return { routes = ROUTES:format(up:url "a", up:url "o") }
   end)
-
-  teardown(function()
-    gw:stop()
-    up:stop()
-  end)
-
-  before_each(function() up:reset() end)
-
-  after_each(function() gw:assert_silent() end)
 
   local function ask(model, more, headers)
     return gw:chat(HEAD:format(model, more or ""),

@@ -1,19 +1,15 @@
 -- What single clients need of a gateway (WIRE.md 1), each under its client's name.
 
 local helper = require "helper"
+local pair = require "support.pair"
 
 local KEY = "mg-test-all-0123456789abcdef"
 
-local CLAUDE = '{"id":"msg_1","type":"message","role":"assistant","model":"claude-sonnet-4-5",'
-  .. '"content":[{"type":"text","text":"hi"}],"stop_reason":"end_turn",'
-  .. '"usage":{"input_tokens":10,"output_tokens":5}}'
+local CLAUDE = helper.message "hi"
 
 describe("a client's needs", function()
-  local up, gw
-
-  setup(function()
-    up = helper.upstream()
-    gw = helper.gateway {
+  local up, gw = pair.once(function(up)
+    return {
       env = { KEY_ALL = KEY },
       routes = helper.routes(up, { "one", "two" }, ([[
 local claude = provider "anthropic" { api_key = "k", base_url = %q }
@@ -24,13 +20,7 @@ virtual_key "all" { token = env.KEY_ALL, models = { "*" } }
     }
   end)
 
-  teardown(function()
-    gw:stop()
-    up:stop()
-  end)
-
   before_each(function()
-    up:reset()
     up:reply("one", { body = helper.completion "one" })
     up:reply("claude", { body = CLAUDE, headers = {
       ["anthropic-ratelimit-requests-limit"] = "50",
@@ -40,8 +30,6 @@ virtual_key "all" { token = env.KEY_ALL, models = { "*" } }
       ["request-id"] = "req_theirs",
     } })
   end)
-
-  after_each(function() gw:assert_silent() end)
 
   local function get(path, headers)
     headers = headers or {}

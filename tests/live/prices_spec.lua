@@ -61,10 +61,7 @@ model "own"  { provider "openai" { name = "two", base_url = %q, api_key = "x" } 
     up:reply("one", { body = helper.completion("hi", more) })
     local response = gw:chat(helper.ask(model))
     assert.equal(200, response.status, response.body)
-    local row
-    for _, line in ipairs(gw:journal()) do
-      if line.type == "usage" then row = line end
-    end
+    local row = gw:last_row()
     return row.cost_nano, row.prices
   end
 

@@ -2,6 +2,7 @@
 -- that refuses half of its members, and each is sent what it takes.
 
 local helper = require "helper"
+local pair = require "support.pair"
 
 local json = helper.json
 
@@ -17,11 +18,8 @@ local HISTORY = [[
 "max_completion_tokens":50,"store":false,"seed":7}]]
 
 describe("quirks", function()
-  local up, gw
-
-  setup(function()
-    up = helper.upstream()
-    gw = helper.gateway { routes = ([[
+  local up, gw = pair.once(function(up)
+    return { routes = ([[
 local groq    = provider "groq"    { api_key = "up-groq", base_url = %q }
 local mistral = provider "mistral" { api_key = "up-mistral", base_url = %q }
 local router  = provider "openrouter" { api_key = "up-router", base_url = %q }
@@ -30,13 +28,6 @@ model "second" { mistral "small" }
 model "router" { router "openai/gpt-4o" }
 ]]):format(up:url "groq", up:url "mistral", up:url "router") }
   end)
-
-  teardown(function()
-    gw:stop()
-    up:stop()
-  end)
-
-  after_each(function() gw:assert_silent() end)
 
   it("give each provider of a fallback what it takes", function()
     up:reply("groq", { status = 498, body = '{"error":{"message":"Flex tier is full"}}' })
@@ -67,10 +58,7 @@ model "router" { router "openai/gpt-4o" }
     local response = gw:chat(helper.ask "router")
     assert.equal("0.00000123", response.headers["x-moongate-cost"], response.body)
     helper.wait_until(function() return #gw:journal() > 0 end)
-    local row
-    for _, line in ipairs(gw:journal()) do
-      if line.type == "usage" then row = line end
-    end
+    local row = gw:last_row()
     assert.same({ 1230, "reported" }, { row.cost_nano, row.prices })
   end)
 end)

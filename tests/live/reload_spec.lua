@@ -241,10 +241,7 @@ describe("reload", function()
     assert.equal("0.00002", connection:response().headers["x-moongate-cost"])
     connection:close()
     local rows = helper.wait_until(function()
-      local found = {}
-      for _, line in ipairs(gw:journal()) do
-        if line.type == "usage" then found[#found + 1] = line end
-      end
+      local found = gw:rows()
       return #found == 1 and found
     end, 5, "a row")
     assert.equal(1, rows[1].generation)

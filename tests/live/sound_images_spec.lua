@@ -1,8 +1,8 @@
 -- Images, speech and transcripts in the real gateway: forms and sound pass byte for byte, are
 -- billed by what was made, and take nothing past a budget.
 
-local helper = require "helper"
-local json = helper.json
+local is_refused = require "support.refusal"
+local pair = require "support.pair"
 
 local KEY = "mg-test-sound-0123456789abcdef"
 local BOUNDARY = "---x=?y"
@@ -19,9 +19,7 @@ local function form_of(parts)
 end
 
 describe("images and sound:", function()
-  local up, gw
-
-  local function routes()
+  local function routes(up)
     return ([[
 defaults { retries = 0, cooldown = { allowed_fails = 1000, within = "1s", time = "1s" } }
 local open = provider "openai_compatible" { name = "open", base_url = "%s/v1" }
@@ -49,48 +47,21 @@ virtual_key "b" { token = env.PAYS, budget = "$0.5/day" }
 ]]):format(up:url "open", up:url "openai", up:url "mistral", up:url "groq")
   end
 
-  setup(function() up = helper.upstream() end)
-  teardown(function() up:stop() end)
-
-  before_each(function()
-    up:reset()
-    gw = helper.gateway { env = { KEY = KEY, PAYS = KEY .. "pays" }, routes = routes() }
+  local up, gw = pair.each(function(up)
+    return { env = { KEY = KEY, PAYS = KEY .. "pays" }, routes = routes(up) }
   end)
 
-  after_each(function()
-    gw:assert_silent()
-    gw:stop()
-  end)
-
-  local function send(path, body, kind, key)
-    local response = gw:request {
-      method = "POST", path = path, body = body,
-      headers = { authorization = "Bearer " .. (key or KEY), ["content-type"] = kind },
-    }
-    local ok, value = pcall(json.decode, response.body)
-    response.json = ok and value or nil
-    return response
+  local function post(path, body, key, kind)
+    return gw:chat(body,
+      { path = path, key = key or KEY, headers = { ["content-type"] = kind } })
   end
-
-  local function post(path, body, key) return send(path, body, "application/json", key) end
 
   local function post_form(path, parts, key)
     local body = type(parts) == "string" and parts or form_of(parts)
-    return send(path, body, "multipart/form-data; boundary=\"" .. BOUNDARY .. '"', key)
+    return post(path, body, key, 'multipart/form-data; boundary="' .. BOUNDARY .. '"')
   end
 
-  local function last(kind)
-    local found
-    for _, line in ipairs(gw:journal()) do
-      if line.type == kind then found = line end
-    end
-    return found
-  end
-
-  local function is_refused(response, status, code, param)
-    local err = assert(response.json, response.body).error
-    assert.same({ status, code, param or json.null }, { response.status, err.code, err.param })
-  end
+  local function last(kind) return gw:last_row(kind) end
 
   describe("images", function()
     local ANSWER = '{"created":1, "data":[{"b64_json":"aGk="},{"b64_json":"aGk="}],'
@@ -432,7 +403,7 @@ virtual_key "b" { token = env.PAYS, budget = "$0.5/day" }
         "multipart/form-data", "multipart/form-data; boundary=", "multipart/mixed; boundary=a",
         'multipart/form-data; boundary=a; boundary="b"', "text/plain",
       } do
-        local response = send("/v1/audio/transcriptions", good, kind)
+        local response = post("/v1/audio/transcriptions", good, KEY, kind)
         assert.is_true(response.status == 400 or response.status == 415, kind)
       end
       is_refused(post_form("/v1/chat/completions", good), 415, "unsupported_media_type")

@@ -2,6 +2,7 @@
 -- every door, before anybody is called.
 
 local helper = require "helper"
+local pair = require "support.pair"
 
 local HI = '"messages":[{"role":"user","content":"hi"}]'
 
@@ -25,16 +26,11 @@ local DOORS = {
     to = "groqish", body = '{"model":"%s","store":true,' .. HI .. "}" },
 }
 
-local CLAUDE = '{"id":"msg_1","type":"message","role":"assistant","model":"claude-sonnet-4-5",'
-  .. '"content":[{"type":"text","text":"hi"}],"stop_reason":"end_turn",'
-  .. '"usage":{"input_tokens":10,"output_tokens":5}}'
+local CLAUDE = helper.message "hi"
 
 describe("a strict deployment", function()
-  local up, gw
-
-  setup(function()
-    up = helper.upstream()
-    gw = helper.gateway { routes = ([[
+  local up, gw = pair.once(function(up)
+    return { routes = ([[
 local claude = provider "anthropic" { api_key = "k", base_url = %q }
 local compatible = provider "openai_compatible" { name = "c", base_url = %q }
 local groqish = provider "mistral" { api_key = "k", base_url = %q }
@@ -49,20 +45,12 @@ model "groqish-lax" { groqish { "g", name = "gl" }, strict = false }
 ]]):format(up:url "claude", up:url "compatible" .. "/v1", up:url "groqish" .. "/v1") }
   end)
 
-  teardown(function()
-    gw:stop()
-    up:stop()
-  end)
-
   before_each(function()
-    up:reset()
     up:reply("claude", { body = CLAUDE })
     for _, lane in ipairs { "compatible", "groqish" } do
       up:reply(lane, { body = helper.completion "hi" })
     end
   end)
-
-  after_each(function() gw:assert_silent() end)
 
   local function ask(door, how)
     local model = (door.to or "claude") .. "-" .. how

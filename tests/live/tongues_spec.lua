@@ -2,6 +2,7 @@
 -- and a tool loop of two turns is answered by Responses to clients of every other dialect.
 
 local helper = require "helper"
+local pair = require "support.pair"
 
 local function event(t) return "data: " .. helper.json.encode(t) .. "\n\n" end
 
@@ -31,11 +32,8 @@ local STREAM = event { type = "response.created", response = { id = "resp_1" } }
   .. event { type = "response.completed", response = DONE }
 
 describe("a server of several dialects", function()
-  local up, gw
-
-  setup(function()
-    up = helper.upstream()
-    gw = helper.gateway { routes = ([[
+  local up, gw = pair.once(function(up)
+    return { routes = ([[
 local openai = provider "openai" { api_key = "k", base_url = "%s/v1" }
 local deepseek = provider "deepseek" { api_key = "k", base_url = "%s" }
 model "pro" { openai "gpt-5-pro" }
@@ -44,14 +42,6 @@ model "deep" { deepseek "deepseek-flash" }
 model "chat" { deepseek { "deepseek-flash", name = "as-chat", api = "chat" } }
 ]]):format(up:url "o", up:url "d") }
   end)
-
-  teardown(function()
-    gw:stop()
-    up:stop()
-  end)
-
-  before_each(function() up:reset() end)
-  after_each(function() gw:assert_silent() end)
 
   local function post(path, body)
     return gw:chat(helper.json.encode(body), { path = path })

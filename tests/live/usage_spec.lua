@@ -1,18 +1,14 @@
 -- What a request costs and leaves behind: headers, journal, log, and the usage verb.
 
 local helper = require "helper"
+local pair = require "support.pair"
+local promise = require "support.promise"
 
 local KEY = "mg-test-usage-0123456789abcdef"
 
 describe("usage", function()
-  local up, gw
-
-  setup(function() up = helper.upstream() end)
-  teardown(function() up:stop() end)
-
-  before_each(function()
-    up:reset()
-    gw = helper.gateway {
+  local up, gw = pair.each(function(up)
+    return {
       env = { KEY = KEY },
       routes = helper.routes(up, { "one", "two" }, [[
 model "spare" {
@@ -22,11 +18,6 @@ model "spare" {
 }
 virtual_key "me" { token = env.KEY, tags = { team = "red", service = "search" } }]]),
     }
-  end)
-
-  after_each(function()
-    gw:assert_silent()
-    gw:stop()
   end)
 
   local function chat(model, more) return gw:chat(helper.ask(model, more), { key = KEY }) end
@@ -71,10 +62,7 @@ virtual_key "me" { token = env.KEY, tags = { team = "red", service = "search" } 
     up:reply("one", { body = (helper.completion("hi"):gsub('"prompt_tokens":10',
       '"prompt_tokens":1000,"prompt_tokens_details":{"cached_tokens":400}')) })
     assert.equal(200, chat("spare").status)
-    local line
-    for _, candidate in ipairs(gw:journal()) do
-      if candidate.type == "usage" then line = candidate end
-    end
+    local line = gw:last_row()
     assert.equal("me", line.key)
     assert.same({ team = "red", service = "search" }, line.tags)
     assert.equal("spare", line.model)
@@ -232,6 +220,6 @@ model "g" { gemini "gemini-2.5-pro" }]]):format(up:url "a", up:url "o", up:url "
     gw.process:stop()
     assert.equal(1, row_of(usage "key", "me").requests)
     gw:stop()
-    gw = helper.gateway { routes = helper.routes(up, { "one" }) } -- for after_each
+    promise.keep(gw, helper.gateway { routes = helper.routes(up, { "one" }) }) -- for after_each
   end)
 end)

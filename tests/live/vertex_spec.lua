@@ -2,6 +2,7 @@
 -- client of Messages sends that Claude on Vertex does not know, whose words an error is in.
 
 local helper = require "helper"
+local pair = require "support.pair"
 
 local MESSAGE = '{"id":"msg_vrtx_1","type":"message","role":"assistant",'
   .. '"model":"claude-opus-4-6","content":[{"type":"text","text":"pong"}],'
@@ -12,11 +13,8 @@ local BODY = '{"model":"claude","max_tokens":9,"messages":[{"role":"user","conte
   .. '"context_management":{"edits":[]}}'
 
 describe("a provider of several families", function()
-  local up, gw
-
-  setup(function()
-    up = helper.upstream()
-    gw = helper.gateway { routes = ([[
+  local up, gw = pair.once(function(up)
+    return { routes = ([[
 local vertex = provider "vertex" {
   base_url = %q, token = env.TOKEN, project = "acme-1", location = "us-east5",
 }
@@ -29,14 +27,6 @@ model "any/*" { vertex { "*", name = "any" }, retries = 0 }
       TOKEN = "token-secret", KEY = "key-secret",
     } }
   end)
-
-  teardown(function()
-    gw:stop()
-    up:stop()
-  end)
-
-  before_each(function() up:reset() end)
-  after_each(function() gw:assert_silent() end)
 
   local function ask(body, headers)
     return gw:chat(body, { path = "/v1/messages?beta=true", headers = headers })

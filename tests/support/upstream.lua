@@ -161,6 +161,12 @@ function upstream.head(status, headers)
   return table.concat(lines, "\r\n") .. "\r\n\r\n"
 end
 
+--- The head of a stream of events in chunks.
+function upstream.stream_head()
+  return upstream.head(200,
+    { ["content-type"] = "text/event-stream", ["transfer-encoding"] = "chunked" })
+end
+
 -- The body in pieces: each a chunk, and a write of its own.
 local function pieces(body, sizes)
   local steps, at = {}, 1

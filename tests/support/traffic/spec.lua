@@ -1,20 +1,15 @@
 -- The recordings at one door, as tests.
 
 local cases = require "support.traffic.cases"
-local lfs = require "lfs"
-local recorded = require "support.recorded"
+local recordings = require "support.recordings"
 
 -- busted's words are globals of a spec alone.
 return function(doors, title)
   local spec = getfenv(2)
   local describe, it, setup, teardown = spec.describe, spec.it, spec.setup, spec.teardown
   describe(title, function()
-    if not lfs.attributes "build/tests/engine.so" then return end
+    if not recordings(nil, spec) then return end
     local list, idle = cases.list(doors)
-    if not list then
-      it("is not here: skipped", function() spec.pending(recorded.folder .. " is absent") end)
-      return
-    end
     local stage
     setup(function() stage = require("support.traffic.stage").start(list) end)
     teardown(function() stage:stop() end)
