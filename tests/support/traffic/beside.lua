@@ -36,14 +36,6 @@ local function serve(stage, case)
   })
 end
 
-local function last_row(stage)
-  local found
-  for _, line in ipairs(stage.gateway:journal()) do
-    if line.type == "usage" then found = line end
-  end
-  return found
-end
-
 -- The same shape on both sides -------------------------------------------------------------
 
 local STATUS = { [400] = 400, [401] = 502, [403] = 502, [404] = 502, [422] = 422 }
@@ -60,7 +52,7 @@ local function heard_of(exchange)
 end
 
 local function check_row(stage, exchange, assert)
-  local row = last_row(stage)
+  local row = stage.gateway:last_row()
   assert.equal(exchange.api, row.dialect)
   local usage = not exchange.stream and meaning.given(exchange.response.body.usage)
   if not usage then return end
@@ -68,14 +60,20 @@ local function check_row(stage, exchange, assert)
   assert.equal(usage.completion_tokens or 0, row.tokens.output)
 end
 
-local function same_shape(stage, case, assert)
-  local exchange, asked = case.exchange, case.exchange.request.text
-  local model = splice.model_of(exchange)
+-- Asks as the recording's client did: the answer, what the provider saw, and what it should.
+local function ask_as_recorded(stage, case, path, assert)
+  local asked, model = case.exchange.request.text, splice.model_of(case.exchange)
   serve(stage, case)
   local answer = stage.gateway:chat(splice.model(asked, case.group .. "/" .. model),
-    { path = "/v1/" .. exchange.api })
+    { path = path })
   local sent = assert(stage.up:last(case.group), answer.body)
-  local want, plain = splice.model(asked, model), exchange.stream and without_wish or tostring
+  return answer, sent, splice.model(asked, model)
+end
+
+local function same_shape(stage, case, assert)
+  local exchange = case.exchange
+  local answer, sent, want = ask_as_recorded(stage, case, "/v1/" .. exchange.api, assert)
+  local plain = exchange.stream and without_wish or tostring
   assert.is_truthy(sent.path:find("/" .. exchange.api, 1, true))
   assert.equal(plain(want), plain(sent.body))
   if exchange.response.status ~= 200 then
@@ -87,14 +85,10 @@ local function same_shape(stage, case, assert)
 end
 
 local function passed(stage, case, assert)
-  local exchange, asked = case.exchange, case.exchange.request.text
-  local model = splice.model_of(exchange)
-  serve(stage, case)
-  local answer = stage.gateway:chat(splice.model(asked, case.group .. "/" .. model),
-    { path = PASSED[exchange.api] })
-  local sent = assert(stage.up:last(case.group), answer.body)
+  local exchange = case.exchange
+  local answer, sent, want = ask_as_recorded(stage, case, PASSED[exchange.api], assert)
   assert.is_truthy(sent.path:find(exchange.request.path:match "[^/]+$", 1, true))
-  assert.equal(splice.model(asked, model), sent.body)
+  assert.equal(want, sent.body)
   assert.equal(200, answer.status, answer.body)
   assert.equal(exchange.response.text, answer.body)
 end
@@ -165,7 +159,7 @@ local function translated(stage, case, assert)
       :format(case.group, name, format, input), { path = "/v1/embeddings" })
     assert.equal(200, answer.status, answer.body)
     check_vectors(vectors, answer.json.data, format, assert)
-    if tokens then assert.equal(tokens, last_row(stage).tokens.input) end
+    if tokens then assert.equal(tokens, stage.gateway:last_row().tokens.input) end
   end
 end
 

@@ -1,25 +1,20 @@
 -- /v1/chat/completions, as a client of it asks and hears.
 
+local door_of = require "support.traffic.door"
 local helper = require "helper"
 local http = require "support.http"
 local meaning = require "support.meaning"
 local openai = require "support.meaning.openai"
-local splice = require "support.traffic.splice"
 
-local door = { name = "chat", apis = { chat_completions = true }, read = openai.read }
+local door = door_of {
+  name = "chat", apis = { chat_completions = true }, read = openai.read,
+  path = "/v1/chat/completions",
+}
 
 --- Path, and the plain question that a client asks whose dialect the provider does not speak.
 function door.question(exchange, model)
-  return "/v1/chat/completions", helper.ask(model, exchange.stream
+  return door.path, helper.ask(model, exchange.stream
     and '"stream":true,"stream_options":{"include_usage":true}' or nil)
-end
-
---- The recorded body with another model in it, the recorded model's name, and what the provider
---- is to get for it.
-function door.native(exchange, prefix)
-  local text = exchange.request.text
-  local name = splice.model_of(exchange)
-  return splice.model(text, prefix .. name), splice.model(text, name), "/v1/chat/completions"
 end
 
 local OPTIONS = '"stream_options"%s*:%s*{[^}]*}%s*,?'
@@ -70,14 +65,6 @@ function door.check_form(bytes, stream, assert)
   if not stream then return end
   local events = http.events(bytes)
   assert.equal("[DONE]", events[#events])
-end
-
---- An error's body: message, type and code.
-function door.check_error(answer, fault, assert)
-  local err = answer.json.error
-  assert.is_true(#err.message > 0)
-  assert.equal(fault.type, err.type)
-  assert.equal(fault.code, err.code)
 end
 
 --- An error at the end of a stream.

@@ -1,14 +1,15 @@
 -- /v1beta/models/NAME:generateContent and :streamGenerateContent, as a client of them asks and
 -- hears.
 
+local door_of = require "support.traffic.door"
 local gemini = require "support.meaning.gemini"
-local meaning = require "support.meaning"
 local splice = require "support.traffic.splice"
 
-local door = {
+local door = door_of {
   name = "gemini", apis = { generate_content = true, stream_generate_content = true },
   read = gemini.read,
 }
+local plainly = door.told
 
 -- Streams are events, or one array where the recording is one.
 local function path(exchange, model)
@@ -40,19 +41,12 @@ function door.bytes(exchange)
 end
 
 -- Arguments that were broken off have to be an object all the same.
-local function calls_of(said)
-  local list = meaning.calls(said)
-  for _, call in ipairs(list) do
+function door.told(said)
+  local told = plainly(said)
+  for _, call in ipairs(told.calls) do
     if type(call[2]) == "string" then call[2] = { INVALID_JSON = call[2] } end
   end
-  return list
-end
-
-function door.told(said)
-  return {
-    text = said.text .. said.refusal, refusal = "", thought = said.thought,
-    calls = calls_of(said), finish = meaning.finish(said),
-  }
+  return told
 end
 
 -- No comments: Gemini CLI crashes on them.

@@ -1,35 +1,21 @@
 -- /v1/messages, as a client of it asks and hears.
 
 local anthropic = require "support.meaning.anthropic"
+local door_of = require "support.traffic.door"
 local helper = require "helper"
-local meaning = require "support.meaning"
-local splice = require "support.traffic.splice"
 
-local door = { name = "messages", apis = { messages = true }, read = anthropic.read }
+local door = door_of {
+  name = "messages", apis = { messages = true }, read = anthropic.read,
+  path = "/v1/messages?beta=true",
+  asked = '{"model":"%s","max_tokens":99,%s"messages":[{"role":"user","content":"hi"}]}',
+}
+local plainly = door.told
 
-local PATH = "/v1/messages?beta=true"
-
-function door.question(exchange, model)
-  return PATH, ('{"model":"%s","max_tokens":99,%s"messages":[{"role":"user","content":"hi"}]}')
-    :format(model, exchange.stream and '"stream":true,' or "")
-end
-
-function door.native(exchange, prefix)
-  local text, name = exchange.request.text, splice.model_of(exchange)
-  return splice.model(text, prefix .. name), splice.model(text, name), PATH
-end
-
-function door.check_request(want, got, assert) assert.equal(want, got) end
-
-function door.bytes(exchange) return exchange.response.text end
-
+-- That it is a refusal stands at the end.
 function door.told(said)
-  local finish = meaning.finish(said)
-  if said.refusal ~= "" and finish == "stop" then finish = "content_filter" end
-  return {
-    text = said.text .. said.refusal, refusal = "", thought = said.thought,
-    calls = meaning.calls(said), finish = finish,
-  }
+  local told = plainly(said)
+  if said.refusal ~= "" and told.finish == "stop" then told.finish = "content_filter" end
+  return told
 end
 
 -- Events stand in their order, and blocks inside one another's never.
