@@ -2,6 +2,7 @@
 
 local fire = require "support.fire"
 local helper = require "helper"
+local refused = require "support.refusal"
 
 local script = helper.script
 local send = script.send
@@ -11,7 +12,7 @@ local STRAYS = tonumber(os.getenv "MOONGATE_STRAYS") or 500
 
 describe("a provider's answer", function()
   local world = fire.world()
-  local up
+  local up = world.up
 
   local LANES = {
     "cut", "long", "stray", "mine", "odd", "status", "html", "line", "head", "pass",
@@ -31,17 +32,10 @@ describe("a provider's answer", function()
           'retries = 1, backoff = "1ms"')
         .. fire.model("spare", { dep "spare" })
     end })
-    up = world.up
   end)
   teardown(function() world:stop() end)
 
   local GOOD = helper.completion "good"
-
-  local function refused(response, status, code)
-    assert.equal(status, response.status, response.body)
-    assert.equal(code, response.json.error.code, response.body)
-    return response
-  end
 
   local function text_of(response)
     assert.equal(200, response.status, response.body)

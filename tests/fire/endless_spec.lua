@@ -13,7 +13,7 @@ local SOAK = tonumber(os.getenv "MOONGATE_SOAK") or 2000
 
 describe("a provider without end:", function()
   local world = fire.world()
-  local up
+  local up = world.up
 
   setup(function()
     fire.start(world, {
@@ -32,13 +32,11 @@ describe("a provider without end:", function()
             'retries = 2, backoff = "1ms"')
       end,
     })
-    up = world.up
   end)
   teardown(function() world:stop() end)
 
   local GOOD = helper.completion "good"
-  local HEAD = send(script.head(200, { ["content-type"] = "text/event-stream",
-    ["transfer-encoding"] = "chunked" }))
+  local HEAD = send(script.stream_head())
 
   local function repeated(n, bytes)
     return ("repeat %d %d\n%s"):format(n, #bytes, bytes)

@@ -26,7 +26,8 @@ local STEP = 4 * 1024 -- KiB: a heap grows in steps
 
 describe("hostile", function()
   local world = fire.world()
-  local up, folder
+  local up = world.up
+  local folder
 
   -- An answer may rest its deployment: one for each.
   local lanes = { "one", "heads", "words", "header", "page", "text" }
@@ -65,7 +66,6 @@ describe("hostile", function()
       lanes = lanes, routes = routes,
       args = { "--providers", folder }, env = { SECOND = SECOND },
     })
-    up = world.up
   end)
   teardown(function()
     world.secrets.second = nil

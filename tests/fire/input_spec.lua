@@ -8,7 +8,7 @@ local GOOD = helper.completion "good"
 
 describe("a client that asks strangely:", function()
   local world = fire.world()
-  local up
+  local up = world.up
 
   setup(function()
     fire.start(world, { lanes = { "one", "failing", "claude" }, routes = function(at)
@@ -29,7 +29,6 @@ on_error(function(err, call)
 end)
 ]]):format(at:url "sonnet")
     end })
-    up = world.up
   end)
   teardown(function() world:stop() end)
 

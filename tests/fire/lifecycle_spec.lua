@@ -12,15 +12,6 @@ local STARTS = tonumber(os.getenv "MOONGATE_STARTS") or 15
 local STOP, CONT = 19, 18
 local MOCK = 'model "mock" { provider "mock" {} "mock" }'
 
--- The usage rows of a gateway that has ended.
-local function rows_of(gw)
-  local list = {}
-  for _, line in ipairs(gw:journal()) do
-    if line.type == "usage" then list[#list + 1] = line end
-  end
-  return list
-end
-
 describe("a stop under load", function()
   local up, gw
   setup(function() up = helper.upstream() end)
@@ -72,7 +63,7 @@ describe("a stop under load", function()
     end
     assert.equal(0, gw.process:wait(20))
     local outcomes = {}
-    for _, row in ipairs(rows_of(gw)) do
+    for _, row in ipairs(gw:rows()) do
       outcomes[row.outcome] = (outcomes[row.outcome] or 0) + 1
     end
     assert.same({ ok = STREAMS, cancelled = STREAMS }, outcomes)
@@ -228,7 +219,7 @@ describe("the log's reader", function()
       assert.is_true(asked < 6000, reader)
       gw.process:kill(process.TERM)
       assert.equal(0, gw.process:wait(10))
-      assert.equal(asked, #rows_of(gw))
+      assert.equal(asked, #gw:rows())
       if reader ~= "true" then other:stop(process.KILL) end
       helper.remove_tree(gw.dir)
       helper.remove_tree(dir)

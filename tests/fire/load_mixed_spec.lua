@@ -2,11 +2,11 @@
 -- while. Small numbers; MOONGATE_FULL=1 takes the matrix' own.
 
 local helper = require "helper"
-local process = require "support.process"
+local load = require "support.load"
 local socket = require "socket"
 local swarm = require "support.swarm"
 
-local size = swarm.size
+local right, size = load.right, swarm.size
 
 -- A model whose choice takes the worker about a millisecond: no script of an operator's, which
 -- would be stopped where the machine is slow.
@@ -28,36 +28,7 @@ end)
 ]]
 
 describe("load", function()
-  local source, gw, dir
-
-  local function start(want)
-    want.routes = source:routes(want.more)
-    gw = helper.gateway(want)
-  end
-
-  local function ask(words, want)
-    want = want or {}
-    want.words = words
-    return swarm.request(dir, want.name or "ask", want)
-  end
-
-  local function right(report)
-    local said = helper.json.encode(report)
-    assert.equal(0, report.wrong + report.broken + report.unconnected + report.unanswered, said)
-    return said
-  end
-
-  before_each(function()
-    dir = process.temp_dir()
-    source = swarm.source(20000)
-  end)
-
-  after_each(function()
-    gw:assert_silent()
-    gw:stop()
-    source:stop()
-    helper.remove_tree(dir)
-  end)
+  local source, gw, start, ask = load.each()
 
   it("L-11: ten times what it can do: some are served, the rest hear so, then all", function()
     start { more = MANY:format(source:url()), args = { "--queue", "50" } }
@@ -88,12 +59,12 @@ describe("load", function()
       ask("faults=50", { name = "whole" }), ask("delay=20 faults=20", { name = "later" }),
       ask("events=5 gap=5 faults=20", { name = "stream", stream = true }),
     }
-    local function load(ms)
+    local function everything(ms)
       return swarm.start(gw.port, files, { loop = 32, seconds_ms = ms, leave = 4, share = 10 })
     end
-    load(1000):finish()
+    everything(1000):finish()
     local memory, descriptors = gw:memory_kib(), swarm.descriptors(gw:child())
-    local run = load(size(2500, 120000))
+    local run = everything(size(2500, 120000))
     for _ = 1, size(3, 120) do
       socket.sleep(0.7)
       assert.equal(200, gw:admin("POST", "/admin/reload").status)

@@ -2,6 +2,7 @@
 -- run out. Small numbers; MOONGATE_FULL=1 takes the matrix' own.
 
 local helper = require "helper"
+local load = require "support.load"
 local process = require "support.process"
 local socket = require "socket"
 local swarm = require "support.swarm"
@@ -9,46 +10,15 @@ local swarm = require "support.swarm"
 local size = swarm.size
 
 describe("load", function()
-  local source, gw, dir
+  local source, gw, start, ask = load.each { "--in-flight", "100000" }
 
-  local function start(want)
-    want = want or {}
-    want.routes = source:routes(want.more)
-    want.args = want.args or { "--in-flight", "100000" }
-    gw = helper.gateway(want)
-  end
-
-  local function ask(words, want)
-    want = want or {}
-    want.words = words
-    return swarm.request(dir, "ask", want)
-  end
-
-  local function rows()
-    local list = {}
-    for _, line in ipairs(gw:journal()) do
-      if line.type == "usage" then list[#list + 1] = line end
-    end
-    return list
-  end
+  local function rows() return gw:rows() end
 
   local function spins()
     local before = swarm.cpu_ns(gw:child())
     socket.sleep(0.5)
     return (swarm.cpu_ns(gw:child()) - before) / 0.5e9 > 0.5
   end
-
-  before_each(function()
-    dir = process.temp_dir()
-    source = swarm.source(20000)
-  end)
-
-  after_each(function()
-    gw:assert_silent()
-    gw:stop()
-    source:stop()
-    helper.remove_tree(dir)
-  end)
 
   it("L-07: a slow reader takes 256 KiB, and its provider waits", function()
     start()
@@ -136,8 +106,6 @@ describe("load", function()
     assert.equal(0, report.wrong)
     helper.wait_until(function() return #rows() == n end, 10, "their rows")
     for _, row in ipairs(rows()) do assert.not_equal("ok", row.outcome) end
-    source:stop()
-    source = swarm.source(20000)
   end)
 
   it("L-13: clients that all leave at once free their providers, with a row each", function()

@@ -3,45 +3,14 @@
 -- `make figures`, not here.
 
 local helper = require "helper"
-local process = require "support.process"
+local load = require "support.load"
 local socket = require "socket"
 local swarm = require "support.swarm"
 
-local size = swarm.size
+local none_wrong, size = load.right, swarm.size
 
 describe("load", function()
-  local source, gw, dir
-
-  local function start(want, more)
-    want = want or {}
-    want.routes = source:routes(more)
-    want.args = want.args or { "--in-flight", "100000" }
-    gw = helper.gateway(want)
-  end
-
-  local function ask(words, want)
-    want = want or {}
-    want.words = words
-    return swarm.request(dir, "ask", want)
-  end
-
-  local function none_wrong(report)
-    local said = helper.json.encode(report)
-    assert.equal(0, report.wrong + report.broken + report.unconnected, said)
-    assert.equal(0, report.unanswered, said)
-  end
-
-  before_each(function()
-    dir = process.temp_dir()
-    source = swarm.source(20000)
-  end)
-
-  after_each(function()
-    gw:assert_silent()
-    gw:stop()
-    source:stop()
-    helper.remove_tree(dir)
-  end)
+  local source, gw, start, ask = load.each { "--in-flight", "100000" }
 
   it("L-01: many connections that ask again and again have their own answers", function()
     start { workers = 2 }
@@ -59,10 +28,7 @@ describe("load", function()
     helper.wait_until(function()
       return gw:metric "moongate_requests_in_flight" == 0
     end, 10, "the last rows")
-    local rows = 0
-    for _, line in ipairs(gw:journal()) do
-      if line.type == "usage" then rows = rows + 1 end
-    end
+    local rows = #gw:rows()
     assert.is_true(rows >= seen and rows <= asked, ("%d %d %d"):format(seen, rows, asked))
   end)
 

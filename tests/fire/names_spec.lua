@@ -3,6 +3,7 @@
 
 local fire = require "support.fire"
 local helper = require "helper"
+local is_refused = require "support.refusal"
 local names = require "support.names"
 
 local missing = names.missing()
@@ -15,7 +16,8 @@ describe("a provider's name", function()
   end
 
   local world = fire.world()
-  local up, ns
+  local up = world.up
+  local ns
 
   local HOWS = { "nxdomain", "servfail", "empty" }
   local PRIVATE = { "dead", "six", "moves", "fine", "nxdomain", "servfail", "empty" }
@@ -47,7 +49,6 @@ describe("a provider's name", function()
 
   setup(function()
     fire.start(world, { scale = 0.1, routes = routes, under = under })
-    up = world.up
   end)
   teardown(function()
     world:stop()
@@ -58,10 +59,7 @@ describe("a provider's name", function()
     assert.equal(200, response.status, response.body)
     assert.equal("here", response.json.choices[1].message.content)
   end
-  local function refused(response, code)
-    assert.equal(502, response.status, response.body)
-    assert.equal(code, response.json.error.code)
-  end
+  local function refused(response, code) is_refused(response, 502, code) end
   -- Each answer closes its connection: the next request needs an address.
   local function answer()
     local body = helper.completion "here"

@@ -2,13 +2,14 @@
 
 local fire = require "support.fire"
 local helper = require "helper"
+local refused = require "support.refusal"
 
 local script = helper.script
 local send = script.send
 
 describe("a provider's unusual answer", function()
   local world = fire.world()
-  local up
+  local up = world.up
 
   setup(function()
     fire.start(world, {
@@ -23,7 +24,6 @@ describe("a provider's unusual answer", function()
           .. fire.model("second", { fire.deployment("up", at:url "up" .. "/v1") })
       end,
     })
-    up = world.up
   end)
   teardown(function() world:stop() end)
 
@@ -34,12 +34,6 @@ describe("a provider's unusual answer", function()
   end
   local SIZED = "content-type: application/json\r\ncontent-length: " .. #GOOD .. "\r\n"
   local CHUNKED = "content-type: application/json\r\ntransfer-encoding: chunked\r\n"
-
-  local function refused(response, status, code)
-    assert.equal(status, response.status, response.body)
-    assert.equal(code, response.json.error.code, response.body)
-    return response
-  end
 
   local function good(response)
     assert.equal(200, response.status, response.body)

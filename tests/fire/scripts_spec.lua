@@ -152,7 +152,8 @@ end
 
 describe("operator code", function()
   local world = fire.world()
-  local up, folder
+  local up = world.up
+  local folder
 
   local function routes(at)
     local out = {}
@@ -172,7 +173,6 @@ describe("operator code", function()
     helper.process.write(folder .. "/wild.lua", adapter())
     helper.process.write(folder .. "/innocent.lua", INNOCENT)
     fire.start(world, { routes = routes, args = { "--providers", folder } })
-    up = world.up
   end)
   teardown(function()
     world:stop()

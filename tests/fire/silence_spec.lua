@@ -3,13 +3,14 @@
 
 local fire = require "support.fire"
 local helper = require "helper"
+local refused = require "support.refusal"
 
 local script = helper.script
 local send = script.send
 
 describe("a provider that falls silent", function()
   local world = fire.world()
-  local up
+  local up = world.up
 
   local FIVE = { "t1", "t2", "t3", "t4", "t5" }
 
@@ -37,20 +38,13 @@ describe("a provider that falls silent", function()
           .. fire.model("down", { dep "down1", dep "down2" }, resting)
       end,
     })
-    up = world.up
   end)
   teardown(function() world:stop() end)
 
   local GOOD = helper.completion "good"
-  local HEAD = send(script.head(200, { ["content-type"] = "text/event-stream",
-    ["transfer-encoding"] = "chunked" }))
+  local HEAD = send(script.stream_head())
   local function event(bytes) return send(script.chunk(bytes)) end
   local STREAM = '"stream":true'
-
-  local function refused(response, status, code)
-    assert.equal(status, response.status, response.body)
-    assert.equal(code, response.json.error.code, response.body)
-  end
 
   -- The stream ended with this error, and not as if it were whole.
   local function broken(response, code)
@@ -108,21 +102,20 @@ describe("a provider that falls silent", function()
     assert.is_true(row.tokens.output >= 100, row.tokens.output)
   end)
 
+  -- A token, and then this as often, and nothing more.
+  local function goes_on_with(lane, steps, times)
+    up:script(lane, HEAD .. event(helper.piece "x") .. steps:rep(times) .. "halt\n")
+    broken(world:chat(lane, STREAM), "upstream_stalled")
+    is_closed(lane)
+  end
+
   world:row("U-36: tokens, then comments alone, for five minutes", {}, function()
-    local steps = HEAD .. event(helper.piece "x")
-    for _ = 1, 60 do steps = steps .. event ": still here\n\n" .. "wait 100\n" end
-    up:script("only", steps .. "halt\n")
-    broken(world:chat("only", STREAM), "upstream_stalled")
-    is_closed "only"
+    goes_on_with("only", event ": still here\n\n" .. "wait 100\n", 60)
     assert.is_true(world:last_row().duration_ms >= 299000)
   end)
 
   world:row("U-37: a byte now and then, for ever", {}, function()
-    local steps = HEAD .. event(helper.piece "x")
-    for _ = 1, 80 do steps = steps .. event "d" .. "wait 50\n" end
-    up:script("drip", steps .. "halt\n")
-    broken(world:chat("drip", STREAM), "upstream_stalled")
-    is_closed "drip"
+    goes_on_with("drip", event "d" .. "wait 50\n", 80)
   end)
 
   world:row("U-66: accepts and never reads: the fallback, or said so",

@@ -9,7 +9,7 @@ local STREAM = '"stream":true'
 
 describe("a provider's stream", function()
   local world = fire.world()
-  local up
+  local up = world.up
 
   local LANES = {
     "error1", "error2", "ends", "cut", "lines", "comments", "fields", "bom", "tail", "done",
@@ -36,7 +36,6 @@ model "claude-then" {
 }
 ]]):format(at:url "claude", at:url "claude2")
     end })
-    up = world.up
   end)
   teardown(function() world:stop() end)
 
@@ -162,8 +161,7 @@ model "claude-then" {
     .. '"model":"gpt%-4o%-mini%-2024%-07%-18",', "")
 
   local function answer_bytes(body)
-    return script.head(200, { ["content-type"] = "text/event-stream",
-      ["transfer-encoding"] = "chunked" }) .. script.chunk(body) .. "0\r\n\r\n"
+    return script.stream_head() .. script.chunk(body) .. "0\r\n\r\n"
   end
 
   local function same_as_whole(step)

@@ -1,12 +1,13 @@
 -- Providers whose certificate or handshake is not to be trusted: they never see our key.
 
-local certificates = require "support.certificates"
 local fire = require "support.fire"
 local helper = require "helper"
+local refused = require "support.refusal"
 
 describe("a provider behind TLS", function()
   local world = fire.world()
-  local up, authority, other
+  local up = world.up
+  local authority
 
   local BAD = { -- name → what the authority is asked for
     expired = { to = "20210101000000Z" },
@@ -18,14 +19,15 @@ describe("a provider behind TLS", function()
   local ports = {}
 
   local function make(at)
-    authority, other = certificates.authority(), certificates.authority "another"
+    authority = world:authority()
     ports.good = at:tls("good", authority:server { name = "good" })
     for name, want in pairs(BAD) do
       want.name = name:gsub(" ", "-")
       ports[name] = at:tls("good", authority:server(want))
     end
     ports["its own authority"] = at:tls("good", authority:lonely "lonely")
-    ports["of an unknown authority"] = at:tls("good", other:server { name = "unknown" })
+    ports["of an unknown authority"] =
+      at:tls("good", world:authority("another"):server { name = "unknown" })
     local files = authority:server { name = "plain" }
     ports["TLS 1.0"] = at:tls("tls1.0", files)
     ports.alpn = at:tls("alpn", files)
@@ -50,13 +52,8 @@ describe("a provider behind TLS", function()
         return table.concat(out)
       end,
     })
-    up = world.up
   end)
-  teardown(function()
-    world:stop()
-    authority:remove()
-    other:remove()
-  end)
+  teardown(function() world:stop() end)
 
   -- Or all below would show nothing.
   world:row("U-08: a good certificate is trusted", { hits = 2, without = { memory = true } },
@@ -74,9 +71,7 @@ describe("a provider behind TLS", function()
   local function untrusted(name, id)
     world:row(id .. ": " .. name .. ": refused, our key is not sent, and nobody tries again",
       { hits = 0, without = { memory = true } }, function()
-        local response = world:chat(name)
-        assert.equal(502, response.status, response.body)
-        assert.equal("upstream_tls_error", response.json.error.code)
+        refused(world:chat(name), 502, "upstream_tls_error")
         assert.equal(1, #world:last_row().attempts)
       end)
   end
@@ -90,9 +85,7 @@ describe("a provider behind TLS", function()
   world:row("U-09: a handshake that stalls", { hits = 0, without = { memory = true } },
     function()
       up:accept("hold", ports.stalls)
-      local response = world:chat "stalls"
-      assert.equal(504, response.status, response.body)
-      assert.equal("upstream_connect_timeout", response.json.error.code)
+      refused(world:chat "stalls", 504, "upstream_connect_timeout")
     end)
 
   world:row("U-09: closed within the handshake", { hits = 0, without = { memory = true } },

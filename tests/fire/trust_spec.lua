@@ -1,9 +1,9 @@
 -- Whom the gateway trusts as a provider: nobody talks it out of that, and what was verified for
 -- one host is never used for another.
 
-local certificates = require "support.certificates"
 local fire = require "support.fire"
 local helper = require "helper"
+local refused = require "support.refusal"
 
 -- What people set, or somebody set for them, to have certificates not looked at.
 local ENVIRONMENT = {
@@ -19,7 +19,8 @@ local FREE = { memory = true }
 
 describe("S-29: verification", function()
   local world = fire.world()
-  local authority, up
+  local up = world.up
+  local authority
   local port = {}
 
   setup(function()
@@ -27,7 +28,7 @@ describe("S-29: verification", function()
     fire.start(world, {
       env = env, warm = false,
       prepare = function(at)
-        authority = certificates.authority()
+        authority = world:authority()
         port.tls = at:tls("good", authority:server { name = "good" })
         port.proxy = at:another_port()
         helper.process.write(authority.dir .. "/.curlrc", "insecure\n")
@@ -44,18 +45,12 @@ describe("S-29: verification", function()
           .. fire.model("plain", { fire.deployment("plain", at:url "plain" .. "/v1") })
       end,
     })
-    up = world.up
   end)
-  teardown(function()
-    world:stop()
-    authority:remove()
-  end)
+  teardown(function() world:stop() end)
 
   world:row("S-29: is not switched off by what stands in the environment",
     { hits = 0, without = FREE }, function()
-      local response = world:chat "secret"
-      assert.equal(502, response.status, response.body)
-      assert.equal("upstream_tls_error", response.json.error.code)
+      refused(world:chat "secret", 502, "upstream_tls_error")
       assert.is_nil(io.open(authority.dir .. "/keys"), "a file of session keys")
     end)
 
@@ -98,13 +93,14 @@ end)
 
 describe("S-30: connections", function()
   local world = fire.world()
-  local authority, up, tls
+  local up = world.up
+  local authority, tls
 
   setup(function()
     fire.start(world, {
       args = { "--ca-file", "" }, warm = false,
       prepare = function(at, args)
-        authority = certificates.authority()
+        authority = world:authority()
         args[2] = authority.file
         tls = at:tls("good", authority:server { name = "good", san = "IP:127.0.0.1" })
       end,
@@ -117,12 +113,8 @@ describe("S-30: connections", function()
         return table.concat(out)
       end,
     })
-    up = world.up
   end)
-  teardown(function()
-    world:stop()
-    authority:remove()
-  end)
+  teardown(function() world:stop() end)
 
   -- Both lead to one address and one port; the certificate is the first one's.
   world:row("S-30: that were verified for one host are never another's",
@@ -130,9 +122,7 @@ describe("S-30: connections", function()
       up:reply("tls", { body = helper.completion "good" })
       for _ = 1, 3 do
         assert.equal(200, world:chat("good").status)
-        local response = world:chat "other"
-        assert.equal(502, response.status, response.body)
-        assert.equal("upstream_tls_error", response.json.error.code)
+        refused(world:chat "other", 502, "upstream_tls_error")
       end
       local requests = up:requests "tls"
       assert.equal(requests[1].connection, requests[3].connection, "the good one is pooled")

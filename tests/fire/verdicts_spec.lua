@@ -2,12 +2,13 @@
 
 local fire = require "support.fire"
 local helper = require "helper"
+local refused = require "support.refusal"
 
 local STATUSES = { 408, 409, 425, 503, 529 }
 
 describe("a provider that refuses", function()
   local world = fire.world()
-  local up
+  local up = world.up
 
   local function routes(at)
     local function dep(lane, more)
@@ -44,7 +45,6 @@ describe("a provider that refuses", function()
 
   setup(function()
     fire.start(world, { scale = 0.1, lanes = LANES, routes = routes })
-    up = world.up
   end)
   teardown(function() world:stop() end)
 
@@ -61,11 +61,6 @@ describe("a provider that refuses", function()
   local function text_of(response)
     assert.equal(200, response.status, response.body)
     return response.json.choices[1].message.content
-  end
-  local function refused(response, status, code)
-    assert.equal(status, response.status, response.body)
-    assert.equal(code, response.json.error.code, response.body)
-    return response
   end
   local function rests(name)
     return world.gw:metric("moongate_deployment_cooldowns_total",

@@ -4,8 +4,10 @@
 --     local world = fire.world { lanes = { "u10" } }
 --     world:row("U-10: reset when accepted", { hits = 0 }, function() … end)
 
+local certificates = require "support.certificates"
 local helper = require "helper"
 local invariants = require "support.invariants"
+local promise = require "support.promise"
 
 local fire = {}
 
@@ -107,13 +109,7 @@ function World:own()
 end
 
 --- The last usage row.
-function World:last_row()
-  local last
-  for _, line in ipairs(self.gw:journal()) do
-    if line.type == "usage" then last = line end
-  end
-  return last
-end
+function World:last_row() return self.gw:last_row() end
 
 --- The last log line of a request.
 function World:last_line()
@@ -150,7 +146,7 @@ end
 --- their own: world.ports), routes (function(up) → text, beside the lanes), prepare
 --- (function(up, args), first of all), warm = false, and what helper.gateway takes.
 function fire.start(world, want)
-  world.up = helper.upstream()
+  promise.keep(world.up, helper.upstream())
   if want.prepare then want.prepare(world.up, want.args) end
   local routes = PATIENT .. KEY .. fire.lanes(world.up, { "warm", unpack(want.lanes or {}) })
   world.ports = {}
@@ -163,9 +159,17 @@ function fire.start(world, want)
   if want.warm ~= false then warm_up(world) end
 end
 
+--- An authority for certificates, which ends with the world.
+function World:authority(name)
+  local made = certificates.authority(name)
+  self.authorities[#self.authorities + 1] = made
+  return made
+end
+
 function World:stop()
   self.gw:stop()
   self.up:stop()
+  for _, one in ipairs(self.authorities) do one:remove() end
 end
 
 --- One row. want: hits (default: as many as requests), rows (default: likewise), requests
@@ -189,9 +193,11 @@ function World:row(name, want, body)
   end)
 end
 
---- A world that :start()s when the tests around it begin, and ends with them.
+--- A world that :start()s when the tests around it begin, and ends with them. Its provider,
+--- .up, is empty until then.
 function fire.world()
-  return setmetatable({ secrets = SECRETS, heard = {}, asked = 0 }, World)
+  return setmetatable(
+    { up = {}, secrets = SECRETS, heard = {}, asked = 0, authorities = {} }, World)
 end
 
 return fire
