@@ -92,15 +92,21 @@ static void describe_end(struct supervisor *supervisor, int status)
     }
 }
 
+/* Asked a third time, the child was sent SIGKILL. */
+static bool was_killed(const struct supervisor *supervisor)
+{
+    return supervisor->stopping > 2;
+}
+
 /* Whether it is to be started again; else *code is the end of all. A child that never served
  * and says why would say the same again. */
 static bool worth_again(const struct supervisor *supervisor, int status, int *code)
 {
+    *code = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_RUNTIME;
     if (supervisor->stopping) {
-        *code = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FINE;
+        if (WIFSIGNALED(status) && was_killed(supervisor)) *code = EXIT_FINE; /* by us */
         return false;
     }
-    *code = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_RUNTIME;
     if (WIFSIGNALED(status)) return true;
     return *code == EXIT_RUNTIME && supervisor->served;
 }
@@ -113,7 +119,11 @@ static bool take_end(struct supervisor *supervisor, int status, int *code)
     close(supervisor->ready);
     describe_end(supervisor, status);
     supervisor->child = 0;
-    if (!worth_again(supervisor, status, code)) return false;
+    if (!worth_again(supervisor, status, code)) {
+        if (WIFSIGNALED(status) && *code != EXIT_FINE)
+            say_error("moongate: %s while it stopped\n", supervisor->crashed);
+        return false;
+    }
 
     bool old = now_ms() - supervisor->started_ms >= OLD_MS;
     int64_t next = supervisor->delay_ms * 2;
@@ -129,7 +139,7 @@ static void stop_child(struct supervisor *supervisor, int signal)
 {
     supervisor->stopping++;
     if (!supervisor->child) return;
-    kill(supervisor->child, supervisor->stopping > 2 ? SIGKILL : signal);
+    kill(supervisor->child, was_killed(supervisor) ? SIGKILL : signal);
 }
 
 /* True: the child has ended, see *status. */

@@ -139,6 +139,23 @@ describe("the supervisor", function()
     up:stop()
   end)
 
+  it("says so where the process dies while it stops", function()
+    local up = helper.upstream()
+    up:script("one", "halt\n")
+    local one = helper.gateway { routes = helper.routes(up, { "one" }) }
+    local connection = one:chat_open(helper.ask "one")
+    up:wait_for("one", 1)
+    local child = one:child()
+    one.process:kill(process.TERM)
+    assert.is_nil(one.process:wait(0.3)) -- it waits for the request
+    ffi.C.kill(child, process.KILL)
+    assert.equal(1, one.process:wait(5)) -- its rows are not written: this was no orderly end
+    assert.is_truthy(one:log_text():find "ended by signal 9 %(SIGKILL%) while it stopped")
+    connection:close()
+    helper.remove_tree(one.dir)
+    up:stop()
+  end)
+
   it("does not try again what can only fail again", function()
     gw = helper.gateway { routes = ROUTES }
     local status, out, err = gw:run { "serve", "--routes", gw.routes_file, "--data", gw.data,
