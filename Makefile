@@ -236,7 +236,11 @@ $(OUT)/libmoongate.a: $(LIB_OBJ)
 	$(Q)objcopy --localize-hidden $(OBJ)/moongate.o
 	$(Q)ar rcs $@ $(OBJ)/moongate.o
 
-$(OUT)/moongate: $(MAIN_OBJ) $(OBJ)/engine.a
+# The sanitizer's allocator is part of the program, so that nothing preloaded can make it fail: this
+# asks what is preloaded first.
+STARVED := $(if $(filter asan,$(VARIANT)),$(OBJ)/tests/fire/starved.o)
+
+$(OUT)/moongate: $(MAIN_OBJ) $(STARVED) $(OBJ)/engine.a
 	$(call SAY,link)
 	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^ $(LIB_LINK)
 

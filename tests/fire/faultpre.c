@@ -16,11 +16,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <unwind.h>
 
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+
+#include "sanitized.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -80,11 +83,50 @@ static bool is_called_by(const void *caller, const char *library)
     return dladdr(caller, &found) && found.dli_fname && strstr(found.dli_fname, library);
 }
 
+#if SANITIZED
+
+struct walk {
+    const void *from; /* a place in the sanitizer's function of the same name */
+    const void *caller;
+    bool passed;
+};
+
+static _Unwind_Reason_Code step(struct _Unwind_Context *context, void *argument)
+{
+    struct walk *walk = argument;
+    const void *here = (const void *)_Unwind_GetIP(context); /* NOLINT: it is a number there */
+
+    if (walk->passed) {
+        walk->caller = here;
+        return _URC_NORMAL_STOP;
+    }
+    walk->passed = here == walk->from;
+    return _URC_NO_REASON;
+}
+
+/* Who called what called us: the sanitizer stands between a library and what is preloaded. */
+static const void *beyond(const void *caller)
+{
+    struct walk walk = {.from = caller};
+
+    (void)_Unwind_Backtrace(step, &walk);
+    return walk.caller ? walk.caller : caller;
+}
+
+#else
+
+static const void *beyond(const void *caller)
+{
+    return caller;
+}
+
+#endif
+
 /* Whoever waits for the edges of a socket relies on the kernel there: that a short read has
  * read all there was. Of those that ask by level anything can be withheld. */
 static bool waits_for_edges(const void *caller)
 {
-    return is_called_by(caller, "microhttpd");
+    return is_called_by(beyond(caller), "microhttpd");
 }
 
 static size_t cut(size_t len, const void *caller)
@@ -213,6 +255,14 @@ static bool starves(const void *caller)
     atomic_fetch_add(&faults->failed, 1);
     errno = ENOMEM;
     return true;
+}
+
+/* Of a sanitized gateway (starved.c). */
+bool faultpre_starves(const void *caller);
+
+EXPORT bool faultpre_starves(const void *caller)
+{
+    return starves(caller);
 }
 
 void *__libc_malloc(size_t size);
