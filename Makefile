@@ -48,9 +48,11 @@ LIB_OBJ  := $(filter-out $(MAIN_OBJ),$(ENGINE_C:engine/%.c=$(OBJ)/engine/%.o)) $
 C_TESTS := $(patsubst tests/c/%.c,$(OUT)/tests/%,$(wildcard tests/c/test_*.c tests/c/embed_test.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 REPLAYS := $(patsubst tests/fuzz/fuzz_%.c,$(OUT)/tests/replay_%,$(wildcard tests/fuzz/fuzz_*.c))
-TOOLS   := $(addprefix $(OUT)/tests/,faultd swarm source counter speed disk.so intruder.so faultpre.so)
+TOOLS   := $(addprefix $(OUT)/tests/,faultd swarm source faulty counter speed disk.so intruder.so faultpre.so)
 VOCABULARIES := $(BUILD)/vocabularies/made
 MODULE  := $(wildcard tests/c/engine_module.c tests/c/lua_jit.c tests/c/jit_scan.c)
+
+THREADED := L-01 L-05 C-01 C-10 S-27# rows that the thread sanitizer looks at
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -89,7 +91,8 @@ fire: all check-tools
 
 ### matrix     the fault matrix, row by row: ROWS="U A-33" for some, JSON=1, WRITE=1 into docs/matrix.md
 matrix: all check-tools
-	@luajit tests/matrix/matrix.lua $(if $(JSON),--json) $(if $(WRITE),--write docs/matrix.md) $(ROWS)
+	@MOONGATE_BIN=$(OUT)/moongate MOONGATE_TOOLS=$(OUT)/tests \
+	    luajit tests/matrix/matrix.lua $(if $(JSON),--json) $(if $(WRITE),--write docs/matrix.md) $(ROWS)
 
 ### lint       luacheck, clang-tidy, cppcheck, banned functions, `check` on every example
 lint: $(BUILD)/embedded.c
@@ -103,15 +106,17 @@ fmt:
 fmt-check:
 	@sh tests/tools/fmt.sh check
 
-### asan       unit and live tests under the address and undefined-behaviour sanitizers
+### asan       everything (C, unit, live, fire: the whole matrix) under ASan, UBSan and LeakSanitizer
 asan:
 	@sh tests/tools/deps.sh build test clang
-	@$(MAKE) --no-print-directory VARIANT=asan unit live fire
+	@$(MAKE) --no-print-directory VARIANT=asan all check-tools
+	@VARIANT=asan MOONGATE_TRAFFIC=$(TRAFFIC) sh tests/tools/run.sh c unit live fire
 
-### tsan       unit and live tests under the thread sanitizer
+### tsan       C and live tests and the rows of load, reload and stop under the thread sanitizer
 tsan:
 	@sh tests/tools/deps.sh build test clang
-	@$(MAKE) --no-print-directory VARIANT=tsan unit live fire
+	@$(MAKE) --no-print-directory VARIANT=tsan all check-tools
+	@VARIANT=tsan MOONGATE_TRAFFIC=$(TRAFFIC) ROWS="$(THREADED)" sh tests/tools/run.sh c live rows
 
 ### fuzz       libFuzzer on every parser, T seconds each (default 60); crashes are kept
 fuzz:
@@ -271,10 +276,11 @@ $(OUT)/tests/disk.so $(OUT)/tests/intruder.so $(OUT)/tests/faultpre.so:
 	$(call SAY,link)
 	$(Q)$(COMPILER) -shared $(filter-out -pie,$(LDFLAGS)) -o $@ $^
 
-# The provider under load, and the swarm of clients.
+# The provider under load, the swarm of clients, and what sanitizers find.
 $(OUT)/tests/source: $(patsubst %.c,$(OBJ)/%.o,$(wildcard tests/bench/*.c))
 $(OUT)/tests/swarm: $(patsubst %.c,$(OBJ)/%.o,$(wildcard tests/fire/swarm*.c))
-$(OUT)/tests/source $(OUT)/tests/swarm:
+$(OUT)/tests/faulty: $(OBJ)/tests/fire/faulty.o
+$(OUT)/tests/source $(OUT)/tests/swarm $(OUT)/tests/faulty:
 	@mkdir -p $(@D)
 	$(call SAY,link)
 	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^ -lm

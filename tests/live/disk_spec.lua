@@ -27,7 +27,6 @@ describe("a bad disk", function()
       env = {
         KEY = KEY, LD_PRELOAD = SHIM, MOONGATE_TEST_DISK = control,
         MOONGATE_TEST_SYNCED = synced,
-        ASAN_OPTIONS = "verify_asan_link_order=0",
       },
       routes = helper.routes(up, { "one" },
         ([[virtual_key "k" { token = env.KEY, budget = "%s" }]]):format(budget

@@ -29,7 +29,7 @@ describe("C-13: a power cut", function()
     up:script("one", "wait 2\n" .. require("support.upstream").script {
       body = helper.completion "hi",
     })
-    local env = { KEY = KEY, ASAN_OPTIONS = "verify_asan_link_order=0" }
+    local env = { KEY = KEY }
     if shim then env.LD_PRELOAD, env.MOONGATE_TEST_SYNCED = SHIM, dir .. "/synced" end
     return helper.gateway {
       routes = helper.routes(up, { "one" }, [[virtual_key "k" { token = env.KEY }]]),

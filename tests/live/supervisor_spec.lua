@@ -4,6 +4,7 @@ local ffi = require "ffi"
 
 local helper = require "helper"
 local process = require "support.process"
+local sanitizer = require "support.sanitizer"
 
 ffi.cdef [[
 int socket(int domain, int type, int protocol);
@@ -79,7 +80,7 @@ describe("the supervisor", function()
 
   for name, signal in pairs { SIGSEGV = 11, SIGKILL = process.KILL } do
     it("C-14: starts a child again that died of " .. name .. ", within 1 s", function()
-      gw = helper.gateway { routes = ROUTES, loud = true }
+      gw = helper.gateway { routes = ROUTES, loud = true, env = sanitizer.struck() }
       for _ = 1, 3 do -- also when it dies young
         local pid = gw:child()
         ffi.C.kill(pid, signal)
@@ -99,7 +100,9 @@ describe("the supervisor", function()
   it("C-14: brings into the books what a crash left open", function()
     local up = helper.upstream()
     up:script("one", "halt\n", 1)
-    gw = helper.gateway { routes = helper.routes(up, { "one" }), loud = true }
+    gw = helper.gateway {
+      routes = helper.routes(up, { "one" }), loud = true, env = sanitizer.struck(),
+    }
     local connection = gw:chat_open(helper.ask "one")
     up:wait_for("one", 1)
     ffi.C.kill(gw:child(), 11)

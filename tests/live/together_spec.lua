@@ -110,7 +110,6 @@ describe("two gateways, Redis and PostgreSQL", function()
       os.remove(control)
       local gw = join("a", cluster.budget(400), {
         LD_PRELOAD = SHIM, MOONGATE_TEST_DISK = control,
-        ASAN_OPTIONS = "verify_asan_link_order=0",
       })
       gw.loud = true -- the ledger's trouble is an error
       cluster.must(gw)

@@ -8,6 +8,7 @@ package.path = "./tests/?.lua;" .. package.path
 
 local rows = require "matrix.rows"
 local run = require "matrix.run"
+local sanitizer = require "support.sanitizer"
 local show = require "matrix.show"
 
 local function read_arguments()
@@ -83,7 +84,8 @@ local failed = sums.fail + sums.missing
 if options.json then
   print(show.json(list))
 else
-  print(("%s\n\n%d rows are not applicable\n%d passed, %d failed"):format(
-    show.text(list), sums["n.a."], sums.pass, failed))
+  print(("%s\n\n%s%d rows are not applicable\n%d passed, %d failed"):format(
+    show.text(list), show.lines(run.unshown), sums["n.a."], sums.pass, failed))
 end
+sanitizer.finish()
 os.exit(failed == 0 and 0 or 1)

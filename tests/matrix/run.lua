@@ -3,8 +3,9 @@
 local cjson = require "cjson"
 local process = require "support.process"
 local rows = require "matrix.rows"
+local sanitizer = require "support.sanitizer"
 
-local run = {}
+local run = { unshown = {} }
 
 local SECONDS = tonumber(os.getenv "SUITE_SECONDS") or 600 -- of one file of tests
 local TOOLS = os.getenv "MOONGATE_TOOLS" or "build/tests"
@@ -34,11 +35,23 @@ local function arguments(file)
   return args
 end
 
---- The tests of one spec file into results: id → list of { name, status, message }.
+-- What a sanitized build says that it cannot show: lines, each once.
+local function note_unshown(text)
+  for line in text:gmatch "not shown by this build: [^\n]+" do
+    if not run.unshown[line] then
+      run.unshown[line] = true
+      table.insert(run.unshown, line)
+    end
+  end
+end
+
+--- The tests of one spec file into results: id → list of { name, status, message }. It has a
+--- folder of reports of its own.
 function run.spec(file, results)
   local out = os.tmpname()
   local status, text, err = process.run(arguments(file),
-    { seconds = SECONDS, env = { MOONGATE_MATRIX = out } })
+    { seconds = SECONDS, env = { MOONGATE_MATRIX = out, MOONGATE_REPORTS = false } })
+  note_unshown(text)
   for _, line in ipairs(lines_of(out)) do
     if line.status == "broken" then
       broken(results, file, line.message)
@@ -57,10 +70,12 @@ end
 function run.program(file, results)
   local name = file.path:match "([^/]+)%.c$"
   local status, out, err = process.run({ TOOLS .. "/" .. name }, { seconds = SECONDS })
-  local fine = status == 0
+  local report = sanitizer.take()
+  local fine = status == 0 and not report
+  note_unshown(out)
   for id in pairs(file.ids) do
     note(results, id, fine and "success" or "failure", file.path,
-      not fine and (out .. err):sub(-2000) or nil)
+      not fine and (out .. err .. (report or "")):sub(-2000) or nil)
   end
 end
 

@@ -32,6 +32,13 @@ local function each_group(list, fn)
   end
 end
 
+--- Each on a line of its own, in order; nothing where there are none.
+function show.lines(list)
+  if #list == 0 then return "" end
+  table.sort(list)
+  return table.concat(list, "\n") .. "\n\n"
+end
+
 --- For a terminal.
 function show.text(list)
   local out = {}

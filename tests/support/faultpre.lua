@@ -31,8 +31,7 @@ function faultpre.new()
     __index = function(_, name) return tonumber(words[places[name]]) end,
     __newindex = function(_, name, value) words[places[name]] = value end,
   })
-  local env = { LD_PRELOAD = SHIM, FAULTPRE = dir .. "/faults",
-    ASAN_OPTIONS = "verify_asan_link_order=0" }
+  local env = { LD_PRELOAD = SHIM, FAULTPRE = dir .. "/faults" }
   return env, faults, function()
     ffi.C.munmap(ffi.cast("void *", words), 64)
     require("helper").remove_tree(dir)
