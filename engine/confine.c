@@ -10,26 +10,19 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1 /* it traces its own process, and asks other programs for names */
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#endif
+#include "sanitized.h" /* a sanitizer traces its own process, and asks other programs for names */
 
 void confine_memory(void)
 {
     const struct rlimit none = {0, 0};
 
     (void)setrlimit(RLIMIT_CORE, &none); /* lowering it never fails */
-#ifndef SANITIZED
+#if !SANITIZED
     (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif
 }
 
-#if (defined(__x86_64__) || defined(__aarch64__)) && !defined(SANITIZED)
+#if (defined(__x86_64__) || defined(__aarch64__)) && !SANITIZED
 
 #if defined(__x86_64__)
 #define MACHINE AUDIT_ARCH_X86_64

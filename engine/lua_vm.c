@@ -272,7 +272,7 @@ struct vm *vm_open(struct lua_context *context, struct bundle *files)
     vm->files = bundle_hold(files);
     vm->ceiling = context->cli ? SIZE_MAX / 2 : CEILING;
     vm->serve_ref = LUA_NOREF;
-    vm->L = luaL_newstate();
+    vm->L = vm_memory_state();
     if (!vm->L) {
         vm_free(vm);
         return NULL;
