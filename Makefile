@@ -250,7 +250,8 @@ $(OUT)/moongate: $(MAIN_OBJ) $(STARVED) $(OBJ)/engine.a
 	$(Q)$(COMPILER) $(LDFLAGS) -o $@ $^ $(LIB_LINK)
 
 # Test programs see the whole library, its headers, and check.h.
-check-tools: $(C_TESTS) $(TOOLS) $(REPLAYS) $(if $(MODULE),$(OUT)/tests/engine.so)
+check-tools: $(C_TESTS) $(TOOLS) $(REPLAYS) $(if $(MODULE),$(OUT)/tests/engine.so) \
+             $(if $(filter asan,$(VARIANT)),$(OUT)/tests/host)
 
 $(OUT)/tests/embed_test: $(OBJ)/tests/c/embed_test.o $(OUT)/libmoongate.a
 	@mkdir -p $(@D)
