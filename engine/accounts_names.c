@@ -66,7 +66,7 @@ size_t accounts_names(struct accounts *accounts, const struct accounts_wanted *w
             continue;
         take(out, &count, wanted->most, account);
     }
-    qsort(out, count, sizeof(*out), compare_accounts);
+    qsort(out, count, sizeof(struct account *), compare_accounts);
     return count;
 }
 
