@@ -14,7 +14,7 @@ moongate explain MODEL [--routes FILE] [--key NAME] [--tokens N] [--providers DI
 
 Says where a request for MODEL goes: its alias, the deployments and their shares, what
 follows a failure. Nothing is sent. Keys are those of the file, and of the ledger in DIR; where
-its gateway runs, that says who rests.
+its gateway runs, that says who rests, and what is left of a key's budgets.
 
   --routes FILE     the routes file (routes.lua)
   --key NAME        with this virtual key, or the one of this id
@@ -53,6 +53,7 @@ local function look_up(host, cfg, parsed, ask)
   if is_running then
     local rests = view.rests(asks, ask.model)
     function ask.rest_of(name) return rests[name] end
+    ask.spent_of = ask.key and view.spent(asks) or nil
   end
   if cfg.keys.by_name[ask.key] then return end
   if not ask.key then

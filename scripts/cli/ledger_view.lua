@@ -4,6 +4,7 @@
 local gateway = require "cli.gateway"
 local json = require "engine.json"
 local model_lists = require "lib.model_lists"
+local money = require "lib.money"
 local units = require "lib.units"
 
 local ledger_view = {}
@@ -31,6 +32,22 @@ function ledger_view.rests(ask, model)
     for _, dep in ipairs(group.deployments) do out[dep.name] = dep.rests_s end
   end
   return out
+end
+
+--- What accounts have spent and set aside of their budgets, as the running gateway says: a
+--- function of an account's name, as engine.accounts.spent.
+function ledger_view.spent(ask)
+  return function(name)
+    local page = ask("GET", gateway.target("/admin/budgets", { account = name }))
+    if not page then return nil end
+    local out = {}
+    for _, row in ipairs(page.data) do
+      out[row.window] = {
+        spent = money.nano(row.spent_usd), reserved = money.nano(row.reserved_usd),
+      }
+    end
+    return out
+  end
 end
 
 --- Has it any key?

@@ -20,6 +20,7 @@
 local actors = require "ledger.actor"
 local fields = require "ledger.fields"
 local json = require "engine.json"
+local nearest = require "lib.nearest"
 local problem = require "ledger.problem"
 local rights = require "ledger.rights"
 local sql = require "engine.sql"
@@ -42,7 +43,7 @@ local UPDATABLE = set_without(fields.KEY, "role")
 local CLEARABLE = set_without(fields.KEY, "role", "name", "disabled")
 local ACTOR = { actor = true }
 local LISTING = { name = true, team = true, disabled = true }
-local overlap_of = fields.whole(0, OVERLAP_MOST, " of seconds")
+local overlap_of = fields.whole(0, OVERLAP_MOST, " of seconds (30 days)")
 local limit_of = fields.whole(1, 1000)
 
 local GRANTS = {}
@@ -95,7 +96,9 @@ local function check_team(given, actor)
     problem.not_permitted("team", "a team's administrator makes keys of that team only")
   end
   local team = name and store.team(name)
-  if name and not team then problem.field("team", "names no team of the ledger") end
+  if name and not team then
+    problem.field("team", "names no team of the ledger" .. nearest.hint(name, store.teams()))
+  end
   return team
 end
 

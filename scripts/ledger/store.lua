@@ -84,6 +84,15 @@ function store.team(name)
   return row
 end
 
+--- Names of teams, for a hint at what was meant; a thousand are enough.
+function store.teams()
+  local out = {}
+  for i, row in ipairs(sql.rows "SELECT name FROM teams ORDER BY name LIMIT 1000") do
+    out[i] = row.name
+  end
+  return out
+end
+
 -- What the keyring is to be told once all of it is on disk ----------------------------------
 
 --- Collects what a transaction changes.

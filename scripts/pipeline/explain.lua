@@ -115,9 +115,9 @@ end
 
 -- What is left of each budget, where there is somebody to ask.
 local function left_of(name, budgets, spent_of)
-  local found, out = spent_of and spent_of(name), {}
+  local found, out = budgets and spent_of and spent_of(name), {}
   if not found then return nil end
-  for i, budget in ipairs(budgets or {}) do
+  for i, budget in ipairs(budgets) do
     local window = found[budget.window]
     local spent = window and window.spent + window.reserved or 0
     out[i] = { window = budget.window, nano = math.max(0, budget.nano - spent) }

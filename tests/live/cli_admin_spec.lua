@@ -2,7 +2,10 @@
 -- and on its data folder when it is gone.
 
 local helper = require "helper"
+local lfs = require "lfs"
 local process = require "support.process"
+
+local BINARY = helper.binary:gsub("^[^/]", lfs.currentdir() .. "/%0")
 
 local ROUTES = [[
 local mock = provider "mock" {}
@@ -88,7 +91,9 @@ describe("the command line and the ledger", function()
     says(explained(), "declared may use it, and keys of the ledger that allow it")
     local out = explained("--key", "app")
     says(out, "app   may use every model · 60 rpm · until 2030-12-31\n")
-    says(out, "team search: $100/day\n")
+    says(out, "team search: $100/day · left now: $100/day\n")
+    local _, _, err = run("keys", "create", "b", "--team", "serch")
+    says(err, '--team names no team of the ledger; did you mean "search"?')
     fine("keys", "update", "app", "--models", "other")
     local status, why = run("explain", "mock", "--routes", gw.routes_file, "--key", "app")
     assert.equal(1, status)
@@ -119,7 +124,7 @@ describe("the command line and the ledger", function()
     assert.equal(want, told("teams", "create", "red", "--models", "mok"))
     without_gateway(function()
       local function alone(name, models)
-        local status, out, err = process.run({ helper.binary, "keys", "create", name, "--data",
+        local status, out, err = process.run({ BINARY, "keys", "create", name, "--data",
           gw.data, "--models", models }, { cwd = gw.dir })
         assert.equal(0, status, out .. err)
         return err:match 'warning: (%-%-models has "[^\n]*)'
