@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -254,6 +256,16 @@ struct bundle *bundle_read(const struct bundle_paths *paths, unsigned generation
         return NULL;
     }
     return bundle;
+}
+
+void bundle_rest(void)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t before = (page - (uintptr_t)embedded_code % page) % page;
+
+    if (embedded_code_len < before + page) return;
+    size_t len = (embedded_code_len - before) / page * page;
+    (void)madvise((void *)(embedded_code + before), len, MADV_DONTNEED);
 }
 
 struct bundle *bundle_hold(struct bundle *bundle)

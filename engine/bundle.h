@@ -30,6 +30,9 @@ struct bundle;
 /* NULL with *error (free() it) set when a file that was named cannot be read. */
 struct bundle *bundle_read(const struct bundle_paths *paths, unsigned generation, char **error)
     __attribute__((warn_unused_result));
+/* What was compiled in has been read, and will seldom be again: its pages need not stay.
+ * Reading it goes on as before. */
+void bundle_rest(void);
 struct bundle *bundle_hold(struct bundle *bundle);
 void bundle_drop(struct bundle *bundle);
 

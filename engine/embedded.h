@@ -15,6 +15,9 @@ struct embedded_file {
 extern const struct embedded_file embedded_files[];
 extern const size_t embedded_count;
 extern const char embedded_version[];
+/* The code of all of them, in one piece. */
+extern const char embedded_code[];
+extern const size_t embedded_code_len;
 extern const char embedded_compiler[]; /* LuaJIT's version, as it says it itself */
 
 #endif

@@ -116,6 +116,7 @@ static bool load_alone(struct moongate *gateway, char **error)
         bundle_drop(gateway->files);
         gateway->files = bundle_hold(files);
     }
+    bundle_rest();
     if (!fine && !*error) *error = strdup("out of memory");
     bundle_drop(files);
     note_result(gateway, generation, fine ? NULL : *error);

@@ -32,11 +32,13 @@ struct entry {
 struct stripe {
     _Alignas(64) struct lock lock; /* a cache line each */
     size_t next_look;              /* the bucket whose dead keys are looked for next */
-    struct entry **buckets;        /* owned */
+    struct entry **buckets;        /* its part of shared->table */
 };
 
 struct shared {
     struct stripe stripes[STRIPES];
+    struct entry *
+        *table;     /* owned: all stripes' buckets; pages that nobody used take no memory */
     size_t buckets; /* a stripe; a power of two */
     size_t max_keys;
     uint64_t seed[2]; /* keys may be chosen by clients: their hash may not be guessed */
@@ -65,10 +67,10 @@ struct shared *shared_new(size_t max_keys)
         shared->buckets *= 2;
     if (getrandom(shared->seed, sizeof(shared->seed), 0) != (ssize_t)sizeof(shared->seed))
         goto fail;
-    for (size_t i = 0; i < STRIPES; i++) {
-        shared->stripes[i].buckets = calloc(shared->buckets, sizeof(struct entry *));
-        if (!shared->stripes[i].buckets) goto fail;
-    }
+    shared->table = calloc(STRIPES * shared->buckets, sizeof(struct entry *));
+    if (!shared->table) goto fail;
+    for (size_t i = 0; i < STRIPES; i++)
+        shared->stripes[i].buckets = shared->table + i * shared->buckets;
     return shared;
 fail:
     shared_free(shared);
@@ -87,12 +89,9 @@ static void free_chain(struct entry *entry)
 void shared_free(struct shared *shared)
 {
     if (!shared) return;
-    for (size_t i = 0; i < STRIPES; i++) {
-        struct entry **buckets = shared->stripes[i].buckets;
-        for (size_t j = 0; buckets && j < shared->buckets; j++)
-            free_chain(buckets[j]);
-        free(buckets);
-    }
+    for (size_t i = 0; shared->table && i < STRIPES * shared->buckets; i++)
+        free_chain(shared->table[i]);
+    free(shared->table);
     free(shared);
 }
 

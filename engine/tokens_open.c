@@ -140,7 +140,11 @@ static const struct tokens *open_file(int fd, const char **fault)
     *fault = tokens ? fault_of(fd, header, size) : "out of memory";
     if (tokens && !*fault) {
         point(tokens, header);
-        if (long_ones_fit(tokens)) return tokens;
+        if (long_ones_fit(tokens)) {
+            /* Pages that were looked at come again when somebody counts. */
+            (void)madvise((void *)header, size, MADV_DONTNEED);
+            return tokens;
+        }
         *fault = "its long tokens are damaged";
     }
     munmap((void *)header, size);
