@@ -75,7 +75,8 @@ static void read_marks(lua_State *L, int index, struct relay *relay)
 /* ---- passing ---- */
 
 /* All whole events in the buffer that hold no mark leave as one chunk, byte for byte.
- * SSE_EVENT: one with a mark stands at the front. */
+ * SSE_EVENT: one stands at the front that the task must see: it has a mark, or the stream ended
+ * before it did, so that it may be cut, and what follows would be read as a part of it. */
 static enum sse_result pass(struct upstream_box *box, struct request *client)
 {
     struct buf *bytes = upstream_bytes(box->up);
@@ -86,7 +87,10 @@ static enum sse_result pass(struct upstream_box *box, struct request *client)
 
     while (size < bytes->len || ended) {
         found = sse_next(&box->sse, bytes->data + size, bytes->len - size, ended, &event);
-        if (found != SSE_EVENT || holds_mark(event.data, event.data_len, &box->relay)) break;
+        if (found != SSE_EVENT || event.lacks[0] ||
+            holds_mark(event.data, event.data_len, &box->relay)) {
+            break;
+        }
         size += event.size;
         events++;
         found = SSE_MORE;

@@ -59,6 +59,10 @@ int lua_stream_push_event(lua_State *L, struct upstream_box *box, const struct s
     lua_pushlstring(L, event->name, event->name_len);
     push_data(L, event->data, event->data_len);
     lua_pushlstring(L, bytes->data, event->size);
+    if (event->lacks[0]) {
+        lua_pushstring(L, event->lacks); /* name data bytes lacks */
+        lua_concat(L, 2);
+    }
     upstream_consume(box->up, event->size);
     upstream_progress(box->up);
     return 3;

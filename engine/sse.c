@@ -64,13 +64,15 @@ static bool skip_bom(struct sse *sse, const char *bytes, size_t len, bool ended)
 }
 
 /* The end of the block that begins at sse->block, its blank line included; 0: not here yet.
+ * `whole`: there is a blank line.
  *
  * A blank line's CR may be half of a CRLF whose LF is still on its way. Behind a line that
  * ended with a bare CR it is taken for whole at once, else a stream of bare CRs would always
  * lag one event behind; either way the cut depends on the bytes alone, never on how they came.
  */
-static size_t block_end(struct sse *sse, const char *bytes, size_t len, bool ended)
+static size_t block_end(struct sse *sse, const char *bytes, size_t len, bool ended, bool *whole)
 {
+    *whole = true;
     while (sse->scanned < len) {
         size_t at = sse->scanned;
         bool fresh = at == sse->block || is_line_end(bytes[at - 1]);
@@ -84,6 +86,7 @@ static size_t block_end(struct sse *sse, const char *bytes, size_t len, bool end
         sse->scanned = next_line(bytes, len, end);
         if (blank) return sse->scanned;
     }
+    *whole = false;
     return ended && len > sse->block ? len : 0;
 }
 
@@ -136,7 +139,7 @@ static enum block_kind read_block(struct sse *sse, const char *bytes, size_t len
 {
     enum block_kind kind = BLOCK_SKIPPED;
 
-    *event = (struct sse_event){.name = "", .data = ""};
+    *event = (struct sse_event){.name = "", .data = "", .lacks = ""};
     for (size_t at = 0; at < len;) {
         size_t line = line_length(bytes + at, len - at);
         if (line > 0 && bytes[at] != ':') {
@@ -149,13 +152,20 @@ static enum block_kind read_block(struct sse *sse, const char *bytes, size_t len
     return kind;
 }
 
+/* The line ends without which what follows would be read as a part of this event. */
+static const char *lacking(const char *bytes, size_t end)
+{
+    return bytes[end - 1] == '\n' ? "\n" : "\n\n"; /* behind CR the first LF is its half */
+}
+
 enum sse_result sse_next(struct sse *sse, const char *bytes, size_t len, bool ended,
                          struct sse_event *event)
 {
     if (!sse->begun && !skip_bom(sse, bytes, len, ended)) return SSE_MORE;
 
     for (;;) {
-        size_t end = block_end(sse, bytes, len, ended);
+        bool whole;
+        size_t end = block_end(sse, bytes, len, ended, &whole);
         if (end == 0) return len > sse->max_event ? SSE_TOO_LONG : SSE_MORE;
         if (end > sse->max_event) return SSE_TOO_LONG;
 
@@ -163,6 +173,7 @@ enum sse_result sse_next(struct sse *sse, const char *bytes, size_t len, bool en
         if (kind == BLOCK_NO_MEMORY) return SSE_NO_MEMORY;
         if (kind == BLOCK_EVENT) {
             event->size = end;
+            event->lacks = whole ? "" : lacking(bytes, end);
             sse->scanned = sse->block = 0;
             return SSE_EVENT;
         }

@@ -24,8 +24,9 @@ struct sse_event {
     size_t name_len;
     const char *data; /* borrowed from the buffer or from `joined`, until the next call */
     size_t data_len;
-    size_t size; /* bytes from the front of the buffer to the event's end, as received:
-                    comments and blank lines before it included */
+    size_t size;       /* bytes from the front of the buffer to the event's end, as received:
+                          comments and blank lines before it included */
+    const char *lacks; /* static; what ends it where the stream did not: "" or line ends */
     bool has_data;
 };
 

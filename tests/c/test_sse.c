@@ -249,6 +249,30 @@ static void test_no_lag(void)
 
 /* ---- ceilings and cost ------------------------------------------------------------------ */
 
+/* What the last event of a stream lacks to be one by itself. */
+static const char *lacks(const char *bytes)
+{
+    struct sse sse;
+    struct sse_event event;
+
+    sse_init(&sse, MAX_EVENT);
+    bool found = sse_next(&sse, bytes, strlen(bytes), true, &event) == SSE_EVENT;
+    sse_free(&sse);
+    return found ? event.lacks : "no event";
+}
+
+/* U-46 */
+static void test_unended(void)
+{
+    CHECK(strcmp(lacks("data: x"), "\n\n") == 0);
+    CHECK(strcmp(lacks("data: x\r"), "\n\n") == 0);
+    CHECK(strcmp(lacks("data: x\n"), "\n") == 0);
+    CHECK(strcmp(lacks("data: x\r\n"), "\n") == 0);
+    CHECK(strcmp(lacks("data: x\r\n\r"), "") == 0);
+    CHECK(strcmp(lacks("data: x\n\n"), "") == 0);
+    CHECK(strcmp(lacks("data: x\n\ndata: y"), "") == 0);
+}
+
 static enum sse_result first_result(const char *bytes, size_t len, size_t max, bool ended)
 {
     struct sse sse;
@@ -314,6 +338,7 @@ int main(void)
     test_comments_and_blanks();
     test_bom();
     test_end_without_blank_line();
+    test_unended();
     test_nul_and_high_bytes();
     test_every_split();
     test_one_byte_at_a_time();

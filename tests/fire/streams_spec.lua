@@ -243,6 +243,15 @@ model "claude-then" {
       world:last_row().tokens.output, world:last_row().estimated })
   end)
 
+  world:row("U-46: it is an event by itself for the client, too", {}, function()
+    local finish = chunk("{}", '"stop"')
+    for _, cut in ipairs { 1, 2 } do
+      local events = data_of(through("tail", piece "one" .. finish:sub(1, -1 - cut)))
+      assert.equal("[DONE]", events[#events])
+      assert.equal("stop", helper.json.decode(events[#events - 1]).choices[1].finish_reason)
+    end
+  end)
+
   world:row("U-47: a finished stream gets the [DONE] that it lacks", {}, function()
     local response = through("done", piece "one" .. chunk("{}", '"stop"'))
     local events = data_of(response)
