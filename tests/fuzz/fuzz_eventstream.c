@@ -1,75 +1,14 @@
-/* Oracle: a stream cut anywhere gives the messages of the stream in one piece. The first bytes
- * of the input choose the cuts, the rest is the stream: messages whose checksums are put right,
- * so that what is behind them is reached, and then bytes as they are. */
+/* F1, for Amazon's streams. The first bytes of the input choose the cuts (split.h), the next
+ * one whether lengths and checksums are put right, so that what is behind them is reached; the
+ * rest is the stream.
+ *
+ * Oracles: a stream cut anywhere gives the messages of the stream in one piece; checksums and
+ * places are those of a slow reader; every text lies within its message's headers. */
 #include "eventstream.h"
 
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "split.h"
 
-#include "buf.h"
-
-enum { MAX_MESSAGE = 4096, CUTS = 8 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
-
-/* Everything that came out, one record behind the other. */
-struct record {
-    struct buf bytes;
-    enum eventstream_result last;
-};
-
-static void add(struct record *record, const void *bytes, size_t len)
-{
-    if (!buf_append(&record->bytes, &len, sizeof(len)) ||
-        (len && !buf_append(&record->bytes, bytes, len))) {
-        abort();
-    }
-}
-
-static void check_inside(const struct eventstream_text *text, const char *held, size_t size)
-{
-    if (!text->bytes) return;
-    if (text->bytes < held || text->bytes + text->len > held + size) abort();
-}
-
-static void note(struct record *record, const struct eventstream_message *message,
-                 const char *held)
-{
-    const struct eventstream_text *texts[] = {&message->kind, &message->name, &message->why,
-                                              &message->payload};
-
-    for (size_t i = 0; i < 4; i++) {
-        check_inside(texts[i], held, message->size);
-        add(record, texts[i]->bytes, texts[i]->len);
-    }
-    add(record, held, message->size);
-}
-
-static void run(struct record *record, const char *stream, size_t len, const uint8_t *cuts)
-{
-    size_t from = 0, to = 0;
-    struct eventstream_message message;
-
-    buf_init(&record->bytes, SIZE_MAX / 2);
-    record->last = EVENTSTREAM_MORE;
-    for (size_t i = 0; to < len && record->last == EVENTSTREAM_MORE; i++) {
-        size_t step = cuts ? (size_t)cuts[i % CUTS] + 1 : len;
-        to = len - to < step ? len : to + step;
-        while ((record->last = eventstream_next(stream + from, to - from, MAX_MESSAGE,
-                                                &message)) == EVENTSTREAM_MESSAGE) {
-            if (message.size == 0 || message.size > to - from) abort();
-            note(record, &message, stream + from);
-            from += message.size;
-        }
-    }
-}
-
-static void write_number(char *at, uint32_t n)
-{
-    for (int i = 0; i < 4; i++)
-        at[i] = (char)(n >> (24 - 8 * i));
-}
+enum { MAX_MESSAGE = 4096, PRELUDE = 12, CHECKSUM = 4 };
 
 static uint32_t read_number(const char *at)
 {
@@ -78,6 +17,61 @@ static uint32_t read_number(const char *at)
     for (int i = 0; i < 4; i++)
         n = n << 8 | (unsigned char)at[i];
     return n;
+}
+
+static void write_number(char *at, uint32_t n)
+{
+    for (int i = 0; i < 4; i++)
+        at[i] = (char)(n >> (24 - 8 * i));
+}
+
+/* CRC-32, bit by bit. */
+static uint32_t plain_crc(const char *bytes, size_t len)
+{
+    uint32_t crc = 0xFFFFFFFF;
+
+    for (size_t i = 0; i < len * 8; i++) {
+        uint32_t bit = (((unsigned char)bytes[i / 8] >> (i % 8)) ^ crc) & 1;
+        crc = (crc >> 1) ^ (bit ? 0xEDB88320 : 0);
+    }
+    return ~crc;
+}
+
+static void check(const struct eventstream_message *message, const char *held)
+{
+    const struct eventstream_text *texts[] = {&message->kind, &message->name, &message->why};
+    size_t headers = read_number(held + 4), end = message->size - CHECKSUM;
+
+    MUST(message->size == read_number(held) && message->size <= MAX_MESSAGE);
+    MUST(plain_crc(held, 8) == read_number(held + 8));
+    MUST(plain_crc(held, end) == read_number(held + end));
+    MUST(message->payload.bytes == held + PRELUDE + headers);
+    MUST(message->payload.len == end - PRELUDE - headers);
+    for (size_t i = 0; i < 3; i++) {
+        if (!texts[i]->bytes) continue;
+        MUST(texts[i]->bytes >= held + PRELUDE);
+        MUST(texts[i]->bytes + texts[i]->len <= message->payload.bytes);
+    }
+}
+
+static size_t drain(void *reader, struct record *record, const char *held, size_t len,
+                    bool ended)
+{
+    struct eventstream_message message;
+    size_t used = 0;
+
+    (void)reader, (void)ended;
+    while ((record->last = eventstream_next(held + used, len - used, MAX_MESSAGE, &message)) ==
+           EVENTSTREAM_MESSAGE) {
+        MUST(message.size > 0 && message.size <= len - used);
+        check(&message, held + used);
+        put(&record->all, held + used, message.size);
+        put(&record->told, message.kind.bytes, message.kind.len);
+        put(&record->told, message.name.bytes, message.name.len);
+        put(&record->told, message.why.bytes, message.why.len);
+        used += message.size;
+    }
+    return used;
 }
 
 /* As many messages at the front as say lengths that the bytes can hold. */
@@ -97,22 +91,18 @@ static void mend(char *stream, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
-    if (size < CUTS + 1) return 0;
-
-    size_t len = size - CUTS - 1;
-    char *stream = malloc(len + 1);
+    static const struct split split = {drain, NULL, EVENTSTREAM_MORE};
     struct record whole, cut;
-    if (!stream) return 0;
-    memcpy(stream, input + CUTS + 1, len);
+
+    if (size < CUTS + 1) return 0;
+    size_t len = size - CUTS - 1;
+    char *stream = text_copy(input + CUTS + 1, len);
     if (input[CUTS] & 1) mend(stream, len);
-    run(&whole, stream, len, NULL);
-    run(&cut, stream, len, input);
-    if (whole.last != cut.last || whole.bytes.len != cut.bytes.len) abort();
-    if (whole.bytes.len && memcmp(whole.bytes.data, cut.bytes.data, cut.bytes.len) != 0) {
-        abort();
-    }
-    buf_free(&whole.bytes);
-    buf_free(&cut.bytes);
+    split_run(&split, &whole, stream, len, NULL);
+    split_run(&split, &cut, stream, len, input);
+    split_compare(&whole, &cut);
+    record_free(&whole);
+    record_free(&cut);
     free(stream);
     return 0;
 }

@@ -1,19 +1,17 @@
-/* The checker against a slow, plain reader of the grammar; the index, strings and numbers
- * against what they must agree with. */
+/* F2, reading. The input is the text.
+ *
+ * Oracles: a slow, plain reader of the grammar takes what the checker takes; it finds the same
+ * members at the same places, and the same two of one name; strings mean what it makes of them,
+ * and quoted and undone again are the same; where a double is said to carry a number, it does.
+ */
 #include <math.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+
+#include "fuzz.h"
 
 #include "buf.h"
 #include "json.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(expr)            \
-    do {                      \
-        if (!(expr)) abort(); \
-    } while (0)
+enum { MANY = 200 /* members that are compared one with each other */ };
 
 /* ---- the reference: RFC 8259, one function a rule -----------------------------------------
  */
@@ -181,17 +179,121 @@ static bool plain_check(const uint8_t *data, size_t size)
     return p.at == p.end;
 }
 
+/* ---- the reference: what strings mean, and where members are ------------------------------
+ */
+
+static size_t put_code(uint32_t code, char *out)
+{
+    int more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+    static const unsigned char leads[] = {0, 0xc0, 0xe0, 0xf0};
+
+    for (int i = more; i > 0; i--) {
+        out[i] = (char)(0x80 | (code & 0x3f));
+        code >>= 6;
+    }
+    out[0] = (char)(leads[more] | code);
+    return (size_t)more + 1;
+}
+
+/* Behind "\\u". */
+static size_t plain_code(struct plain *p, char *out)
+{
+    uint32_t code = (uint32_t)hex4(p);
+
+    if (code >= 0xd800 && code <= 0xdbff) {
+        p->at += 2;
+        code = 0x10000 + ((code - 0xd800) << 10) + ((uint32_t)hex4(p) - 0xdc00);
+    }
+    return put_code(code, out);
+}
+
+/* The inside of a string that was checked. */
+static size_t plain_unescape(const char *from, size_t len, char *out)
+{
+    static const char names[] = "\"\\/bfnrt", bytes[] = "\"\\/\b\f\n\r\t";
+    struct plain p = {(const uint8_t *)from, (const uint8_t *)from + len, 0};
+    size_t n = 0;
+
+    while (p.at < p.end) {
+        int c = *p.at++;
+        if (c == '\\' && take(&p, 'u')) {
+            n += plain_code(&p, out + n);
+        } else {
+            out[n++] = (char)(c == '\\' ? bytes[strchr(names, *p.at++) - names] : c);
+        }
+    }
+    return n;
+}
+
+struct plain_member {
+    struct text name, value;
+};
+
+/* Of text that was checked: how many members the object has, -1 where it is none. The first
+ * MANY are in `list`. */
+static long plain_members(const char *text, size_t len, struct plain_member *list)
+{
+    struct plain p = {(const uint8_t *)text, (const uint8_t *)text + len, 0};
+    long count = 0;
+
+    blanks(&p);
+    if (!take(&p, '{')) return -1;
+    blanks(&p);
+    if (take(&p, '}')) return 0;
+    do {
+        struct plain_member member;
+        blanks(&p);
+        member.name.at = (const char *)p.at + 1;
+        MUST(string(&p));
+        member.name.len = (size_t)((const char *)p.at - 1 - member.name.at);
+        blanks(&p);
+        MUST(take(&p, ':'));
+        blanks(&p);
+        member.value.at = (const char *)p.at;
+        MUST(value(&p));
+        member.value.len = (size_t)((const char *)p.at - member.value.at);
+        if (count < MANY) list[count] = member;
+        count++;
+        blanks(&p);
+    } while (take(&p, ','));
+    return count;
+}
+
+static bool same_name(struct text a, struct text b)
+{
+    char *left = malloc(a.len + 1), *right = malloc(b.len + 1);
+    MUST(left && right);
+    struct text one = {left, plain_unescape(a.at, a.len, left)};
+    struct text other = {right, plain_unescape(b.at, b.len, right)};
+    bool same = text_same(one, other);
+
+    free(left);
+    free(right);
+    return same;
+}
+
+static bool name_twice(const struct plain_member *list, long count)
+{
+    for (long i = 0; i < count; i++) {
+        for (long j = 0; j < i; j++) {
+            if (same_name(list[i].name, list[j].name)) return true;
+        }
+    }
+    return false;
+}
+
 /* ---- what else must hold ------------------------------------------------------------------
  */
 
 /* Undone, quoted and undone again, a string is the same. */
 static void try_string(const char *from, size_t len)
 {
-    char *text = malloc(len + 1), *again = malloc(len + 1);
+    char *text = malloc(len ? len : 1), *plain = malloc(len + 4);
     struct buf quoted;
     struct json_error error;
+    MUST(text && plain);
     size_t n = json_unescape(from, len, text);
-    MUST(n <= len);
+    MUST(n <= len && n == plain_unescape(from, len, plain) && !memcmp(text, plain, n));
     buf_init(&quoted, 1 << 24);
     MUST(json_quote(&quoted, text, n, false));
     MUST(json_check(quoted.data, quoted.len, &json_client_limits, &error));
@@ -202,7 +304,7 @@ static void try_string(const char *from, size_t len)
     MUST(json_check(quoted.data, quoted.len, &json_client_limits, &error));
     buf_free(&quoted);
     free(back);
-    free(again);
+    free(plain);
     free(text);
 }
 
@@ -239,6 +341,24 @@ static void try_tokens(const char *text, size_t len)
     MUST(token == JSON_END);
 }
 
+static void compare_members(const char *text, size_t len, const struct json_index *index,
+                            const struct json_error *error, bool indexed)
+{
+    static struct plain_member list[MANY];
+    long count = plain_members(text, len, list);
+
+    MUST((count < 0) == (!indexed && error->code == JSON_NOT_OBJECT));
+    if (count < 0 || count > MANY) return;
+    MUST(indexed == !name_twice(list, count));
+    if (!indexed) return;
+    MUST(index->count == (size_t)count);
+    for (long i = 0; i < count; i++) {
+        const struct json_member *m = &index->members[i];
+        MUST(text + m->name == list[i].name.at && m->name_len == list[i].name.len);
+        MUST(text + m->value == list[i].value.at && m->value_len == list[i].value.len);
+    }
+}
+
 static void try_index(const char *text, size_t len, bool good)
 {
     struct json_index index;
@@ -246,6 +366,7 @@ static void try_index(const char *text, size_t len, bool good)
     bool indexed = json_index(&index, text, len, &json_client_limits, &error);
     if (!good) MUST(!indexed && error.code != JSON_NOT_OBJECT && error.code != JSON_DUPLICATE);
     if (good && !indexed) MUST(error.code == JSON_NOT_OBJECT || error.code == JSON_DUPLICATE);
+    if (good) compare_members(text, len, &index, &error, indexed);
     for (size_t i = 0; i < index.count; i++) {
         const struct json_member *m = &index.members[i];
         char *name = malloc(m->name_len + 1);

@@ -1,15 +1,11 @@
 /* Whatever is logged comes out as one line of valid JSON, safe to print, without the secret. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "fuzz.h"
+
 #include "log.h"
 #include "log_text.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { LINE = 16 << 10 };
 

@@ -3,26 +3,14 @@
  * Oracles: the count is that of a slow reference that merges the pair of the lowest rank, one
  * at a time; small windows, small steps and limits come to the same; the effort is linear. The
  * first byte of the input says how often the rest is repeated. */
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+
+#include "fuzz.h"
 
 #include "tokens.h"
 #include "tokens_merge.h"
 #include "tokens_scan.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
-
 enum { SMALL = 64, MOST = 2048, STEP = 100, WASTE = 4 * MERGE_MOST };
-
-#define MUST(expr)                                  \
-    do {                                            \
-        if (!(expr)) {                              \
-            fprintf(stderr, "not so: %s\n", #expr); \
-            abort();                                \
-        }                                           \
-    } while (0)
 
 static const struct tokens *tokens;
 static struct tokens_work *work, *small;

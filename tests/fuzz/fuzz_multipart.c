@@ -2,15 +2,11 @@
  * takes a boundary behind LF alone, anywhere, with anything behind it, and ends there; so every
  * part must end just before one of its boundaries, and no boundary may be left over. And a
  * body with one content replaced is read as before, but for that content. */
+#include "fuzz.h"
+
 #include "multipart.h"
 
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
 enum { BOUNDARY_MOST = 4 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
 
 struct parts {
     struct multipart_part part[MULTIPART_PARTS];
@@ -26,10 +22,10 @@ static bool read_all(const char *boundary, const char *bytes, size_t len, struct
     parts->count = 0;
     multipart_init(&form, boundary, bytes, len);
     while ((found = multipart_next(&form, &part)) == MULTIPART_PART) {
-        if (parts->count == MULTIPART_PARTS) abort();
+        MUST(parts->count < MULTIPART_PARTS);
         parts->part[parts->count++] = part;
     }
-    if ((found == MULTIPART_BAD) != (form.problem != NULL)) abort();
+    MUST((found == MULTIPART_BAD) == (form.problem != NULL));
     return found == MULTIPART_END;
 }
 
@@ -58,14 +54,14 @@ static void check_parts(const struct parts *parts, const char *mark, const char 
     for (size_t i = 0; i < parts->count; i++) {
         const struct multipart_part *part = &parts->part[i];
         const char *end = part->content.at + part->content.len;
-        if (!is_inside(part->content, from, bytes + len)) abort();
-        if (!is_inside(part->name, from, part->content.at) || part->name.len == 0) abort();
-        if (memchr(part->name.at, '"', part->name.len)) abort();
-        if (memcmp(end, "\r\n", 2) != 0 || memcmp(end + 2, mark, strlen(mark)) != 0) abort();
-        if (memcmp(part->content.at - 4, "\r\n\r\n", 4) != 0) abort();
+        MUST(is_inside(part->content, from, bytes + len));
+        MUST(is_inside(part->name, from, part->content.at) && part->name.len > 0);
+        MUST(!memchr(part->name.at, '"', part->name.len));
+        MUST(memcmp(end, "\r\n", 2) == 0 && memcmp(end + 2, mark, strlen(mark)) == 0);
+        MUST(memcmp(part->content.at - 4, "\r\n\r\n", 4) == 0);
         from = end;
     }
-    if (lax_marks(mark, bytes, len) != parts->count + 1) abort();
+    MUST(lax_marks(mark, bytes, len) == parts->count + 1);
 }
 
 static void replace(const struct parts *parts, const char *boundary, const char *bytes,
@@ -76,14 +72,14 @@ static void replace(const struct parts *parts, const char *boundary, const char 
     size_t before = (size_t)(old.at - bytes), behind = len - before - old.len;
     char *made = malloc(len + 3);
 
-    if (!made) return;
+    MUST(made);
     memcpy(made, bytes, before);
     memcpy(made + before, "new", 3);
     memcpy(made + before + 3, old.at + old.len, behind);
-    if (!read_all(boundary, made, before + 3 + behind, &again)) abort();
-    if (again.count != parts->count || again.part[0].content.len != 3) abort();
+    MUST(read_all(boundary, made, before + 3 + behind, &again));
+    MUST(again.count == parts->count && again.part[0].content.len == 3);
     for (size_t i = 1; i < parts->count; i++) {
-        if (again.part[i].content.len != parts->part[i].content.len) abort();
+        MUST(again.part[i].content.len == parts->part[i].content.len);
     }
     free(made);
 }
@@ -97,9 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
     if (size < BOUNDARY_MOST) return 0;
     memcpy(type + strlen(type), input, BOUNDARY_MOST); /* the array is zero behind it */
     size_t len = size - BOUNDARY_MOST;
-    char *bytes = malloc(len ? len : 1);
-    if (!bytes) return 0;
-    memcpy(bytes, input + BOUNDARY_MOST, len);
+    char *bytes = text_copy(input + BOUNDARY_MOST, len);
     if (multipart_boundary(type, boundary) && read_all(boundary, bytes, len, &parts)) {
         memcpy(mark + 2, boundary, strlen(boundary) + 1);
         check_parts(&parts, mark, bytes, len);

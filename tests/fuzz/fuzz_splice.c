@@ -3,19 +3,11 @@
  *
  * The input: how many edits, three bytes for each, then a JSON object, or bytes that choose the
  * pieces of one. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+
+#include "fuzz.h"
 
 #include "buf.h"
 #include "json.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(expr)            \
-    do {                      \
-        if (!(expr)) abort(); \
-    } while (0)
 
 enum { MAX_EDITS = 6 };
 

@@ -1,12 +1,9 @@
 /* Oracles: a body counted in small steps comes to what it comes to at once; an image's size is
  * read from any bytes at all. Without a vocabulary: what is merged is not the point here. */
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+
+#include "fuzz.h"
 
 #include "tokens_body.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
 
 static const struct outline outline = {
     .rule = {{.name = "a", .name_len = 1, .kind = OUTLINE_TEXT, .into = 2, .add = 1},
@@ -30,19 +27,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
     struct tokens_body slow, fast;
     struct json_error error;
-    char *text = malloc(size ? size : 1); /* of this size: the sanitizer watches its end */
-
-    if (!text) abort();
-    memcpy(text, input, size);
+    char *text = text_copy(input, size);
     struct image image = image_of(text, size);
-    if (image.kind == IMAGE_SIZED && (image.width == 0 || image.height == 0)) abort();
+    MUST(image.kind != IMAGE_SIZED || (image.width > 0 && image.height > 0));
     if (json_check(text, size, &json_answer_limits, &error)) {
         count(&slow, text, size, 1);
         count(&fast, text, size, SIZE_MAX);
-        if (slow.texts != fast.texts || slow.frames != fast.frames ||
-            slow.pictures.len != fast.pictures.len) {
-            abort();
-        }
+        MUST(slow.texts == fast.texts && slow.frames == fast.frames);
+        MUST(slow.pictures.len == fast.pictures.len);
         tokens_body_free(&slow);
         tokens_body_free(&fast);
     }
