@@ -6,9 +6,9 @@ local process = require "support.process"
 
 local TOOLS = os.getenv "MOONGATE_TOOLS" or "build/tests"
 
--- The targets that there must be: F1 F2 F2 F3 F4 F6 F8 F9 F9 of MATRICES.md 5.4, and others.
+-- The targets that there must be: F1 F2 F2 F3 F4 F4 F6 F8 F9 F9 of MATRICES.md 5.4, and others.
 local TARGETS = {
-  "sse", "json", "splice", "head", "upstream", "usage", "doors", "merge", "tokens",
+  "sse", "json", "splice", "head", "upstream", "answer", "usage", "doors", "merge", "tokens",
   "eventstream", "log", "multipart",
 }
 
@@ -34,6 +34,19 @@ describe("S-47: fuzz targets", function()
     end
     for _, path in ipairs(files("tests/fuzz/crashes", "")) do
       assert.is_true(named[path:match "crashes/(%w+)%-"], path .. " belongs to no target")
+    end
+  end)
+
+  it("each have words of their own", function()
+    for _, name in ipairs(TARGETS) do
+      local words = 0
+      for line in io.lines("tests/fuzz/dict/" .. name .. ".dict") do
+        if not line:find "^#" then
+          assert.is_truthy(line:find '^".+"$', name .. ": " .. line)
+          words = words + 1
+        end
+      end
+      assert.is_true(words >= 10, name)
     end
   end)
 
