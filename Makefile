@@ -118,11 +118,12 @@ tsan:
 	@$(MAKE) --no-print-directory VARIANT=tsan all check-tools
 	@VARIANT=tsan MOONGATE_TRAFFIC=$(TRAFFIC) ROWS="$(THREADED)" sh tests/tools/run.sh c live rows
 
-### fuzz       libFuzzer on every parser, T seconds each (default 60); crashes are kept
+### fuzz       libFuzzer on every parser (ONLY="head sse": some), T seconds each (60); crashes are kept
 fuzz:
 	@sh tests/tools/deps.sh build clang
+	@$(MAKE) --no-print-directory VARIANT=release build/tests/engine.so
 	@$(MAKE) --no-print-directory VARIANT=fuzz fuzzers
-	@sh tests/tools/fuzz.sh $(or $(T),60) $(BUILD)/fuzz/tests
+	@sh tests/tools/fuzz.sh $(or $(T),60) $(BUILD)/fuzz/tests $(ONLY)
 
 ### coverage   clang source coverage of unit and live tests; prints files below 80 %
 coverage:

@@ -1,28 +1,42 @@
 #!/bin/sh
-# Runs each fuzzer for a number of seconds, from its corpus; what crashes is kept, and run again
-# for ever by the unit tests.
+# Runs each fuzzer (or those named) for a number of seconds, from its corpus; what crashes is
+# kept, and run again for ever by the unit tests. Words: tests/fuzz/dict. Where recorded traffic
+# is at hand, what was cut out of it is read too (tests/fuzz/seeds.lua).
 #
-#     fuzz.sh SECONDS FOLDER-OF-FUZZERS
+#     fuzz.sh SECONDS FOLDER-OF-FUZZERS [NAME...]
 set -u
 failed=0
 passed=0
-mkdir -p tests/fuzz/crashes
-for fuzzer in "$2"/fuzz_*; do
+seconds=$1
+folder=$2
+shift 2
+mkdir -p tests/fuzz/crashes build/fuzz
+luajit tests/fuzz/seeds.lua build/fuzz/seeds || exit 1
+[ $# -gt 0 ] || set -- $(for fuzzer in "$folder"/fuzz_*; do basename "$fuzzer" | cut -c 6-; done)
+
+# what NAME-OF-A-NUMBER LOG: libFuzzer's own statistics.
+what() { sed -n "s/stat::$1: *//p" "$2"; }
+
+for name in "$@"; do
+  fuzzer=$folder/fuzz_$name
   [ -x "$fuzzer" ] || continue
-  name=$(basename "$fuzzer")
-  seeds=tests/fuzz/corpus/${name#fuzz_}
-  work=build/fuzz/corpus/$name
+  work=build/fuzz/corpus/fuzz_$name
+  log=build/fuzz/fuzz_$name.log
   mkdir -p "$work"
-  [ -d "$seeds" ] || seeds=
-  # shellcheck disable=SC2086 # no seeds: no argument
-  if "$fuzzer" -max_total_time="$1" -max_len=65536 -timeout=10 -rss_limit_mb=2048 \
-    -artifact_prefix="tests/fuzz/crashes/${name#fuzz_}-" -print_final_stats=1 "$work" $seeds \
-    >"build/fuzz/$name.log" 2>&1; then
+  set -- "$work"
+  for seeds in "tests/fuzz/corpus/$name" "build/fuzz/seeds/$name"; do
+    [ -d "$seeds" ] && set -- "$@" "$seeds"
+  done
+  [ -f "tests/fuzz/dict/$name.dict" ] && set -- "-dict=tests/fuzz/dict/$name.dict" "$@"
+  if "$fuzzer" -max_total_time="$seconds" -max_len=65536 -timeout=10 -rss_limit_mb=2048 \
+    -artifact_prefix="tests/fuzz/crashes/$name-" -print_final_stats=1 "$@" >"$log" 2>&1; then
     passed=$((passed + 1))
-    echo "$name: $(sed -n 's/stat::number_of_executed_units: *//p' "build/fuzz/$name.log") runs, no finding"
+    edges=$(sed -n 's/.* cov: \([0-9]*\) .*/\1/p' "$log" | tail -n 1)
+    echo "fuzz_$name: $(what number_of_executed_units "$log") runs," \
+      "$(what average_exec_per_sec "$log") a second, ${edges:-0} edges, no finding"
   else
     failed=$((failed + 1))
-    tail -n 40 "build/fuzz/$name.log"
+    tail -n 40 "$log"
   fi
 done
 echo "$passed passed, $failed failed"

@@ -24,7 +24,8 @@ local function fuzz()
   local dir = process.temp_dir()
   local status, _, err = process.run({
     FUZZER, "-runs=" .. HEADS, "-seed=1", "-max_len=4096", "-print_final_stats=1",
-    "-artifact_prefix=tests/fuzz/crashes/head-", dir, "tests/fuzz/corpus/head",
+    "-dict=tests/fuzz/dict/head.dict", "-artifact_prefix=tests/fuzz/crashes/head-", dir,
+    "tests/fuzz/corpus/head",
   }, { seconds = 36000 })
   helper.remove_tree(dir)
   return tonumber(err:match "number_of_executed_units:%s*(%d+)") or 0, status == 0 and 0 or 1
