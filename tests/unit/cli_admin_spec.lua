@@ -163,6 +163,9 @@ describe("the command line's admin verbs", function()
       end
       assert.same({}, sent)
       assert.is_truthy(table.concat(complaints, "\n"):find('did you mean "create"?', 1, true))
+      complaints = {}
+      assert.equal(2, ask("usage", "--by", "modle"))
+      assert.is_truthy(complaints[1]:find('tag:NAME; did you mean "model"?', 1, true))
     end)
   end)
 

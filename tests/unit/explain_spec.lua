@@ -1,5 +1,7 @@
 -- moongate explain and check: what they say, and their exit codes.
 
+local HAS_ENGINE = pcall(require, "engine") and package.preload["engine.json"] ~= nil
+
 local check = require "cli.check"
 local config = require "config"
 local explain = require "pipeline.explain"
@@ -7,7 +9,6 @@ local explain_text = require "pipeline.explain_text"
 local explain_verb = require "cli.explain"
 local routes = require "routes_helper"
 
-local HAS_ENGINE = pcall(require, "engine") and package.preload["engine.json"] ~= nil
 local json_it = HAS_ENGINE and it or pending
 
 local HEAD = routes.HEAD

@@ -30,13 +30,17 @@ end
 
 -- One type each --------------------------------------------------------------------------
 
+local function hint_at(format, value)
+  return format and format.words and nearest.hint(value, format.words) or ""
+end
+
 local function text(schema, value, param)
   local format = schema.format and formats[schema.format]
   local most = schema.maxLength or (format and format.most)
   local say = format and format.say
   if value == "" or (most and #value > most) or (format and not format.is(value)) then
-    return wrong("invalid_value", param, ("%s must be %s"):format(param,
-      say or ("1 to %d characters"):format(most)))
+    return wrong("invalid_value", param, ("%s must be %s%s"):format(param,
+      say or ("1 to %d characters"):format(most), hint_at(format, value)))
   end
 end
 

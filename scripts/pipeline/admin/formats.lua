@@ -7,8 +7,7 @@ local formats = {}
 
 local DAY_OR_SECOND = "^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?$"
 local GROUPS = {
-  key = true, team = true, model = true, group = true, provider = true, deployment = true,
-  day = true, hour = true, user = true, outcome = true,
+  "key", "team", "model", "group", "provider", "deployment", "user", "outcome", "day", "hour",
 }
 
 -- Letters that SQL, shells, logs and terminals give a meaning have no place in a name.
@@ -65,12 +64,15 @@ formats.when = {
 
 formats.by = {
   is = function(text)
-    if GROUPS[text] then return true end
+    for _, word in ipairs(GROUPS) do
+      if text == word then return true end
+    end
     local tag = text:match("^tag:(.+)$")
     return tag ~= nil and #tag <= 64 and tag:find("^[%w_.-]+$") ~= nil
   end,
   most = 68, say = "key, team, model, group, provider, deployment, user, outcome, day, hour or "
     .. "tag:NAME",
+  words = GROUPS, -- of which a wrong one was probably meant to be
   pattern = "^(key|team|model|group|provider|deployment|user|outcome|day|hour|tag:.{1,64})$",
   example = "team",
 }
