@@ -54,7 +54,11 @@ describe("the command line and the ledger", function()
     fine("keys", "disable", "app")
     assert.equal(403, chat(out))
     fine("keys", "enable", "app")
+    local function id() return fine("keys", "show", "app"):match "^id +(%w+)" end
+    assert.equal(id(), out:match "^mg%-(%w+)%-")
     local new = fine("keys", "rotate", "app", "--overlap", "1h"):match "%S+"
+    assert.equal(id(), out:match "^mg%-(%w+)%-") -- the key's, which the new text does not show
+    assert.is_nil(new:find(id(), 1, true))
     assert.same({ 200, 200 }, { chat(out), chat(new) })
     new = fine("keys", "rotate", "app"):match "%S+"
     assert.same({ 401, 200 }, { chat(out), chat(new) })
