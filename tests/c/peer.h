@@ -25,6 +25,7 @@ struct peer {
     atomic_int talking;      /* the connection, while talk() runs; -1 */
     size_t amount;           /* for talk() */
     atomic_uint connections; /* accepted */
+    atomic_uint caller;      /* the port at the other end of the last one */
     atomic_uint hits;        /* requests read whole */
     atomic_size_t sent;      /* bytes, where talk() counts */
     atomic_bool saw_end;     /* the other side closed, where talk() looks */
@@ -89,8 +90,11 @@ static inline void *peer_serve(void *arg)
     struct peer *peer = arg;
 
     for (bool more = true; more;) {
-        int fd = accept(peer->fd, NULL, NULL);
+        struct sockaddr_in from = {0};
+        socklen_t len = sizeof(from);
+        int fd = accept(peer->fd, (struct sockaddr *)&from, &len);
         if (fd < 0) break;
+        peer->caller = ntohs(from.sin_port);
         peer->connections++;
         peer->talking = fd;
         more = peer->talk(peer, fd);

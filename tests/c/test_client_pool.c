@@ -3,6 +3,8 @@
 #include "check.h"
 #include "peer.h"
 
+#include <poll.h>
+
 static struct rig rig;
 static struct peer peer;
 static char url[128];
@@ -25,6 +27,25 @@ static bool body_is(struct upstream *up, const char *want)
 
     return upstream_state(up) == UPSTREAM_ENDED && bytes->len == strlen(want) &&
            memcmp(bytes->data, want, bytes->len) == 0;
+}
+
+enum { DESCRIPTORS = 256 };
+
+/* What the peer did last on its last connection is here, and the loop has seen it. It was sent
+ * and is not yet here: a kernel with other work takes its time even on loopback. A connection
+ * that is closed on our side has nothing to wait for. */
+static void meet_last(void)
+{
+    for (int fd = 0; fd < DESCRIPTORS; fd++) {
+        struct sockaddr_in own = {0};
+        socklen_t len = sizeof(own);
+        struct pollfd look = {.fd = fd, .events = POLLIN};
+        if (getsockname(fd, (struct sockaddr *)&own, &len) == 0 && own.sin_family == AF_INET &&
+            ntohs(own.sin_port) == peer.caller) {
+            CHECK(poll(&look, 1, 3000) == 1);
+        }
+    }
+    rig_turn(&rig, 0);
 }
 
 /* ---- every attempt is seen once (U-13) -------------------------------------------------- */
@@ -79,15 +100,17 @@ static void test_dead_connections(void)
         call_now(&call);
         whole += body_is(call.up, "ok");
         upstream_close(call.up);
-        rig_idle(&rig, 2); /* the end arrives */
+        meet_last(); /* the end arrives */
     }
-    CHECK(whole >= 198); /* an end that overtakes the loop is a failure like any other */
-    CHECK(peer.hits == 200);
+    CHECK(whole == 200);
+    CHECK(peer.hits == 200 && peer.connections == 200);
     peer_stop(&peer);
 }
 
 /* ---- a stray answer belongs to nobody (U-18) ----------------------------------------------
  */
+
+enum { STRAYS = 500 };
 
 static atomic_uint pushed;
 
@@ -113,7 +136,7 @@ static void test_stray_answers(void)
     unsigned own = 0, strange = 0;
 
     peer_start(&peer, push_stray);
-    for (unsigned i = 0; i < 500; i++) {
+    for (unsigned i = 0; i < STRAYS; i++) {
         char id[16];
         struct call call;
         struct http_header header = {"x-id", id};
@@ -130,11 +153,11 @@ static void test_stray_answers(void)
          * it from the answer. */
         while (atomic_load(&pushed) <= i)
             rig_idle(&rig, 1);
+        meet_last();
     }
-    /* None takes it for its own. How many meet one on their way and fail is the machine's
-     * business; that some do not shows that answers were looked at. */
+    /* None takes it for its own, and none suffers from it. */
     CHECK(strange == 0);
-    CHECK(own >= 25);
+    CHECK(own == STRAYS);
     peer_stop(&peer);
 }
 
@@ -204,11 +227,10 @@ static void test_large_requests(void)
     struct call call;
 
     if (!body) abort();
-    peer_start(&peer, serve); /* no second's wait for a 100 (U-59) */
-    int64_t start = loop_now_ms(rig.loop);
+    peer_start(&peer, serve); /* no second's wait for a 100 that was not asked for (U-59) */
     send_large(&call, 5 << 20, body);
     CHECK(body_is(call.up, "ok") && peer.body_len == 5 << 20);
-    CHECK(loop_now_ms(rig.loop) - start < 900);
+    CHECK(strcasestr(peer.head, "\r\nexpect:") == NULL);
     upstream_close(call.up);
     peer_stop(&peer);
 
