@@ -264,12 +264,20 @@ local function failed(reply, err)
   return ',"response":' .. items.response(reply, "failed", before, problem)
 end
 
---- An error in a stream that has begun.
+-- OpenAI documents an error's words in the event itself and sends them within `error`, where
+-- its own clients look (openai-node, pull request 2021).
+local function said(err)
+  return (',"code":%s,"message":%s,"param":%s,%s'):format(encode(err.code or json.null),
+    encode(err.message), encode(err.param or json.null), openai.error(err):sub(2, -2))
+end
+
+--- An error in a stream that has begun. OpenAI's own clients raise what `error` says, and of
+--- `response.failed` nothing; others know that alone.
 function writer.stream_error(err, _, reply)
   local state = state_of(reply)
   if reply.passing then state.sequence = (reply.sequence or 0) + (reply.relayed_events or 0) end
-  return event(state, "response.failed", failed(reply, err))
+  return event(state, "error", said(err))
+    .. event(state, "response.failed", failed(reply, err))
 end
-
 
 return writer

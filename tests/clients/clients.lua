@@ -1,6 +1,7 @@
 -- The clients: which program drives each (`group` is the folder that it is installed from), in
 -- which dialect it speaks, what it calls an answer's end, and an error. `lacks` names what a
--- client does not tell its user, whoever answers; `skips`, cases that it cannot do, and why.
+-- client does not tell its user, whoever answers; `cut`, what it says in place of why a stream
+-- broke off; `skips`, cases that it cannot do, and why.
 
 local VERCEL = { [400] = "AI_APICallError", [429] = "AI_APICallError" }
 local STAINLESS = { [400] = "BadRequestError", [429] = "RateLimitError" }
@@ -36,8 +37,8 @@ local genai_python = python "genai-python"
 -- It takes the input from message_start alone, where only Anthropic itself knows it, and adds
 -- what message_start and message_delta say of the output.
 local ADDS = { stream_usage = true }
-local FAILED = "response.failed" -- all it says of a stream that ended so
-local DROPPED = "Connection error." -- what it may say where the connection ended early
+-- It passes over what holds no candidates, errors too: its connection's end is all it tells.
+local DEAF = "terminated"
 local NO_FINISH = { finish = true }
 local REPEATS = "its stream says the last piece again at every event that has none of its own"
 
@@ -47,7 +48,7 @@ return {
   official { name = "anthropic-node", dialect = "messages", finish = MESSAGES },
   official { name = "genai-node", dialect = "gemini", finish = GEMINI, errors = GENAI_NODE },
   official_python { name = "openai-python", dialect = "chat", finish = CHAT },
-  official_python { name = "openai-python-responses", dialect = "responses", cut = DROPPED,
+  official_python { name = "openai-python-responses", dialect = "responses",
     finish = RESPONSES },
   official_python { name = "anthropic-python", dialect = "messages", finish = MESSAGES },
   vercel { name = "vercel-openai", dialect = "responses" },
@@ -60,12 +61,12 @@ return {
   langchain { name = "langchain-anthropic", dialect = "messages", finish = MESSAGES,
     lacks = ADDS },
   langchain { name = "langchain-google", dialect = "gemini", finish = GEMINI,
-    errors = LANGCHAIN_GOOGLE },
+    errors = LANGCHAIN_GOOGLE, cut = DEAF },
   llamaindex { name = "llamaindex-openai", dialect = "chat", finish = CHAT },
   llamaindex { name = "llamaindex-responses", dialect = "responses", finish = RESPONSES,
     skips = { stream = REPEATS, ["tools-stream"] = REPEATS,
       parallel = REPEATS } },
-  agents { name = "agents-responses", dialect = "responses", lacks = NO_FINISH, cut = FAILED },
+  agents { name = "agents-responses", dialect = "responses", lacks = NO_FINISH },
   agents { name = "agents-chat", dialect = "chat", lacks = NO_FINISH },
   genai_python { name = "genai-python", dialect = "gemini", finish = GEMINI, errors = GENAI },
   langchain_python { name = "langchain-python-openai", dialect = "chat", finish = CHAT },
@@ -74,7 +75,6 @@ return {
   langchain_python { name = "langchain-python-anthropic", dialect = "messages",
     finish = MESSAGES },
   llamaindex_python { name = "llamaindex-python", dialect = "chat", finish = CHAT },
-  agents_python { name = "agents-python-responses", dialect = "responses", lacks = NO_FINISH,
-    cut = FAILED },
+  agents_python { name = "agents-python-responses", dialect = "responses", lacks = NO_FINISH },
   agents_python { name = "agents-python-chat", dialect = "chat", lacks = NO_FINISH },
 }

@@ -96,6 +96,9 @@ local function drive(client)
   for name, why in pairs(skips) do
     stage.note("%s, %s: skipped, %s", client.name, name, why)
   end
+  if not stage.has_broken(gateway) then
+    stage.count(client, "the gateway", { "no stream broke off that had begun" })
+  end
   stage.close(client, gateway)
   stage.row(client, cases.list, marks)
 end

@@ -11,6 +11,7 @@ local stage = {
 
 local MARKS = { passed = "ok", failed = "FAIL", skipped = "-" }
 local PIECES = { 40, 1, 80 } -- bytes of a stream's first writes
+local HEARD = "wait 100\n" -- by then the gateway has passed on what it got
 
 --- folder: where clients are installed, a folder a group.
 function stage.start(folder)
@@ -46,11 +47,11 @@ function stage.answer(lane, family, answer, times, streamed)
   } or { body = family.whole(answer) }, times)
 end
 
---- A stream that ends in the middle of a word.
+--- A stream that ends in the middle of a word, when its client has heard the beginning.
 function stage.cut(lane, family, answer)
   local whole = family.stream(answer)
   stage.upstream:reply(lane, {
-    body = whole:sub(1, math.floor(#whole * 0.6)), stream = PIECES, after = "fin\n",
+    body = whole:sub(1, math.floor(#whole * 0.6)), stream = PIECES, after = HEARD .. "fin\n",
     headers = { ["content-type"] = family.stream_type },
   })
 end
@@ -123,6 +124,15 @@ local function spoken(client, gateway)
     end
   end
   return #lines == 0 and "nobody asked" or nil
+end
+
+--- Did a stream break off in the middle? One that did before its client heard of it would show
+--- nothing about those that have begun.
+function stage.has_broken(gateway)
+  for _, line in ipairs(gateway:log "request") do
+    if line.stream and line.status ~= 200 and line.ttft_ms then return true end
+  end
+  return false
 end
 
 --- A gateway that has served a client has been spoken to as the client should, is idle, and has

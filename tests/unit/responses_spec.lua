@@ -193,6 +193,26 @@ virtual_key "me" { token = "secret-key" }
     assert.is_truthy(answer.answer:find('"message":"oh"', 1, true))
   end)
 
+  it("says what broke a stream where OpenAI's own clients look, and where others do", function()
+    w.answers.o = { sse(event("response.created", ',"sequence_number":0,"response":{}'),
+      event("response.output_text.delta", ',"sequence_number":4,"delta":"a"'),
+      event("error", ',"sequence_number":5,"error":{"code":"server_error","message":"oh"}')) }
+    local answer = ask '{"model":"native","input":"x","stream":true}'
+    local events = {}
+    for name, data in answer.answer:gmatch "event: ([^\n]+)\ndata: ([^\n]+)\n\n" do
+      events[#events + 1] = { name = name, data = json.decode(data) }
+    end
+    local said, failed = events[#events - 1], events[#events]
+    assert.same({ "error", "error", 5, "upstream_error", "oh" }, {
+      said.name, said.data.type, said.data.sequence_number, said.data.code, said.data.message,
+    })
+    assert.same({ "oh", "upstream_error", "upstream_error" },
+      { said.data.error.message, said.data.error.type, said.data.error.code })
+    assert.same({ "response.failed", 6, "oh" }, {
+      failed.name, failed.data.sequence_number, failed.data.response.error.message,
+    })
+  end)
+
   it("refuses what nobody could bill, and misspelt members", function()
     for body, param in pairs {
       ['{"model":"native","input":"x","background":true}'] = "background",
