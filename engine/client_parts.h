@@ -18,7 +18,7 @@ enum {
     MAX_URL = 16 * 1024,
     MAX_LINES = 256 * 1024,      /* header lines of a request */
     STREAMS_A_MULTI = 256,       /* curl walks a host's connections (STACK.md 3.1) */
-    PAUSE_AT = 64 * 1024,        /* of a stream, received and not consumed */
+    PAUSE_AT = 48 * 1024,        /* of a stream, received and not consumed */
     STREAM_WINDOW = 128 * 1024,  /* of a stream, received by the kernel and not read */
     MAX_STREAM_BYTES = 16 << 20, /* even where the reader asks for more before it takes */
     MAX_HEAD = 64 * 1024,        /* of an answer */

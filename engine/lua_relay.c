@@ -74,18 +74,19 @@ static void read_marks(lua_State *L, int index, struct relay *relay)
 
 /* ---- passing ---- */
 
-/* All whole events in the buffer that hold no mark leave as one chunk, byte for byte.
- * SSE_EVENT: one stands at the front that the task must see: it has a mark, or the stream ended
- * before it did, so that it may be cut, and what follows would be read as a part of it. */
+/* All whole events in the buffer that hold no mark leave as one chunk, byte for byte; no more
+ * than until the reader has enough. SSE_EVENT: one stands at the front that the task must see:
+ * it has a mark, or the stream ended before it did, so that it may be cut, and what follows
+ * would be read as a part of it. */
 static enum sse_result pass(struct upstream_box *box, struct request *client)
 {
     struct buf *bytes = upstream_bytes(box->up);
     bool ended = upstream_state(box->up) == UPSTREAM_ENDED;
-    size_t size = 0, events = 0;
+    size_t size = 0, events = 0, unsent = request_unsent(client);
     enum sse_result found = SSE_MORE;
     struct sse_event event;
 
-    while (size < bytes->len || ended) {
+    while ((size < bytes->len || ended) && unsent + size <= REQUEST_CROWDED) {
         found = sse_next(&box->sse, bytes->data + size, bytes->len - size, ended, &event);
         if (found != SSE_EVENT || event.lacks[0] ||
             holds_mark(event.data, event.data_len, &box->relay)) {
@@ -127,6 +128,7 @@ static bool advance(struct upstream_box *box)
         return true;
     }
     if (pass(box, client) != SSE_MORE) return false;
+    if (is_crowded(client)) return true; /* there is enough here */
     upstream_consume(box->up, 0); /* what is here is not enough, even if it fills the buffer */
     return true;
 }

@@ -121,7 +121,7 @@ bool request_send(struct request *request, const void *bytes, size_t len)
 size_t request_unsent(const struct request *request); /* bytes not yet taken by the kernel */
 /* A stream with more than this unsent gets no more until its reader has taken some: with what
  * waits on the provider's side, 256 KiB in all (MATRICES.md 3.4). */
-enum { REQUEST_CROWDED = 128 * 1024 };
+enum { REQUEST_CROWDED = 96 * 1024 };
 /* End a stream. `clean` false: close the connection without the last chunk, so that nobody
  * takes what came for a whole answer. */
 void request_finish(struct request *request, bool clean);

@@ -118,7 +118,7 @@ static void test_back_pressure(void)
     rig_idle(&rig, 400);
     size_t held = upstream_bytes(call.up)->len;
     size_t sent = peer.sent;
-    CHECK(held >= 64 * 1024 && held <= 128 * 1024);
+    CHECK(held >= 48 * 1024 && held <= 64 * 1024);
     CHECK(sent < MUCH);
     rig_idle(&rig, 200);
     CHECK(upstream_bytes(call.up)->len == held && peer.sent == sent); /* it stands still */
