@@ -19,7 +19,7 @@ enum {
     TRIM_MS = 1000,     /* between two tries to give memory back */
     SHEDDING_MS = 1000, /* a worker that refused so lately is shedding */
     LOG_MS = 1000,
-    REQUEST_COST = 64 * 1024, /* what a request, or a stream, takes while it runs */
+    REQUEST_COST = 128 * 1024, /* what a request, or a stream, takes while it runs, and more */
 };
 
 /* What one worker tells; a cache line each, so that telling disturbs nobody. */
