@@ -8,5 +8,5 @@ return function(text, run, ...)
   if ok then return true end
   local kind = type(err) == "table" and err.kind
   if fault.is_kind(kind) and kind ~= "internal" then return false, err end
-  error(("%s\n%s"):format(tostring(err), text), 0)
+  error(("%s\n%s"):format(tostring(kind and err.message or kind or err), text), 0)
 end
