@@ -86,9 +86,9 @@ local function nova_thought(call, model, state)
   state.more.reasoningConfig = json.object({ "type", "maxReasoningEffort" },
     { type = "enabled", maxReasoningEffort = effort })
   if effort ~= "high" then return end
-  for name, there in pairs { temperature = "temperature", top_p = "topP" } do
-    if state.inference[there] ~= nil then state.inference[there] = call:drop(name) end
-  end
+  local said = state.inference
+  if said.temperature ~= nil then said.temperature = call:drop("temperature") end
+  if said.topP ~= nil then said.topP = call:drop("top_p") end
 end
 
 function NOVA.fill(call, model, state)

@@ -11,12 +11,19 @@ local USUAL = { model = true, input = true, dimensions = true, encoding_format =
 --- Whom the client serves nobody need know; what else there is beside the usual and what is
 --- `known` to a provider, it has no word for.
 function asked.check_members(call, dep, known)
+  local names
   for name, value in pairs(call.body) do
     if name == "user" then
       call:drop(name)
     elseif not USUAL[name] and not (known and known[name]) and value ~= NULL then
-      fit.refuse(call, dep, name, ("does not take `%s`."):format(name))
+      names = names or {}
+      names[#names + 1] = name
     end
+  end
+  if not names then return end
+  table.sort(names) -- the same body is refused for the same member
+  for _, name in ipairs(names) do
+    fit.refuse(call, dep, name, ("does not take `%s`."):format(name))
   end
 end
 
