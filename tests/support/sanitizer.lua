@@ -9,6 +9,7 @@ local process = require "support.process"
 local KIND = (os.getenv "MOONGATE_BIN" or "build/moongate"):match "([at]san)/"
 
 local sanitizer = { on = KIND ~= nil }
+local said = {} -- what was not shown
 
 -- Claims of tests that hold in every other build.
 local REASONS = {
@@ -103,11 +104,12 @@ end
 
 --- Is a claim to be looked at (of the running test, where no other subject is named)? Yes, but
 --- of a sanitized build, where the reasons above say no: that is printed, and
---- tests/tools/run.sh prints it again at its end.
+--- tests/tools/run.sh prints it again at its end, each once.
 function sanitizer.shows(claim, subject)
   local why = assert(REASONS[claim], claim)
-  if sanitizer.on then
-    subject = subject or sanitizer.test or "?"
+  subject = subject or sanitizer.test or "?"
+  if sanitizer.on and not said[subject .. claim] then
+    said[subject .. claim] = true
     print(("\nnot shown by this build: %s: %s (%s)"):format(subject, claim, why))
   end
   return not sanitizer.on
