@@ -2,6 +2,7 @@
 
 local crypto = require "engine.crypto"
 local fault = require "lib.fault"
+local later = require "lib.later"
 local load = require "load"
 local log = require "engine.log"
 local prices = require "lib.prices"
@@ -39,7 +40,13 @@ if about.trial then
 end
 if not cfg then error({ kind = "config", errors = errors }, 0) end
 
-local admin = require "pipeline.admin"
+-- What read routes.lua has done its work: only the operator's functions may still hold it.
+for name in pairs(package.loaded) do
+  if name == "load" or name == "config" or name:find("^config%.") then
+    package.loaded[name] = nil
+  end
+end
+
 local overload = require "pipeline.overload"
 local pipeline = require "pipeline"
 local runtime = require "pipeline.runtime"
@@ -64,6 +71,7 @@ end
 
 -- Who hangs up while the ledger is asked ends this task, and nothing is wrong.
 local function administer(request)
+  local admin = later "pipeline.admin"
   local ok, err = xpcall(admin.serve, cfg.caught, request, cfg)
   if ok or err.kind == "cancelled" then return end
   admin.broken(request, fault.of(err))

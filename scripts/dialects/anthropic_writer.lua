@@ -6,6 +6,7 @@
 local citations = require "lib.citations"
 local content = require "lib.messages_content"
 local counts = require "lib.messages_usage"
+local errors = require "dialects.anthropic_errors"
 local finish = require "lib.messages_finish"
 local json = require "engine.json"
 
@@ -306,39 +307,7 @@ end
 
 -- Errors -------------------------------------------------------------------------
 
-local TYPES = {
-  [400] = "invalid_request_error", [401] = "authentication_error", [402] = "billing_error",
-  [403] = "permission_error", [404] = "not_found_error", [409] = "conflict_error",
-  [413] = "request_too_large", [429] = "rate_limit_error", [504] = "timeout_error",
-  [529] = "overloaded_error",
-}
-
---- The status that this dialect has for a fault.
-function writer.status(err)
-  return err.kind == "overloaded" and 529 or err.status
-end
-
-local function type_of(err)
-  local status = writer.status(err)
-  return TYPES[status] or (status < 500 and "invalid_request_error" or "api_error")
-end
-
--- There is no member for the place of a mistake: it stands in the message.
-local function message_of(err)
-  local place = err.param
-  if type(place) ~= "string" or err.message:find(place, 1, true) then return err.message end
-  return place .. ": " .. err.message
-end
-
---- An error's body.
-function writer.error(err, call)
-  return encode(json.object({ "type", "error", "request_id" }, {
-    type = "error", request_id = call and call.id or nil,
-    error = json.object({ "type", "message" }, {
-      type = type_of(err), message = message_of(err),
-    }),
-  }))
-end
+writer.status, writer.error = errors.status, errors.body
 
 --- An error in a stream that has begun.
 function writer.stream_error(err, call)

@@ -11,11 +11,6 @@ local door = {
   decode = request.decode, document = face.document, fit = face.fit,
 }
 
---- Is this body one of them?
-function door.is(doc)
-  return doc:type("input") ~= nil and doc:type("messages") == nil
-end
-
 --- Read what the gateway needs of it into the call, which is of this door from here on.
 function door.read(call)
   call.door = door

@@ -4,7 +4,7 @@
 -- and reaches it untouched.
 
 local checks = require "dialects.checks"
-local items = require "dialects.chat_of_items"
+local later = require "lib.later"
 local writer = require "dialects.openai_writer"
 
 local openai = { name = "openai", writer = writer }
@@ -27,7 +27,9 @@ end
 --- Read what the gateway needs of a body into the call; raises what a client must mend.
 function openai.read(call)
   local doc = call.doc
-  if items.is(doc) then return items.read(call) end
+  if doc:type("input") ~= nil and doc:type("messages") == nil then
+    return later("dialects.chat_of_items").read(call)
+  end
   local model, stream, usage, old, new, choices = doc:at("model", "stream",
     "stream_options.include_usage", "max_tokens", "max_completion_tokens", "n")
   checks.model(refuse, model)

@@ -1,6 +1,7 @@
 -- The answer as OpenAI's chat completions write it: whole, as chunks, as errors.
 
 local citations = require "lib.citations"
+local errors = require "dialects.openai_errors"
 local json = require "engine.json"
 local time = require "engine.time"
 
@@ -158,15 +159,7 @@ function writer.whole(reply)
   }))
 end
 
---- An error's body.
-function writer.error(err)
-  return json.encode({
-    error = json.object({ "message", "type", "param", "code" }, {
-      message = err.message, type = err.type, param = err.param or json.null,
-      code = err.code or json.null,
-    }),
-  })
-end
+writer.error = errors.body
 
 --- An error in a stream that has begun.
 function writer.stream_error(err)

@@ -1,57 +1,53 @@
 -- A path → what it is for; bytes → a call.
 
-local anthropic = require "dialects.anthropic"
 local calls = require "lib.call"
-local completions = require "dialects.completions"
-local embed_content = require "dialects.embed_content"
-local embeddings = require "dialects.embeddings"
 local fault = require "lib.fault"
-local forms = require "dialects.forms"
-local gemini = require "dialects.gemini"
-local images = require "dialects.images"
+local later = require "lib.later"
 local media = require "pipeline.media"
-local models = require "pipeline.models"
-local moderations = require "dialects.moderations"
-local ocr = require "dialects.ocr"
-local openai = require "dialects.openai"
-local own_usage = require "pipeline.own_usage"
 local replies = require "lib.reply"
-local rerank = require "dialects.rerank"
-local responses = require "dialects.responses"
-local speech = require "dialects.speech"
-local stored_paths = require "pipeline.stored_paths"
-local transcripts = require "dialects.transcripts"
 
 local ingress = {}
 
-local CHAT = { method = "POST", allow = "POST", dialect = openai }
-local RESPONSES = { method = "POST", allow = "POST", dialect = responses }
-local MESSAGES = { method = "POST", allow = "POST", dialect = anthropic }
-local COUNT = {
-  method = "POST", allow = "POST", dialect = anthropic, read = anthropic.read_count,
-  count = true,
-}
-local COMPLETIONS = { method = "POST", allow = "POST", dialect = completions }
-local EMBEDDINGS = { method = "POST", allow = "POST", dialect = embeddings }
-local GENERATE = { method = "POST", allow = "POST", dialect = gemini }
-local EMBED = { method = "POST", allow = "POST", dialect = embed_content }
-local COUNT_CONTENTS = {
-  method = "POST", allow = "POST", dialect = gemini, read = gemini.read_count, count = true,
-}
-local COUNT_INPUT = {
-  method = "POST", allow = "POST", dialect = responses, read = responses.read_count,
-  count = true,
-}
-local function posted(door) return { method = "POST", allow = "POST", dialect = door } end
+-- Doors, loaded with the first request that comes to them: `door` is a dialect's module (or
+-- `part` of it), `words` the module that says errors as it does.
+local OPENAIS, ANTHROPICS = "dialects.openai_errors", "dialects.anthropic_errors"
+local GEMINIS = "dialects.gemini_errors"
 
-local IMAGES, EDITS = posted(images.made), posted(images.edited)
-local VARIATIONS = posted(images.varied)
-local SPEECH, OCR = posted(speech), posted(ocr)
-local TRANSCRIPTIONS, TRANSLATIONS = posted(transcripts.written), posted(transcripts.translated)
-local MODERATIONS, RERANK = posted(moderations), posted(rerank)
-local MODELS = { method = "GET", allow = "GET, HEAD", answer = models.list }
-local MODEL = { method = "GET", allow = "GET, HEAD", answer = models.one }
-local USAGE = { method = "GET", allow = "GET, HEAD", answer = own_usage.answer }
+local function posted(door, part, words)
+  return { method = "POST", allow = "POST", door = door, part = part, words = words or OPENAIS }
+end
+
+-- Bodies whose tokens are counted only.
+local function counted(door, words)
+  local row = posted(door, nil, words)
+  row.reads, row.count = "read_count", true
+  return row
+end
+
+-- What we answer ourselves.
+local function told(module, name, words)
+  return {
+    method = "GET", allow = "GET, HEAD", door = words and "dialects.gemini", words = words,
+    answer = function(...) return later(module)[name](...) end,
+  }
+end
+
+local CHAT, RESPONSES = posted "dialects.openai", posted "dialects.responses"
+local MESSAGES = posted("dialects.anthropic", nil, ANTHROPICS)
+local COUNT = counted("dialects.anthropic", ANTHROPICS)
+local COMPLETIONS, EMBEDDINGS = posted "dialects.completions", posted "dialects.embeddings"
+local GENERATE = posted("dialects.gemini", nil, GEMINIS)
+local EMBED = posted("dialects.embed_content", nil, GEMINIS)
+local COUNT_CONTENTS = counted("dialects.gemini", GEMINIS)
+local COUNT_INPUT = counted "dialects.responses"
+local IMAGES, EDITS = posted("dialects.images", "made"), posted("dialects.images", "edited")
+local VARIATIONS = posted("dialects.images", "varied")
+local SPEECH, OCR = posted "dialects.speech", posted "dialects.ocr"
+local TRANSCRIPTIONS = posted("dialects.transcripts", "written")
+local TRANSLATIONS = posted("dialects.transcripts", "translated")
+local MODERATIONS, RERANK = posted "dialects.moderations", posted "dialects.rerank"
+local MODELS, MODEL = told("pipeline.models", "list"), told("pipeline.models", "one")
+local USAGE = told("pipeline.own_usage", "answer")
 local HEALTH = {
   method = "GET", allow = "GET, HEAD", public = true, quiet = true,
   answer = function(_, reply) reply:answer(200, '{"status":"ok"}') end,
@@ -94,12 +90,8 @@ local VERBS = {
   generateContent = GENERATE, streamGenerateContent = GENERATE, countTokens = COUNT_CONTENTS,
   embedContent = EMBED, batchEmbedContents = EMBED,
 }
-local GOOGLES = {
-  method = "GET", allow = "GET, HEAD", dialect = gemini, answer = models.googles,
-}
-local GOOGLE = {
-  method = "GET", allow = "GET, HEAD", dialect = gemini, answer = models.google,
-}
+local GOOGLES = told("pipeline.models", "googles", GEMINIS)
+local GOOGLE = told("pipeline.models", "google", GEMINIS)
 
 -- endpoint, model, verb of a path of Gemini's; nil for others.
 local function googles(path, method)
@@ -119,33 +111,44 @@ local function one_model(path)
   return path:match("^/v1/models/(.+)$") or path:match("^/models/(.+)$")
 end
 
+-- Files and batches have paths of many parts.
+local function stored(request)
+  local path = request.path
+  if not (path:find("/files", 1, true) or path:find("/batches", 1, true)) then return nil end
+  return later("pipeline.stored_paths").find(request)
+end
+
+local function door_of(row)
+  local door = later(row.door)
+  return row.part and door[row.part] or door
+end
+
 -- In whose words a request is answered: its path says it, and where many ask alike, its head.
 local function dialect_of(request)
   local path = request.path
-  local endpoint = ENDPOINTS[path] or stored_paths.find(request)
-  if endpoint and endpoint.dialect then return endpoint.dialect end
-  local google = not endpoint and googles(path, request.method)
-  if google then return google.dialect end
-  if not endpoint and path:find("^/v1beta/") then return gemini end
-  return request:header("anthropic-version") and anthropic or openai
+  local endpoint = ENDPOINTS[path] or stored(request) or googles(path, request.method)
+  if endpoint and endpoint.door then return door_of(endpoint) end
+  if not endpoint and path:find("^/v1beta/") then return later "dialects.gemini" end
+  return later(request:header("anthropic-version") and MESSAGES.door or CHAT.door)
 end
 
 --- In whose words is answered without a call: rows of path, method and header, the first that
---- fits; one without a dialect is for who is always served.
+--- fits; one without `words` (a module's name) is for who is always served.
 function ingress.doors()
   local rows = {}
   for path, endpoint in pairs(ENDPOINTS) do
-    if endpoint.dialect or endpoint.quiet then
-      rows[#rows + 1] = { path = path, dialect = endpoint.dialect }
+    if endpoint.words or endpoint.quiet then
+      rows[#rows + 1] = { path = path, words = endpoint.words, door = endpoint.door,
+        part = endpoint.part }
     end
   end
   for path, endpoint in pairs(PROBES) do
     rows[#rows + 1] = { path = path, method = endpoint.method }
   end
-  rows[#rows + 1] = { path = "/v1beta/*", dialect = gemini }
-  rows[#rows + 1] = { path = "/v1/models/*", method = "POST", dialect = gemini }
-  rows[#rows + 1] = { header = "anthropic-version", dialect = anthropic }
-  rows[#rows + 1] = { dialect = openai }
+  rows[#rows + 1] = { path = "/v1beta/*", words = GEMINIS }
+  rows[#rows + 1] = { path = "/v1/models/*", method = "POST", words = GEMINIS }
+  rows[#rows + 1] = { header = "anthropic-version", words = ANTHROPICS }
+  rows[#rows + 1] = { words = OPENAIS }
   return rows
 end
 
@@ -159,7 +162,7 @@ end
 
 -- What stands at a path that is not one of a list: files, Gemini's models, ours.
 local function one_of_many(call)
-  local endpoint, id = stored_paths.find(call.request)
+  local endpoint, id = stored(call.request)
   if endpoint then
     call.verb = id or false
     return endpoint
@@ -194,18 +197,18 @@ end
 
 --- Read the body into the call: waits for it.
 function ingress.read(call)
-  local request, door = call.request, call.endpoint.dialect
-  if call.endpoint.bodiless then return door.read(call) end
+  local request, door, endpoint = call.request, call.door, call.endpoint
+  if endpoint.bodiless then return door.read(call) end
   local problem = media.problem(request, door.form)
   if problem then fault.raise("unsupported_media_type", problem) end
   if door.form and media.is_form(request) then
-    forms.read(call, door.form)
+    later("dialects.forms").read(call, door.form)
   else
     local doc, err = request:document()
     if not doc then error(fault.of(err), 0) end
     call.doc = doc
   end
-  local read = call.endpoint.read or door.read
+  local read = door[endpoint.reads or "read"]
   read(call)
 end
 

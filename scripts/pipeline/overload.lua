@@ -15,10 +15,10 @@ function overload.rows()
   local err = fault.new("overloaded", MESSAGE)
   for i, door in ipairs(ingress.doors()) do
     local row = { path = door.path, method = door.method, header = door.header }
-    if door.dialect then
-      local writer = door.dialect.writer
-      row.status = writer.status and writer.status(err) or err.status
-      row.body = writer.error(err)
+    if door.words then
+      local words = require(door.words)
+      row.status = words.status and words.status(err) or err.status
+      row.body = words.body(err)
     end
     rows[i] = row
   end

@@ -1,6 +1,5 @@
 -- Paths of files and batches: /v1/files/ID/content and the like, with and without /v1.
 
-local doors = require "dialects.stored"
 local store = require "pipeline.store"
 
 local stored_paths = {}
@@ -16,21 +15,22 @@ local ALL = {
   files = ONE, batches = { GET = "show" }, ["messages/batches"] = ONE,
 }
 
-local function endpoint(door, ops, method)
+local function endpoint(part, ops, method)
   local allow = {}
   for name in pairs(ops) do allow[#allow + 1] = name end
   table.sort(allow)
   local op = ops[method]
   return {
-    method = op and method or "none", allow = table.concat(allow, ", "), dialect = door,
+    method = op and method or "none", allow = table.concat(allow, ", "),
+    door = "dialects.stored", part = part,
     choose = store.choose, op = op, bodiless = op ~= "create",
   }
 end
 
-local function door_of(noun, request)
-  if noun == "messages/batches" then return doors.message_batches end
-  if noun == "batches" then return doors.batches end
-  return request:header("anthropic-version") and doors.message_files or doors.files
+local function part_of(noun, request)
+  if noun == "messages/batches" then return "message_batches" end
+  if noun == "batches" then return "batches" end
+  return request:header("anthropic-version") and "message_files" or "files"
 end
 
 local function split(path)
@@ -45,13 +45,11 @@ end
 
 --- The endpoint of a request's path, and the id in it; nil where it is none of these.
 function stored_paths.find(request)
-  local path = request.path
-  if not (path:find("/files", 1, true) or path:find("/batches", 1, true)) then return nil end
-  local noun, id, part = split(path)
+  local noun, id, part = split(request.path)
   if not noun then return nil end
   local ops = not id and NOUN or part == "" and ALL[noun] or PARTS[noun][part]
   if not ops then return nil end
-  return endpoint(door_of(noun, request), ops, request.method), id
+  return endpoint(part_of(noun, request), ops, request.method), id
 end
 
 return stored_paths

@@ -248,6 +248,27 @@ describe("reload", function()
     assert.equal(20000, rows[1].cost_nano)
   end)
 
+  it("leaves a request its generation's modules, those too that it loads after it", function()
+    local name = "scripts/dialects/chat_of_items.lua"
+    local text = process.read(name)
+    local other = text:gsub("responses%.read%(call%)", 'error({ kind = "bad_request" }, 0)')
+    assert.not_equal(text, other)
+    local items = '{"model":"one","input":"hello"}'
+    start { files = { [name] = text }, args = { "--scripts", "@scripts" } }
+    up:reply("one", { body = helper.completion "one" })
+
+    local whole = helper.http.format { method = "POST", path = "/v1/chat/completions",
+      body = items, headers = { ["content-type"] = "application/json" } }
+    local connection = gw:raw(whole:sub(1, -10)) -- what it is shows in its last bytes
+    helper.wait_until(function() return gw:metric "moongate_requests_in_flight" == 1 end)
+    process.write(gw.dir .. "/" .. name, other)
+    gw:reload(to "one")
+    assert.equal(400, gw:chat(items).status)
+    connection:send(whole:sub(-9))
+    assert.equal(200, connection:response().status)
+    connection:close()
+  end)
+
   it("C-06: of a file that is being written takes the old or the new, no mixture", function()
     local new = to "two" .. ("-- more\n"):rep(20)
     start { loud = true }

@@ -72,9 +72,11 @@ end
 
 -- The modules a script requires, as a list.
 local function required(path)
-  local names = {}
-  for name in lua_code(read(path)):gmatch 'require%s*%(?%s*"([%w_%.]+)"' do
-    names[#names + 1] = name
+  local names, code = {}, lua_code(read(path))
+  for _, word in ipairs { "require", "later" } do -- later: lib/later.lua
+    for name in code:gmatch("%f[%w_]" .. word .. '%s*%(?%s*"([%w_%.]+)"') do
+      names[#names + 1] = name
+    end
   end
   return names
 end

@@ -4,8 +4,8 @@
 local accounts = require "engine.accounts"
 local cooldown = require "policy.cooldown"
 local engine_admin = require "engine.admin"
-local explain = require "pipeline.explain"
 local json = require "engine.json"
+local later = require "lib.later"
 local ledger_keys = require "pipeline.ledger_keys"
 local metric = require "engine.metric"
 local nearest = require "lib.nearest"
@@ -115,7 +115,7 @@ local function rest_of(name)
   return state == "resting" and left or nil
 end
 
-local function absent(cfg, query, why)
+local function absent(explain, cfg, query, why)
   local models, keys = explain.names(cfg)
   local param = why:find("virtual_key", 1, true) and "key" or "model"
   return { status = 404, code = "not_found", param = param,
@@ -123,14 +123,14 @@ local function absent(cfg, query, why)
 end
 
 function gateway.explain(want)
-  local query = want.query
+  local explain, query = later "pipeline.explain", want.query
   local found, problem = found_key(want, query.key)
   if problem then return nil, problem end
   local trace, why = explain.trace(want.cfg, {
     model = query.model, key = query.key, tokens = query.tokens, found = found,
     spent_of = accounts.spent, rest_of = rest_of, now = time.now(),
   })
-  if not trace then return nil, absent(want.cfg, query, why) end
+  if not trace then return nil, absent(explain, want.cfg, query, why) end
   return explain.encode(trace)
 end
 
