@@ -5,9 +5,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 static int64_t now_of(const struct connection *connection)
@@ -81,6 +83,36 @@ static void check_sending(struct connection *connection)
     shutdown(connection->fd, SHUT_RDWR);
 }
 
+/* Our half is shut: what was to be said is said. */
+static void shut_half(struct connection *connection)
+{
+    connection->pauses = false;
+    connection->shut = true;
+    shutdown(connection->fd, SHUT_WR);
+    connection_set_deadline(connection, now_of(connection) + DRAIN_MS);
+}
+
+/* The client's side has not taken it all, but takes more. */
+static bool is_on_its_way(const struct connection *connection)
+{
+    int64_t stall_ms = connection->server->options.reader_stall_ms;
+    int unacked = 0;
+
+    return ioctl(connection->fd, SIOCOUTQ, &unacked) == 0 && unacked > 0 &&
+           now_of(connection) - connection->progress_ms < stall_ms;
+}
+
+static void expire_drain(struct connection *connection)
+{
+    if (!connection->pauses) {
+        library_resume(connection, CONNECTION_CLOSING);
+    } else if (is_on_its_way(connection)) {
+        connection_set_deadline(connection, now_of(connection) + CUT_MS);
+    } else {
+        shut_half(connection);
+    }
+}
+
 static void expire(struct connection *connection)
 {
     const struct request *request = connection->request;
@@ -96,7 +128,7 @@ static void expire(struct connection *connection)
     case CONNECTION_HEAD:
     case CONNECTION_LAST: check_sending(connection); break;
     case CONNECTION_RAW: connection_lose(connection); break;
-    case CONNECTION_DRAINING: library_resume(connection, CONNECTION_CLOSING); break;
+    case CONNECTION_DRAINING: expire_drain(connection); break;
     case CONNECTION_PARKED:
     case CONNECTION_HELD:
     case CONNECTION_CLOSING: break;
@@ -305,23 +337,32 @@ static void work_raw(struct connection *connection)
     if (connection->end == STREAM_CUT) connection_drain(connection);
 }
 
+/* All is said. A stream that broke off does not end at once: what a client's library has read
+ * and not yet given to its user it throws away when the body ends too early, so the event that
+ * says why would be lost. Who has understood hangs up, and then nothing is waited for. */
+static void end_saying(struct connection *connection)
+{
+    if (connection->end != STREAM_CUT) {
+        shut_half(connection);
+        return;
+    }
+    connection->pauses = true;
+    connection_set_deadline(connection, now_of(connection) + CUT_MS);
+}
+
 /* Say what is to be said, shut our half, read on for a while: a close with bytes unread would
  * make the kernel reset the connection, and the client lose the answer. */
 static void work_drain(struct connection *connection)
 {
     bool enough = !raw_flush(connection);
+    bool said = connection->out.len == 0;
 
-    if (!enough && connection->out.len == 0 && !connection->shut) {
-        connection->shut = true;
-        shutdown(connection->fd, SHUT_WR);
-        connection_set_deadline(connection, now_of(connection) + DRAIN_MS);
-    }
-    if (!enough &&
-        !connection_watch(connection, connection->shut ? EPOLLIN : EPOLLIN | EPOLLOUT)) {
+    if (!enough && said && !connection->shut && !connection->pauses) end_saying(connection);
+    if (!enough && !connection_watch(connection, said ? EPOLLIN : EPOLLIN | EPOLLOUT)) {
         enough = true;
     }
     bool silent = raw_drain(connection) || connection->hangup;
-    if (silent && connection->shut) enough = true;
+    if (silent && said) enough = true;
     if (enough) library_resume(connection, CONNECTION_CLOSING);
 }
 

@@ -51,6 +51,7 @@ struct connection {
     bool unframed;  /* bytes go out without chunk framing: HTTP/1.0, or not a stream */
     bool crowded;   /* more than LOW_WATER was unsent: the owner hears when that is over */
     bool blocked;   /* the kernel has no room; EPOLLOUT will tell */
+    bool pauses;    /* a stream that was cut: all is said, and the client has time to hear it */
     bool shut;      /* our half is shut: what was to be said is said */
     struct buf out; /* bytes not yet taken by the kernel, and those of the chunk in hand */
     size_t chunk,
@@ -138,6 +139,7 @@ enum {
     OUT_LIMIT = 32 * 1024 * 1024, /* unsent bytes of one stream, at most */
     DRAIN_BYTES = 1024 * 1024,    /* read and thrown away behind an early answer */
     DRAIN_MS = 1000,
+    CUT_MS = 50,                /* for a client to hear why its stream ends */
     LINGER_MS = 1000,           /* for a request that was sent before its sender knew better */
     TICK_MS = 10000,            /* a connection's timer never sleeps longer */
     LARGE_BODY = 64 * 1024,     /* smaller ones are not counted while they come */

@@ -250,6 +250,7 @@ describe("routing", function()
     assert.equal(5, #up:requests "a")
     good "a"
     assert.equal("a", text_of(gw:chat(helper.ask "m")))
+    helper.wait_until(function() return #gw:log "recovered" > 0 end, 5, "a line in the log")
     assert.equal(1, #gw:log "recovered")
   end)
 
