@@ -1,4 +1,5 @@
--- Operator functions: run under the guard, counted, and put to rest when they keep failing.
+-- Operator functions: run under the guard, counted, and put to rest when they keep failing. The
+-- rest is their generation's: who mends one and reloads need not wait for its end.
 
 local fault = require "lib.fault"
 local guard = require "engine.guard"
@@ -6,22 +7,25 @@ local log = require "engine.log"
 local metric = require "engine.metric"
 local shared = require "engine.shared"
 local time = require "engine.time"
+local vm = require "engine.vm"
 
 local hooks = {}
 
 local STRIKES, WINDOW = 5, 60 -- failures in so many seconds; then a minute's rest
 local REST = 60
+local GENERATION = vm.options().generation
+local RESTS, FAILS = ("hook:%d:"):format(GENERATION), ("strikes:%d:"):format(GENERATION)
 
 local function resting(name)
-  local until_s = shared.get("hook:" .. name)
+  local until_s = shared.get(RESTS .. name)
   return until_s and until_s > time.monotonic()
 end
 
 local function strike(name, err)
   local text = type(err) == "table" and (err.message or err.kind) or tostring(err)
   log.error("script_error", { hook = name, message = text })
-  if shared.take("strikes:" .. name, 1, STRIKES, WINDOW) then return text end
-  shared.max("hook:" .. name, time.monotonic() + REST, REST)
+  if shared.take(FAILS .. name, 1, STRIKES, WINDOW) then return text end
+  shared.max(RESTS .. name, time.monotonic() + REST, REST)
   log.error("script_disabled", { hook = name, seconds = REST })
   return text
 end

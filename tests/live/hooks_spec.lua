@@ -80,6 +80,15 @@ describe("a hook", function()
     good()
   end)
 
+  it("C-04: that was switched off and is mended serves from the reload on", function()
+    start(MODELS .. hook("route(function(call)", LOOPS.raise))
+    for _ = 1, 6 do assert.equal(500, gw:chat(helper.ask "bad").status) end
+    assert.equal("script_error", gw:chat(helper.ask "good").json.error.code)
+    gw:reload(MODELS .. hook("route(function(call)", "return call.model"))
+    good()
+    assert.equal(200, gw:chat(helper.ask "bad").status)
+  end)
+
   it("S-27: of on_error that runs wild fails its own request only", function()
     start([[
 local down = provider "openai_compatible" { name = "down", base_url = "http://127.0.0.1:]]

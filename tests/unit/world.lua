@@ -366,11 +366,11 @@ local function stubs(w)
       learned = function() return nil end,
       drift = function(model, ratio) w.drift[model] = ratio end,
     },
-    journal = journal_of(w),
-    accounts = accounts_of(w), task = {
+    journal = journal_of(w), accounts = accounts_of(w), task = {
       start = function(fn) fn() end, patience = function(seconds) w.patience = seconds end,
     },
-    vm = { is_operator = function() return false end, source = function() end },
+    vm = { is_operator = function() return false end, source = function() end,
+      options = function() return { generation = 1 } end },
   }
   for name, module in pairs(loaded) do package.loaded["engine." .. name] = module end
   return loaded
