@@ -13,8 +13,8 @@ end
 
 -- Of images, what did not come from the cache.
 local function images(read, input, cached)
-  if not read or not input then return nil end
-  return math.max(0, math.min(read, input - (cached or 0)))
+  if not read or not input or read < 0 or input < 0 then return nil end
+  return math.max(0, math.min(read, input - math.max(0, cached or 0)))
 end
 
 local function billed(units)

@@ -5,13 +5,23 @@ local json = require "engine.json"
 
 local counts = {}
 
+-- What is negative was not said: nothing is taken away for it.
+local function sane(n)
+  return n and n > 0 and n or 0
+end
+
 -- Thoughts are counted apart from what is said, save where the total shows that they are not.
 local function output_tokens(seen, input)
-  local said, thought = seen.candidatesTokenCount, seen.thoughtsTokenCount or 0
+  local said, thought = seen.candidatesTokenCount, sane(seen.thoughtsTokenCount)
   if not said then return thought > 0 and thought or nil end
+  if said < 0 then return said end
   return seen.totalTokenCount == input + said and said or said + thought
 end
 
+local COUNTS = {
+  promptTokenCount = true, toolUsePromptTokenCount = true, cachedContentTokenCount = true,
+  candidatesTokenCount = true, thoughtsTokenCount = true, totalTokenCount = true,
+}
 local DETAILS = {
   promptTokensDetails = true, toolUsePromptTokensDetails = true, cacheTokensDetails = true,
   candidatesTokensDetails = true,
@@ -21,7 +31,7 @@ local DETAILS = {
 local function note(seen, said)
   local any = false
   for name, value in pairs(chat.table_or_empty(said)) do
-    if type(value) == "number" then seen[name], any = value, true end
+    if COUNTS[name] and type(value) == "number" then seen[name], any = value, true end
     if DETAILS[name] then seen[name] = chat.table_or_empty(value) end
   end
   return any
@@ -31,9 +41,8 @@ end
 local function of_kind(list, kind)
   local sum
   for detail in chat.objects(list) do
-    if detail.modality == kind and type(detail.tokenCount) == "number" then
-      sum = (sum or 0) + detail.tokenCount
-    end
+    local n = detail.modality == kind and detail.tokenCount
+    if type(n) == "number" and n >= 0 then sum = (sum or 0) + n end
   end
   return sum
 end
@@ -68,9 +77,10 @@ end
 function counts.read(seen, body, ended)
   if not note(seen, body.usageMetadata) then return nil end
   local zero = ended and 0 or nil
-  local input = (seen.promptTokenCount or 0) + (seen.toolUsePromptTokenCount or 0)
+  local prompt = seen.promptTokenCount or zero
+  local input = sane(prompt) + sane(seen.toolUsePromptTokenCount)
   return {
-    input_tokens = (seen.promptTokenCount or zero) and input,
+    input_tokens = prompt and prompt >= 0 and input or prompt,
     output_tokens = output_tokens(seen, input) or zero,
     cache_read_tokens = seen.cachedContentTokenCount or 0,
     reasoning_tokens = seen.thoughtsTokenCount,

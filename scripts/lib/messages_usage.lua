@@ -5,20 +5,33 @@ local json = require "engine.json"
 
 local counts = {}
 
+local COUNTS = {
+  input_tokens = true, output_tokens = true, cache_read_input_tokens = true,
+  cache_creation_input_tokens = true,
+}
 local WORDS = { service_tier = true, speed = true, inference_geo = true }
+
+local function number(value)
+  return type(value) == "number" and value or nil
+end
+
+-- What is negative was not said: nothing is taken away for it.
+local function sane(n)
+  return n and n > 0 and n or 0
+end
 
 -- Counts said so far, as later events repeat only some of them; and how it was served.
 local function note(seen, said)
   for name, value in pairs(said) do
-    if type(value) == "number" or WORDS[name] then seen[name] = value end
+    if COUNTS[name] and type(value) == "number" or WORDS[name] then seen[name] = value end
   end
   local written = chat.table_or_empty(said.cache_creation)
   local details = chat.table_or_empty(said.output_tokens_details)
   local tools = chat.table_or_empty(said.server_tool_use)
-  seen.long = tonumber(written.ephemeral_1h_input_tokens) or seen.long
-  seen.short = tonumber(written.ephemeral_5m_input_tokens) or seen.short
-  seen.thinking = tonumber(details.thinking_tokens) or seen.thinking
-  seen.searches = tonumber(tools.web_search_requests) or seen.searches
+  seen.long = number(written.ephemeral_1h_input_tokens) or seen.long
+  seen.short = number(written.ephemeral_5m_input_tokens) or seen.short
+  seen.thinking = number(details.thinking_tokens) or seen.thinking
+  seen.searches = number(tools.web_search_requests) or seen.searches
 end
 
 -- Speed and place have prices of their own, and may come together.
@@ -33,12 +46,13 @@ end
 --- here: input_tokens includes cached ones, cache_write_tokens those written for an hour.
 function counts.read(seen, said)
   note(seen, chat.table_or_empty(said))
-  local read, long = seen.cache_read_input_tokens or 0, seen.long or 0
-  local written = math.max(seen.cache_creation_input_tokens or 0, long + (seen.short or 0))
+  local fresh, read = seen.input_tokens, seen.cache_read_input_tokens or 0
+  local parts = sane(seen.long) + sane(seen.short)
+  local written = math.max(sane(seen.cache_creation_input_tokens), parts)
   return {
-    input_tokens = seen.input_tokens and seen.input_tokens + read + written,
+    input_tokens = fresh and fresh >= 0 and fresh + sane(read) + written or fresh,
     output_tokens = seen.output_tokens, cache_read_tokens = read,
-    cache_write_tokens = written, cache_write_1h_tokens = long,
+    cache_write_tokens = written, cache_write_1h_tokens = seen.long or 0,
     reasoning_tokens = seen.thinking, service_tier = service(seen),
     units = (seen.searches or 0) ~= 0 and { web_search = seen.searches } or nil,
   }

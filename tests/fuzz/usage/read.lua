@@ -70,8 +70,10 @@ local function read(text)
   if not got then return nil end
   local total = usage.merge({}, got)
   same(total, want, dialect)
-  same(usage.merge({}, usage.safe(got)), want, dialect .. ", made safe")
-  if dialect == "openai" then from_doc(text, want) end
+  if dialect == "openai" then
+    same(usage.merge({}, usage.safe(got)), want, "made safe")
+    from_doc(text, want)
+  end
   usage.check(total)
   return total
 end

@@ -36,6 +36,14 @@ local function first(...)
   return nil
 end
 
+-- A number, be it a count or not.
+local function any_number(...)
+  for i = 1, select("#", ...) do
+    if type((select(i, ...))) == "number" then return (select(i, ...)) end
+  end
+  return nil
+end
+
 local reference = {}
 
 -- Thought beside what was said, as some count it: the total tells.
@@ -78,13 +86,14 @@ end
 
 -- docs.anthropic.com/en/api/messages: what was cached is counted beside input_tokens.
 function reference.anthropic(u)
-  local read = said(at(u, "cache_read_input_tokens")) or 0
-  local long = said(at(u, "cache_creation", "ephemeral_1h_input_tokens")) or 0
-  local short = said(at(u, "cache_creation", "ephemeral_5m_input_tokens")) or 0
-  local written = math.max(said(at(u, "cache_creation_input_tokens")) or 0, long + short)
+  local read = any_number(at(u, "cache_read_input_tokens"), 0)
+  local long = any_number(at(u, "cache_creation", "ephemeral_1h_input_tokens"), 0)
+  local short = at(u, "cache_creation", "ephemeral_5m_input_tokens")
+  local written = math.max(said(at(u, "cache_creation_input_tokens")) or 0,
+    (said(long) or 0) + (said(short) or 0))
   local input = said(at(u, "input_tokens"))
   return {
-    input_tokens = number(input and input + read + written),
+    input_tokens = number(input and input + (said(read) or 0) + written),
     output_tokens = number(at(u, "output_tokens")), cache_read_tokens = number(read),
     cache_write_tokens = number(written), cache_write_1h_tokens = number(long),
     reasoning_tokens = number(at(u, "output_tokens_details", "thinking_tokens")),
@@ -119,7 +128,7 @@ function reference.gemini(u)
   if not spoken and thought > 0 then output = thought end
   return {
     input_tokens = number(prompt and input), output_tokens = number(output),
-    cache_read_tokens = number(at(u, "cachedContentTokenCount")) or 0,
+    cache_read_tokens = number(any_number(at(u, "cachedContentTokenCount"), 0)),
     reasoning_tokens = number(at(u, "thoughtsTokenCount")),
     audio_input_tokens = fresh(u, "AUDIO"), image_input_tokens = fresh(u, "IMAGE"),
     audio_output_tokens = number(of_kind(at(u, "candidatesTokensDetails"), "AUDIO")),
@@ -137,14 +146,6 @@ function reference.responses(u)
     cache_write_tokens = number(at(asked, "cache_write_tokens")),
     reasoning_tokens = number(at(made, "reasoning_tokens")),
   }
-end
-
--- A number, be it a count or not.
-local function any_number(...)
-  for i = 1, select("#", ...) do
-    if type((select(i, ...))) == "number" then return (select(i, ...)) end
-  end
-  return nil
 end
 
 -- docs.cohere.com/reference/chat: `tokens` before `billed_units`.
