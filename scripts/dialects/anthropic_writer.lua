@@ -237,7 +237,9 @@ end
 
 --- What ends a stream that went well.
 function writer.tail(reply)
-  if reply.passing then return "" end
+  if reply.passing then -- as it came, but a message that is over says so
+    return reply.finish_reason and not reply.done and event("message_stop", "") or ""
+  end
   local before = reply.opened and "" or writer.open(reply)
   local state = state_of(reply)
   local reason = reason_of(reply, state.refused)

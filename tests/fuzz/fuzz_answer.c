@@ -246,13 +246,14 @@ static bool has(struct text data, const char *name, const char *want)
     return found;
 }
 
-/* What the event says to who reads its dialect: by its name, or what its data says it is. */
+/* What the event says to who reads its dialect: by its name, or what its data says it is. An
+ * "error" of Responses is followed by what failed. */
 static enum sign sign_of(int door, struct text name, struct text data)
 {
     static const char *const marks[][2][2] = {
         [MESSAGES] = {{"message_stop", "message_stop"}, {"error", "error"}},
         [RESPONSES] = {{"response.completed", "response.incomplete"},
-                       {"response.failed", "error"}}};
+                       {"response.failed", "response.failed"}}};
 
     if (door != MESSAGES && door != RESPONSES)
         return text_is(data, "[DONE]") ? SUCCESS : has(data, "error", NULL) ? FAILURE : GOES_ON;
