@@ -32,12 +32,25 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
 
 #ifdef FUZZ_ASAN
 #include <sanitizer/asan_interface.h>
+#include <sanitizer/lsan_interface.h>
+#define LEAKS()       __lsan_do_recoverable_leak_check()
 #define HIDE(at, len) __asan_poison_memory_region((at), (len))
 #define SHOW(at, len) __asan_unpoison_memory_region((at), (len))
 #else
+#define LEAKS()       0
 #define HIDE(at, len) ((void)(at), (void)(len))
 #define SHOW(at, len) ((void)(at), (void)(len))
 #endif
+
+/* For targets that keep something from run to run (pools, connections): libFuzzer would take
+ * what is kept for a leak and search all memory after every run, which costs ten times what the
+ * run does. So it is told not to (tests/tools/fuzz.sh), and asked here, now and then. */
+static inline void fuzz_leaks(void)
+{
+    static unsigned runs;
+
+    if (++runs % 4096 == 0) MUST(LEAKS() == 0);
+}
 
 /* Bytes borrowed from an input. */
 struct text {

@@ -234,5 +234,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
     hang_up(true);
     rig_turn(&fuzz.rig, 0);
     MUST(client_active(fuzz.rig.client) == 0);
+    fuzz_leaks();
     return 0;
 }
