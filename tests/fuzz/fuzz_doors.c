@@ -2,14 +2,16 @@
  * request's body is the input, and tests/fuzz/doors/boot.lua does what it says.
  *
  * Oracles: nothing crashes, no handle of a request that has ended leads anywhere (the address
- * sanitizer sees it), each request comes to an end, and the next one is served. */
+ * sanitizer sees it), each request comes to an end, and the next one is served; descriptors do
+ * not add up. */
 #include "gateway.h"
 
+#include <dirent.h>
 #include <errno.h>
 
 #include <sys/time.h>
 
-enum { MOST = 3 * 200, SECONDS = 20 };
+enum { MOST = 3 * 200, SECONDS = 20, EVERY = 128, SPARE = 64 };
 
 /* Sent whole, and what comes back read to its end; the first bytes of it. */
 static size_t ask(const uint8_t *bytes, size_t len, char *answer, size_t room)
@@ -38,6 +40,29 @@ static size_t ask(const uint8_t *bytes, size_t len, char *answer, size_t room)
     return kept;
 }
 
+static unsigned descriptors(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    unsigned count = 0;
+
+    MUST(dir);
+    while (readdir(dir))
+        count++;
+    closedir(dir);
+    return count;
+}
+
+/* What the first runs leave open is what it needs; what others add is not given back. */
+static void check_descriptors(void)
+{
+    static unsigned runs, usual;
+
+    if (runs++ % EVERY != EVERY - 1) return;
+    unsigned now = descriptors();
+    if (!usual) usual = now;
+    MUST(now <= usual + SPARE);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 {
     char answer[4096];
@@ -50,5 +75,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
     (void)ask(input, size, answer, sizeof(answer));
     MUST(ask(NULL, 0, answer, sizeof(answer)) > 0);
     MUST(strncmp(answer, "HTTP/1.1 200", 12) == 0 && strstr(answer, "\r\n\r\ndone"));
+    check_descriptors();
     return 0;
 }
