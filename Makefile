@@ -153,6 +153,7 @@ clients: all check-tools
 bench: all check-tools
 	@sh tests/tools/deps.sh bench
 	@luajit tests/bench/bench.lua
+	@luajit tests/bench/idle.lua
 	@luajit tests/bench/doors.lua
 	@sh tests/tokens/run.sh speed
 
