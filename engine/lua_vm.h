@@ -30,7 +30,7 @@ struct vm {
     bool refuses;         /* the next that asks for memory is refused */
     bool starved;         /* memory was refused since the last vm_collect() */
     bool precompiled;     /* this LuaJIT can read what was compiled in */
-    int64_t deadline_ms;  /* of loading, and of a guarded call; 0: none */
+    int64_t deadline_ms;  /* of loading, by lua_guard.c's clock; 0: none */
     void *(*allocate)(void *ud, void *block, size_t old, size_t now); /* LuaJIT's own */
     void *allocate_ud;
 };

@@ -87,6 +87,33 @@ static void lets_be_who_waited(lua_State *L)
     CHECK(!call(L, "wait() while true do end"));
 }
 
+/* As a generation is loaded. */
+static bool load(lua_State *L, const char *body)
+{
+    lua_settop(L, 0);
+    if (luaL_loadbuffer(L, body, strlen(body), "@routes.lua") != 0) return CHECK(false);
+    guard_load_begin(&vm);
+    int status = lua_pcall(L, 0, 1, 0);
+    guard_load_end(&vm);
+    return status == 0;
+}
+
+/* All workers of a gateway load what one of them was tried with, on whatever processors there
+ * are for them. */
+static void lets_load_who_waited(lua_State *L)
+{
+    static const char waits[] =
+        "for i = 1, 4 do wait() end for i = 1, 100000 do local _ = i * i end return 1";
+
+    CHECK(load(L, waits));
+    CHECK(!load(L, "while true do end"));
+    CHECK(strstr(lua_tostring(L, 1), "routes.lua:1: ran longer than 1000 ms while loading"));
+    context.trial = true;
+    CHECK(!load(L, waits));
+    CHECK(!load(L, "while true do end"));
+    context.trial = false;
+}
+
 int main(void)
 {
     lua_State *L = luaL_newstate();
@@ -94,6 +121,7 @@ int main(void)
     clockid_t clock;
 
     if (!CHECK(L != NULL)) return check_report();
+    vm.L = L;
     alarm(60); /* where nothing is stopped */
     luaL_openlibs(L);
     (void)luaL_dostring(L, "jit.off()");
@@ -107,6 +135,7 @@ int main(void)
     if (!CHECK(pthread_create(&watchdog, NULL, watch, NULL) == 0)) return check_report();
     stops_whoever_goes_on(L);
     lets_be_who_waited(L);
+    lets_load_who_waited(L);
     atomic_store(&done, true);
     pthread_join(watchdog, NULL);
     lua_close(L);
