@@ -1,4 +1,5 @@
 /* Reload, and what others ask of a running gateway. */
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,28 +57,90 @@ static bool begin(struct moongate *gateway, struct bundle *files, char **error)
     return false;
 }
 
-/* Later ones are made ready here, for all workers and beside their turns: what those have left
- * to do is to take the new state for the old one. */
-static bool replace(struct moongate *gateway, struct bundle *files, char **error)
-{
-    unsigned count = gateway->worker_count, made = 0;
-    struct vm **states = calloc(count, sizeof(struct vm *));
+/* ---- later ones ---- */
 
-    while (states && made < count) {
-        states[made] = worker_prepare(gateway->workers[made], files, made == 0, error);
-        if (!states[made]) break;
-        made++;
+enum { A_HAND = 4 }; /* so many workers have one thread more that makes their states */
+
+struct made {
+    struct vm *vm; /* owned until its worker has it; NULL: not made */
+    char *error;   /* owned */
+};
+
+struct making {
+    struct moongate *gateway;
+    struct bundle *files;
+    struct made *made; /* a worker each */
+    atomic_uint next;
+};
+
+static void *make_states(void *argument)
+{
+    struct making *making = argument;
+    struct moongate *gateway = making->gateway;
+
+    for (;;) {
+        unsigned i = atomic_fetch_add(&making->next, 1);
+        if (i >= gateway->worker_count) return NULL;
+        struct made *made = &making->made[i];
+        made->vm = worker_prepare(gateway->workers[i], making->files, false, &made->error);
     }
-    bool fine = made == count;
-    if (fine) expect_workers(gateway);
-    for (unsigned i = 0; i < made; i++) {
-        if (fine) {
-            worker_serve(gateway->workers[i], states[i]);
+}
+
+/* Once the files were fit for one worker, several threads make the others' states: one after
+ * another they would keep whoever reloads, who listens to signals, for as many times as long as
+ * there are workers. A thread that cannot be had leaves its part to the rest. */
+static void make_all(struct making *making)
+{
+    struct moongate *gateway = making->gateway;
+    unsigned want = gateway->worker_count / A_HAND, count = 0;
+    pthread_t *hands = want ? calloc(want, sizeof(pthread_t)) : NULL;
+
+    while (hands && count < want &&
+           pthread_create(&hands[count], NULL, make_states, making) == 0)
+        count++;
+    (void)make_states(making);
+    for (unsigned i = 0; i < count; i++)
+        pthread_join(hands[i], NULL);
+    free(hands);
+}
+
+/* To every worker its state, or to none: then *error says why, as the first of them does. */
+static bool hand_over(struct moongate *gateway, struct made *made, char **error)
+{
+    bool fine = true;
+
+    for (unsigned i = 0; i < gateway->worker_count; i++) {
+        fine = fine && made[i].vm;
+        if (!*error) {
+            *error = made[i].error;
         } else {
-            vm_retire(states[i]);
+            free(made[i].error);
         }
     }
-    free(states);
+    if (fine) expect_workers(gateway);
+    for (unsigned i = 0; i < gateway->worker_count; i++) {
+        if (fine) {
+            worker_serve(gateway->workers[i], made[i].vm);
+        } else {
+            vm_retire(made[i].vm);
+        }
+    }
+    return fine;
+}
+
+/* Made ready here, for all workers and beside their turns: what those have left to do is to
+ * take the new state for the old one. */
+static bool replace(struct moongate *gateway, struct bundle *files, char **error)
+{
+    struct making making = {.gateway = gateway, .files = files};
+
+    making.made = calloc(gateway->worker_count, sizeof(struct made));
+    if (!making.made) return false;
+    making.made[0].vm = worker_prepare(gateway->workers[0], files, true, &making.made[0].error);
+    atomic_init(&making.next, 1);
+    if (making.made[0].vm) make_all(&making);
+    bool fine = hand_over(gateway, making.made, error);
+    free(making.made);
     return fine && await_workers(gateway);
 }
 
