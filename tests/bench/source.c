@@ -263,7 +263,10 @@ static void on_event(struct conn *c, uint32_t events)
 {
     bool fine = true;
 
-    if (events & EPOLLOUT) fine = on_writable(c);
+    if (events & EPOLLOUT) {
+        fine = on_writable(c);
+        if (!fine && c->busy) answer_abandoned(); /* there is nobody to write to */
+    }
     if (fine && events & (EPOLLIN | EPOLLHUP | EPOLLERR)) fine = on_readable(c);
     if (!fine) drop(c);
 }
