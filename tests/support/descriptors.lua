@@ -28,7 +28,8 @@ function descriptors.count(pid)
   return n
 end
 
--- "127.0.0.1:1→127.0.0.1:2 open" of each of this network's connections, by inode.
+-- What each socket of this network is, by inode. What is not there has no connection: it was
+-- reset, or never had one.
 local function connections()
   local list = {}
   for line in process.read "/proc/net/tcp":gmatch "[^\n]+" do
@@ -38,6 +39,10 @@ local function connections()
       list[inode] = ("port %d to %d, %s"):format(tonumber(here, 16), tonumber(there, 16),
         STATES[state] or state)
     end
+  end
+  for line in process.read "/proc/net/unix":gmatch "[^\n]+" do
+    local inode = line:match "^%x+: %x+ %x+ %x+ %x+ %x+%s+(%d+)"
+    if inode then list[inode] = "of this machine alone" end
   end
   return list
 end

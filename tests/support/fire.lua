@@ -111,9 +111,13 @@ end
 --- The last usage row.
 function World:last_row() return self.gw:last_row() end
 
---- The last log line of a request.
+--- The last log line of a request: once those of all answers that were heard are there, for an
+--- answer leaves before its line.
 function World:last_line()
   local last
+  helper.wait_until(function()
+    return invariants.request_lines(self.gw) >= self.lines_before + #self.heard
+  end, 5, "the lines of what was answered")
   for _, line in ipairs(self.gw:log "request") do
     if line.path ~= "/v1/usage" then last = line end
   end
@@ -133,6 +137,7 @@ local function warm_up(world)
       or { body = helper.stream("warm", "up"), stream = "whole" })
     for _ = 1, LOT do world:chat("warm", lot % 2 == 1 and '"stream":true' or nil) end
     local now = world.gw:memory_kib()
+    world.warm_kib = math.max(world.warm_kib or 0, now)
     calm = now - before < STEADY and calm + 1 or 0
     if calm == 2 then break end
     before = now
@@ -183,6 +188,7 @@ function World:row(name, want, body)
     self.up:reset()
     self.asked, self.heard = 0, {}
     local before = invariants.baseline(self)
+    self.lines_before = before.lines
     before.hits = 0 -- a reset forgets
     body()
     local requests = want.requests or self.asked
