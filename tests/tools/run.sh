@@ -59,20 +59,6 @@ checked() {
   fi
 }
 
-# twice NAME COMMAND...: what measures the whole machine (memory, descriptors, ports, clocks) is run
-# once more, alone, where it fails; both runs are printed, and the second one counts.
-twice() {
-  label=$1
-  shift
-  before_passed=$passed before_failed=$failed
-  counted "$label" "$@"
-  [ "$variant" = release ] || return # a report of the first run is not undone by the second
-  [ "$failed" = "$before_failed" ] && return
-  echo "-- $label: once more"
-  passed=$before_passed failed=$before_failed
-  counted "$label" "$@"
-}
-
 has() { command -v "$1" >/dev/null 2>&1; }
 
 suite_build() {
@@ -85,7 +71,8 @@ suite_c() {
   done
 }
 
-# lua_suite NAME HOW: every file by itself where HOW is twice, else all in one go.
+# lua_suite NAME HOW: all files in one go, or each by itself: then the log says which one did not
+# end in time, and none inherits what another left.
 lua_suite() {
   if ! has busted; then
     echo "busted is missing: $1 skipped"
@@ -98,23 +85,23 @@ lua_suite() {
   fi
   # Else busted loads the module into a plain luajit: never the sanitized one.
   [ "$variant" = release ] || make --no-print-directory VARIANT=release build/tests/engine.so
-  if [ "$2" = counted ]; then
+  if [ "$2" = together ]; then
     counted "$1" busted -o plainTerminal "tests/$1"
     return
   fi
   for file in "tests/$1"/*_spec.lua; do
-    twice "$1-$(basename "$file" _spec.lua)" busted -o plainTerminal "$file"
+    counted "$1-$(basename "$file" _spec.lua)" busted -o plainTerminal "$file"
   done
 }
 
-suite_unit() { lua_suite unit counted; }
-suite_live() { lua_suite live twice; }
-suite_fire() { lua_suite fire twice; }
+suite_unit() { lua_suite unit together; }
+suite_live() { lua_suite live apart; }
+suite_fire() { lua_suite fire apart; }
 # shellcheck disable=SC2086 # a list
 suite_rows() { counted rows luajit tests/matrix/matrix.lua $ROWS; }
 suite_sdk() {
   counted sdk sh tests/sdk/run.sh
-  twice clients sh tests/clients/run.sh quick
+  counted clients sh tests/clients/run.sh quick
 }
 suite_exact() { counted exact sh tests/tokens/run.sh 4000; }
 suite_lint() { counted lint sh tests/tools/lint.sh; }
