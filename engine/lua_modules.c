@@ -49,6 +49,19 @@ int lua_modules_load(lua_State *L, const struct bundle_file *file, const char *c
     return lua_modules_compile(L, file->bytes, file->len, chunk, true);
 }
 
+void lua_modules_check(lua_State *L)
+{
+    struct bundle *files = vm_of(L)->files;
+
+    for (size_t i = 0; i < bundle_count(files); i++) {
+        const struct bundle_file *file = bundle_at(files, i);
+        if (file->code || strncmp(file->name, "scripts/", 8) != 0) continue;
+        lua_pushfstring(L, "@%s", file->name); /* chunk */
+        if (lua_modules_load(L, file, lua_tostring(L, -1)) != 0) lua_error(L);
+        lua_pop(L, 2);
+    }
+}
+
 /* package.loaders[2]: chunk | message = find(module) */
 static int l_find(lua_State *L)
 {

@@ -21,4 +21,8 @@ int lua_modules_compile(lua_State *L, const char *bytes, size_t len, const char 
  * where it is that file still. */
 int lua_modules_load(lua_State *L, const struct bundle_file *file, const char *chunk);
 
+/* Raises what is wrong in a script that was not compiled when the gateway was built, and that
+ * nobody may ask for until it serves. */
+void lua_modules_check(lua_State *L);
+
 #endif

@@ -326,6 +326,7 @@ static int boot(lua_State *L)
     const struct bundle_file *file = bundle_find(vm_of(L)->files, "scripts/boot.lua");
 
     if (!file) return luaL_error(L, "scripts/boot.lua is missing");
+    if (vm_of(L)->context->trial) lua_modules_check(L);
     if (lua_modules_load(L, file, "@scripts/boot.lua") != 0) return lua_error(L);
     lua_call(L, 0, 1);
     if (!lua_isfunction(L, -1)) return luaL_error(L, "scripts/boot.lua returned no function");

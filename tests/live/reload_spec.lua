@@ -269,6 +269,18 @@ describe("reload", function()
     connection:close()
   end)
 
+  it("C-02: with a script that is none is refused, though its turn comes only later", function()
+    local name = "scripts/dialects/anthropic.lua"
+    local text = process.read(name)
+    start { loud = true, files = { [name] = text }, args = { "--scripts", "@scripts" } }
+    process.write(gw.dir .. "/" .. name, text .. "oops oops\n")
+    local response = gw:admin("POST", "/admin/reload")
+    assert.is_true(response.status >= 400, response.status)
+    assert.is_truthy(response.body:find("anthropic%.lua:%d+:"), response.body)
+    process.write(gw.dir .. "/" .. name, text)
+    gw:reload(to "one")
+  end)
+
   it("C-06: of a file that is being written takes the old or the new, no mixture", function()
     local new = to "two" .. ("-- more\n"):rep(20)
     start { loud = true }
