@@ -276,6 +276,8 @@ virtual_key "k" { token = env.KEY, team = "red", tags = { app = "x" } }]])
     join("a", { data = gw.data })
     ask(3)
     wait_rows(33)
+    helper.wait_until(function() return rows(gws[1], "sent") >= 6 end, 5,
+      "attempts, which go after requests")
     assert.equal(6, rows(gws[1], "sent"))
     assert.is_true(rows(gws[1], "duplicate") <= 60)
   end)
