@@ -30,9 +30,9 @@ static void *allocate(void *ud, void *block, size_t old, size_t now)
     return moved;
 }
 
-#if SANITIZED
+#if SANITIZED_ADDRESS
 
-/* Each block by itself, and elsewhere whenever it changes its size: to a sanitizer LuaJIT's
+/* Each block by itself, and elsewhere whenever it changes its size: to the sanitizer LuaJIT's
  * arena is one block, in which what C does with a dead object, or beyond its end, is not seen.
  */
 static void *apart(void *ud, void *block, size_t old, size_t now)

@@ -7,7 +7,7 @@
 
 struct vm;
 
-/* A new state, or NULL. Under a sanitizer each of its blocks is one of malloc's. */
+/* A new state, or NULL. Under the address sanitizer each of its blocks is one of malloc's. */
 lua_State *vm_memory_state(void);
 /* Count from here on, and refuse what passes vm->ceiling. Before anything is opened. */
 void vm_memory_count(struct vm *vm);

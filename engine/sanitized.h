@@ -2,16 +2,24 @@
 #ifndef MOONGATE_SANITIZED_H
 #define MOONGATE_SANITIZED_H
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED_ADDRESS 1
+#elif defined(__SANITIZE_THREAD__)
+#define SANITIZED_THREAD 1
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
+#if __has_feature(address_sanitizer)
+#define SANITIZED_ADDRESS 1
+#elif __has_feature(thread_sanitizer)
+#define SANITIZED_THREAD 1
 #endif
 #endif
 
-#ifndef SANITIZED
-#define SANITIZED 0
+#ifndef SANITIZED_ADDRESS
+#define SANITIZED_ADDRESS 0
 #endif
+#ifndef SANITIZED_THREAD
+#define SANITIZED_THREAD 0
+#endif
+#define SANITIZED (SANITIZED_ADDRESS || SANITIZED_THREAD)
 
 #endif
