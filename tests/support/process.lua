@@ -127,10 +127,12 @@ function process.gone(pid)
   local state = process.read(("/proc/%d/stat"):format(pid)):match "%) (%a)"
   if state ~= "Z" then return state == nil end
   local threads = 0
-  for name in lfs.dir(("/proc/%d/task"):format(pid)) do
-    if name:find "%d" then threads = threads + 1 end
-  end
-  return threads <= 1
+  local there = pcall(function() -- it may go while we look
+    for name in lfs.dir(("/proc/%d/task"):format(pid)) do
+      if name:find "%d" then threads = threads + 1 end
+    end
+  end)
+  return not there or threads <= 1
 end
 
 --- Replace a file's bytes at once, as editors that mean well do.
