@@ -58,6 +58,23 @@ describe("reload", function()
     connection:close()
   end)
 
+  -- From four workers on, their states are made by more than one thread.
+  it("with eight workers reaches each of them", function()
+    start { workers = 8 }
+    up:reply("one", { body = helper.completion "one" })
+    up:reply("two", { body = helper.completion "two" })
+    for round = 1, 4 do
+      local lane = round % 2 == 0 and "one" or "two"
+      gw:reload(to(lane))
+      local open = {}
+      for i = 1, 24 do open[i] = gw:chat_open(helper.ask "one") end -- whoever is free takes one
+      for _, connection in ipairs(open) do
+        assert.is_truthy(connection:response().body:find('"' .. lane .. '"', 1, true))
+        connection:close()
+      end
+    end
+  end)
+
   -- What HUP may find; the first four are row C-02, the rest C-03.
   local BROKEN = {
     ["a syntax error"] = { "model \"one\" {\n  oops oops\n}", "routes%.lua:2:" },
