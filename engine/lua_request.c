@@ -216,11 +216,20 @@ static int l_take_bytes(lua_State *L)
 
 /* ---- answers ---- */
 
+/* A final status; what is none would be our own mistake further on, which ends the process. */
+static int status_at(lua_State *L, int index)
+{
+    lua_Integer status = luaL_checkinteger(L, index);
+
+    luaL_argcheck(L, status >= 200 && status <= 599, index, "a status of 200 to 599 expected");
+    return (int)status;
+}
+
 /* sent = respond(status, headers, body) */
 static int l_respond(lua_State *L)
 {
     struct request *request = live(L);
-    int status = (int)luaL_checkinteger(L, 2);
+    int status = status_at(L, 2);
     struct http_header headers[HEADERS_MAX];
     size_t n, len = 0;
     char *body = NULL;
@@ -243,7 +252,7 @@ static int l_respond(lua_State *L)
 static int l_begin(lua_State *L)
 {
     struct request *request = live(L);
-    int status = (int)luaL_checkinteger(L, 2);
+    int status = status_at(L, 2);
     struct http_header headers[HEADERS_MAX];
 
     lua_settop(L, 3);

@@ -48,10 +48,15 @@ local function keep(value)
   stale[#stale + 1] = value
 end
 
--- The methods of a handle, in an order that is always the same.
+-- The methods of a handle, in an order that is always the same. Where a function looks them up
+-- (requests), they are its first upvalue.
 local function methods_of(handle)
   local meta = debug.getmetatable(handle)
   local index = type(handle) == "table" and handle or meta and meta.__index
+  if type(index) == "function" then
+    local _, looked_up = debug.getupvalue(index, 1)
+    index = looked_up
+  end
   local names = {}
   for name, value in pairs(type(index) == "table" and index or {}) do
     if type(name) == "string" and type(value) == "function" then names[#names + 1] = name end
