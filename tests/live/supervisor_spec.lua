@@ -109,7 +109,7 @@ describe("the supervisor", function()
     connection:close()
     local rows = helper.wait_until(function()
       local ok, response = pcall(gw.admin, gw, "GET", "/admin/usage?by=outcome")
-      return ok and response.status == 200 and response.body:find "unsettled"
+      return ok and response and response.status == 200 and response.body:find "unsettled"
     end, 10, "an unsettled row")
     assert.is_truthy(rows)
     up:stop()
