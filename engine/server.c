@@ -263,9 +263,14 @@ void server_turn(struct server *server)
     if (server->due) server_run(server);
 }
 
+/* The library has no deadlines but those of connections that are closing (library_resume). One
+ * that it has forgotten goes when that is over, and until then keeps its descriptor. */
 int64_t server_timeout_ms(const struct server *server)
 {
-    return server->dirty || is_pending(server) ? 0 : -1;
+    unsigned long long ms;
+
+    if (server->dirty || server->due) return 0;
+    return MHD_get_timeout(server->daemon, &ms) == MHD_YES ? (int64_t)ms : -1;
 }
 
 bool server_lingers(const struct server *server)

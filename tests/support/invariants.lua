@@ -81,14 +81,10 @@ function CHECKS.reservations(world)
   end
 end
 
--- A pooled connection that its provider has closed keeps its place until the next call looks. A
--- client's that both sides have ended may keep its own until its listener hears of another, so
--- both listeners do before it is looked at again; what leaks stays, however often.
+-- A pooled connection that its provider has closed keeps its place until the next call looks.
 function CHECKS.descriptors(world, before, want)
   local now = kept(world)
   if now > before.descriptors + (want.closed or 0) then
-    world.gw:metric "moongate_connections"
-    world:own()
     return ("%d descriptors, there were %d; since then: %s"):format(now, before.descriptors,
       descriptors.more(before.open, descriptors.of(world.gw:child())))
   end
