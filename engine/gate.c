@@ -35,20 +35,36 @@ void gate_open(struct gate *gate, struct admission *admission, unsigned worker)
     };
 }
 
-enum shed gate_enter(struct gate *gate, size_t requests, size_t coming, bool large)
+/* Whoever was let in lately, and is still here, takes of the room that is found now: what they
+ * will hold could not be seen yet. So one look serves a whole turn, however long it is: its
+ * requests have taken nothing before its scripts run. */
+static void look_for_room(struct gate *gate, size_t requests)
 {
     unsigned look, room = admission_room(gate->admission, &look);
 
+    if (gate->looked || look == gate->look) return;
+    gate->look = look;
+    gate->looked = true;
+    gate->at = (gate->at + 1) % GATE_LOOKS;
+    gate->lately -= gate->let_in[gate->at];
+    gate->let_in[gate->at] = 0;
+    size_t unseen = gate->lately < requests ? gate->lately : requests;
+    gate->grown = requests + (room > unseen ? room - unseen : 0);
+}
+
+enum shed gate_enter(struct gate *gate, size_t requests, size_t coming, bool large)
+{
     gate->heads++;
-    if (look != gate->look) {
-        gate->look = look;
-        gate->grown = requests + room;
-    }
+    look_for_room(gate, requests);
     if (admission_pressed(gate->admission) || requests >= gate->grown) return SHED_MEMORY;
     if (requests >= gate->most) return SHED_IN_FLIGHT;
-    if (!large) return SHED_NONE;
-    admission_tell(gate->admission, gate->worker, requests, coming);
-    return admission_fits(gate->admission) ? SHED_NONE : SHED_MEMORY;
+    if (large) {
+        admission_tell(gate->admission, gate->worker, requests, coming);
+        if (!admission_fits(gate->admission)) return SHED_MEMORY;
+    }
+    gate->let_in[gate->at]++;
+    gate->lately++;
+    return SHED_NONE;
 }
 
 bool gate_wants_age(const struct gate *gate)
@@ -88,6 +104,7 @@ enum shed gate_begin(struct gate *gate)
 void gate_turn_begins(struct gate *gate)
 {
     gate->turn_us = moment_unhurried_us();
+    gate->looked = false;
     gate->first_us = 0;
     gate->late = false;
 }

@@ -12,12 +12,18 @@
 
 #include "admission.h"
 
+/* A request's memory is not there when it is let in, but by and by: some turns later. */
+enum { GATE_LOOKS = 8 };
+
 struct gate {
     struct admission *admission; /* borrowed */
     unsigned worker;
-    unsigned most; /* requests in flight */
-    unsigned look; /* at memory; the last one that was heard of */
-    size_t grown;  /* requests at which it is too much until the next look */
+    unsigned most;                   /* requests in flight */
+    unsigned look;                   /* at memory; the last one that was heard of */
+    bool looked;                     /* in this turn */
+    size_t grown;                    /* requests at which it is too much until the next look */
+    unsigned lately;                 /* let in since the last GATE_LOOKS of these, */
+    unsigned let_in[GATE_LOOKS], at; /* after each of them */
 
     int64_t queue_us;  /* how long one may have waited; 0: for ever */
     int64_t turn_us;   /* when this turn's work began */

@@ -62,7 +62,7 @@ static struct request *from_pool(struct server *server)
 
 static void to_pool(struct server *server, struct request *request)
 {
-    if (server->pooled >= POOLED || request->bytes.cap > KEPT_BYTES ||
+    if (server->pooled == POOLED || request->bytes.cap > KEPT_BYTES ||
         request->text_cap > HEAD_MAX_BYTES) {
         request_free(request);
         return;

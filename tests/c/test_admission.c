@@ -16,11 +16,13 @@
 static struct metrics *metrics;
 static struct log *test_log;
 
+enum { IN_FLIGHT = 5000 };
+
 static struct admission *of(unsigned workers, size_t memory, unsigned queue_ms)
 {
     struct admission_options options = {
         .workers = workers,
-        .in_flight = 10,
+        .in_flight = IN_FLIGHT,
         .memory = memory,
         .queue_ms = queue_ms,
         .metrics = metrics,
@@ -38,10 +40,10 @@ static void test_in_flight(void)
     struct gate gate;
 
     gate_open(&gate, admission, 0);
-    CHECK(gate_enter(&gate, 9, 0, false) == SHED_NONE);
-    CHECK(gate_enter(&gate, 10, 0, false) == SHED_IN_FLIGHT);
+    CHECK(gate_enter(&gate, IN_FLIGHT - 1, 0, false) == SHED_NONE);
+    CHECK(gate_enter(&gate, IN_FLIGHT, 0, false) == SHED_IN_FLIGHT);
     CHECK(admission_room_elsewhere(admission, 0));
-    admission_tell(admission, 1, 10, 0);
+    admission_tell(admission, 1, IN_FLIGHT, 0);
     CHECK(!admission_room_elsewhere(admission, 0));
     admission_free(admission);
 }
@@ -67,6 +69,58 @@ static void test_memory(void)
     CHECK(gate_enter(&gate, 0, much / 4, false) == SHED_NONE);
     admission_free(small);
     admission_free(large);
+}
+
+static size_t resident(void)
+{
+    FILE *file = fopen("/proc/self/statm", "re");
+    size_t pages = 0;
+
+    if (CHECK(file)) {
+        CHECK(fscanf(file, "%*u %zu", &pages) == 1);
+        (void)fclose(file);
+    }
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* How many are let in, of so many, while nothing is seen yet of what they will hold; each turn
+ * is so long that the process is looked at after every tenth. */
+static size_t let_in(struct gate *gate, struct admission *admission, size_t asked,
+                     size_t each_turn)
+{
+    static int64_t now_ms = 100000;
+    size_t n = 0;
+
+    for (size_t i = 0; i < asked; i++) {
+        if (i % each_turn == 0) gate_turn_begins(gate);
+        if (i % 10 == 0) admission_look(admission, now_ms += 100);
+        if (gate_enter(gate, n, 0, false) == SHED_NONE) n++;
+    }
+    return n;
+}
+
+/* L-06: what was let in takes of the room before it takes memory. */
+static void test_unseen(void)
+{
+    size_t room = 256, memory = (resident() + room * 128 * 1024) / 9 * 10;
+    struct admission *admission = of(1, memory, 200);
+    struct gate gate;
+
+    gate_open(&gate, admission, 0);
+    gate_turn_begins(&gate);
+    size_t all = let_in(&gate, admission, 4000, 4000); /* in one turn */
+    CHECK(all > room / 2 && all <= room + 32);
+    gate_open(&gate, admission, 0);
+    all = let_in(&gate, admission, 1000, 200); /* in five */
+    CHECK(all > room / 2 && all <= room + 32);
+    gate_open(&gate, admission, 0);
+    gate_turn_begins(&gate);
+    for (int i = 0; i < 5000; i++) { /* who has gone takes nothing */
+        if (i % 1000 == 0) gate_turn_begins(&gate);
+        if (i % 10 == 0) admission_look(admission, 2000000 + i * 10);
+        if (!CHECK(gate_enter(&gate, 3, 0, false) == SHED_NONE)) break;
+    }
+    admission_free(admission);
 }
 
 /* Time goes by as if a turn had begun earlier. */
@@ -200,6 +254,7 @@ int main(void)
     test_log = log_new(open("/dev/null", O_WRONLY | O_CLOEXEC), LOG_ERROR);
     test_in_flight();
     test_memory();
+    test_unseen();
     test_queue();
     test_age();
     test_groups();
