@@ -69,6 +69,10 @@ void lua_dropin_push_env(lua_State *L)
         copy_library(L, libraries[i]);
     lua_safe_push_string(L);
     lua_setfield(L, -2, "string");
+    lua_getfield(L, -1, "table"); /* env table */
+    lua_safe_push_sort(L);
+    lua_setfield(L, -2, "sort");
+    lua_pop(L, 1);
     lua_getglobal(L, "require");
     lua_pushcclosure(L, l_require, 1);
     lua_setfield(L, -2, "require");

@@ -11,7 +11,10 @@
 
 /* No result is longer; the stock functions know no end. */
 static const size_t MAX_RESULT = 8 << 20;
-enum { ANY_NUMBER = 512 }; /* more than one number takes in a format: "%.99f" of 1e308 */
+enum {
+    ANY_NUMBER = 512,    /* more than one number takes in a format: "%.99f" of 1e308 */
+    MOST_SORTED = 20000, /* numbers: some 10 ms */
+};
 
 static void check_size(lua_State *L, size_t size)
 {
@@ -284,6 +287,40 @@ static int l_format(lua_State *L)
     call_stock(L);
     check_size(L, lua_objlen(L, -1)); /* __tostring may have said anything */
     return 1;
+}
+
+/* ---- sort ---------------------------------------------------------------------------------
+ */
+
+/* sort(t, less): a comparison in Lua can be stopped, and so can a sort that asks it. Upvalue:
+ * Lua's own. */
+static int l_sort(lua_State *L)
+{
+    bool watched = lua_isfunction(L, 2) && !lua_iscfunction(L, 2);
+
+    luaL_checktype(L, 1, LUA_TTABLE);
+    if (!watched && lua_objlen(L, 1) > MOST_SORTED) {
+        return luaL_error(L, "to sort more than %d elements, table.sort needs a function",
+                          MOST_SORTED);
+    }
+    lua_settop(L, 2); /* t less */
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1); /* sort t less */
+    lua_call(L, 2, 0);
+    return 0;
+}
+
+/* ---- for operator code --------------------------------------------------------------------
+ */
+
+void lua_safe_push_sort(lua_State *L)
+{
+    lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
+    lua_getfield(L, -1, LUA_TABLIBNAME); /* loaded table */
+    lua_getfield(L, -1, "sort");
+    lua_pushcclosure(L, l_sort, 1); /* loaded table sort */
+    lua_replace(L, -3);
+    lua_pop(L, 1);
 }
 
 void lua_safe_push_string(lua_State *L)

@@ -153,14 +153,21 @@ static int l_safe_string(lua_State *L)
     return 1;
 }
 
+/* table.sort that does not go on for long unheard = vm.safe_sort() */
+static int l_safe_sort(lua_State *L)
+{
+    lua_safe_push_sort(L);
+    return 1;
+}
+
 static int open_vm(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"load", l_load},       {"source", l_source},
-        {"files", l_files},     {"is_operator", l_is_operator},
-        {"getenv", l_getenv},   {"read_file", l_read_file},
-        {"options", l_options}, {"safe_string", l_safe_string},
-        {NULL, NULL},
+        {"load", l_load},           {"source", l_source},
+        {"files", l_files},         {"is_operator", l_is_operator},
+        {"getenv", l_getenv},       {"read_file", l_read_file},
+        {"options", l_options},     {"safe_string", l_safe_string},
+        {"safe_sort", l_safe_sort}, {NULL, NULL},
     };
 
     lua_newtable(L);

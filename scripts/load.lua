@@ -38,7 +38,8 @@ end
 local function options(loopback, ledger_keys)
   return {
     load = vm.load, getenv = vm.getenv, read_file = vm.read_file, string = vm.safe_string(),
-    adapter = adapter, adapters = adapters, now = time.now, loopback = loopback,
+    sort = vm.safe_sort(), adapter = adapter, adapters = adapters, now = time.now,
+    loopback = loopback,
     ledger_keys = ledger_keys, secret = log.secret, sha256 = crypto.sha256, log = log,
     metric = function(name, value, labels) metric.add(name, labels, value) end,
   }

@@ -34,13 +34,14 @@ local function fixed(name, members)
   })
 end
 
-local function library(safe_string)
-  local out, numbers = pick(_G, FUNCTIONS), {}
+local function library(opts)
+  local out, numbers, tables = pick(_G, FUNCTIONS), {}, pick(table, TABLE)
+  tables.sort = opts.sort or tables.sort
   for name, value in pairs(math) do
     if not NOT_MATH[name] then numbers[name] = value end
   end
-  out.table = fixed("table", pick(table, TABLE))
-  out.string = fixed("string", pick(safe_string or string, STRING))
+  out.table = fixed("table", tables)
+  out.string = fixed("string", pick(opts.string or string, STRING))
   out.math = fixed("math", numbers)
   return out
 end
@@ -53,7 +54,7 @@ end
 
 --- The environment of a routes.lua: `words` over the safe library.
 function sandbox.env(session, words)
-  local known = library(session.opts.string)
+  local known = library(session.opts)
   for name, value in pairs(words) do known[name] = value end
   local names = {}
   for name in pairs(known) do names[#names + 1] = name end

@@ -61,6 +61,10 @@ function vm.read_file(path) end
 ---@return table<string, function>
 function vm.safe_string() end
 
+---table.sort, which takes more than 20,000 elements only with a function of Lua's to compare by.
+---@return fun(t: table, less?: fun(a: any, b: any): boolean)
+function vm.safe_sort() end
+
 ---@class VmOptions
 ---@field routes string       what people call the routes file
 ---@field built_in boolean    it is the embedded one

@@ -28,6 +28,12 @@ static int open_safe_string(lua_State *L)
     return 1;
 }
 
+static int open_safe_sort(lua_State *L)
+{
+    lua_safe_push_sort(L);
+    return 1;
+}
+
 /* ---- a ledger of a test's own -------------------------------------------------------------
  */
 
@@ -114,12 +120,17 @@ static void use_vocabularies(lua_State *L)
 
 __attribute__((visibility("default"))) int luaopen_engine(lua_State *L)
 {
-    static const luaL_Reg modules[] = {
-        {"engine.form", luaopen_engine_form},     {"engine.json", luaopen_engine_json},
-        {"engine.crypto", luaopen_engine_crypto}, {"engine.tokens", luaopen_engine_tokens},
-        {"engine.time", luaopen_engine_clock},    {"engine.safe_string", open_safe_string},
-        {"engine.sql", luaopen_engine_sql},       {"engine.keyring", luaopen_engine_keyring},
-        {"engine.scratch", open_scratch},         {NULL, NULL}};
+    static const luaL_Reg modules[] = {{"engine.form", luaopen_engine_form},
+                                       {"engine.json", luaopen_engine_json},
+                                       {"engine.crypto", luaopen_engine_crypto},
+                                       {"engine.tokens", luaopen_engine_tokens},
+                                       {"engine.time", luaopen_engine_clock},
+                                       {"engine.safe_string", open_safe_string},
+                                       {"engine.sql", luaopen_engine_sql},
+                                       {"engine.keyring", luaopen_engine_keyring},
+                                       {"engine.scratch", open_scratch},
+                                       {"engine.safe_sort", open_safe_sort},
+                                       {NULL, NULL}};
     lua_jit_watch(L); /* the specs run what the gateway runs */
     give_context(L);
     use_vocabularies(L);

@@ -57,6 +57,11 @@ local EXHAUST = {
   ["a bad comparator"] =
     "local t = {} for i = 1, 1e4 do t[i] = i end table.sort(t, function() return true end)"
     .. " while true do table.sort(t, function() return true end) end",
+  ["a long sort"] = "local t = {} for i = 1, 4e5 do t[i] = i * 7919 % 400009 end table.sort(t)",
+  ["a long sort by a function of C's"] =
+    "local t = {} for i = 1, 4e5 do t[i] = i * 7919 % 400009 end table.sort(t, rawequal)",
+  ["a sort that goes on"] = "local t = {} for i = 1, 15000 do t[i] = i * 7919 % 15013 end "
+    .. "while true do table.sort(t) for i = 1, 15000 do t[i] = i * 7919 % 15013 end end",
   ["a gsub that calls itself"] =
     "local function f(s) return (s:gsub('.', f)) end "
     .. "while true do pcall(f, ('x'):rep(100)) end",

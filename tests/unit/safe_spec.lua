@@ -2,6 +2,7 @@
 
 require "engine"
 local safe = require "engine.safe_string"
+local sort = require "engine.safe_sort"
 
 -- Results of a call, or only that it failed: the wording of errors is not compared.
 local function outcome(f, ...)
@@ -186,5 +187,49 @@ describe("what would not end", function()
     assert.is_nil(safe.find(text, "zebra"))
     assert.is_nil(safe.match(text, "%d+"))
     assert.equal(#text, #safe.match(text, "^(.*)$"))
+  end)
+end)
+
+describe("operator code's sort", function()
+  local function shuffled(n)
+    local out = {}
+    for i = 1, n do out[i] = i * 7919 % 1000003 end
+    return out
+  end
+
+  local function sorted(list, less)
+    for i = 2, #list do
+      if less(list[i], list[i - 1]) then return false end
+    end
+    return true
+  end
+
+  local function up(a, b) return a < b end
+  local function down(a, b) return a > b end
+
+  it("is Lua's", function()
+    for _, n in ipairs { 0, 1, 2, 100, 20000 } do
+      local list, as_lua = shuffled(n), shuffled(n)
+      sort(list)
+      table.sort(as_lua)
+      assert.same(as_lua, list)
+    end
+    local words = { "pear", "fig", "plum" }
+    sort(words, down)
+    assert.same({ "plum", "pear", "fig" }, words)
+    for _, bad in ipairs { 1, "x", true } do assert.is_false(pcall(sort, bad)) end
+    assert.is_false(pcall(sort, { 2, 1 }, {}))
+    assert.is_false(pcall(sort, { 1, {} }))
+  end)
+
+  it("S-27: takes more than can be stopped only with a function of Lua's", function()
+    local list = shuffled(20001)
+    sort(list, up)
+    assert.is_true(sorted(list, up))
+    for _, less in ipairs { false, rawequal } do
+      local ok, err = pcall(sort, list, less or nil)
+      assert.is_false(ok)
+      assert.matches("needs a function", err)
+    end
   end)
 end)
