@@ -83,7 +83,7 @@ local function rest_lines(out, group)
   end
   if up then return end
   out[#out + 1] = group.cooldown.when_all_rest == "try"
-    and "all rest: a fallback answers, or who recovers first is tried"
+    and "all rest: a fallback answers, or who recovers first is tried, unless it asked to rest"
     or "all rest: a fallback answers, or a 503 says until when"
 end
 

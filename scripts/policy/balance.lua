@@ -67,13 +67,13 @@ local function lowest_cost(list, call)
 end
 
 -- The operator's function sees copies, and names one of them.
-local function by_function(list, call, choose)
+local function by_function(list, call, group)
   local shown, behind = {}, {}
   for i, dep in ipairs(list) do
     shown[i] = views.deployment(dep, stats.view(dep))
     behind[shown[i]] = dep
   end
-  local choice = hooks.run("balance", choose, shown, views.call(call))
+  local choice = hooks.run_of(group, "balance", group.balance, shown, views.call(call))
   if choice == nil or behind[choice] then return behind[choice] end
   fault.raise("script_error", nil, {
     detail = "balance returned " .. tostring(choice) .. ", which is none of the deployments",
@@ -115,7 +115,7 @@ function balance.pick(trail, call)
   if not group.deployments[2] then return available(trail, only) and only or nil end
   local list = candidates(trail)
   if #list == 0 then return nil end
-  if type(group.balance) == "function" then return by_function(list, call, group.balance) end
+  if type(group.balance) == "function" then return by_function(list, call, group) end
   if #list == 1 then return list[1] end
   return STRATEGIES[group.balance](list, call)
 end

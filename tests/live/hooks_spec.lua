@@ -89,6 +89,20 @@ describe("a hook", function()
     assert.equal(200, gw:chat(helper.ask "bad").status)
   end)
 
+  it("C-04: of one model's balance that fails: another's goes on", function()
+    start(MODELS .. [[
+model "wild" { mock { "mock", name = "w1" }, mock { "mock", name = "w2" },
+  balance = function() error "no" end }
+model "tame" { mock { "mock", name = "t1" }, mock { "mock", name = "t2" },
+  balance = function(list) return list[2] end }]])
+    for _ = 1, 6 do assert.equal(500, gw:chat(helper.ask "wild").status) end
+    local disabled = gw:log "script_disabled"
+    assert.same({ "balance of wild", 1 }, { disabled[1].hook, #disabled })
+    local response = gw:chat(helper.ask "tame")
+    assert.equal(200, response.status, response.body)
+    assert.equal("t2", response.headers["x-moongate-deployment"])
+  end)
+
   it("S-27: of on_error that runs wild fails its own request only", function()
     start([[
 local down = provider "openai_compatible" { name = "down", base_url = "http://127.0.0.1:]]
