@@ -165,7 +165,9 @@ end
 --- POST a chat (JSON text or a table); the answer has .json where it is JSON.
 function Gateway:chat(body, options)
   local response, err = http.request(self.port, chat_want(body, options))
-  assert(response, "no answer: " .. tostring(err))
+  if not response then
+    error(("no answer: %s\n%s"):format(err, self:log_text():sub(-3000)), 0)
+  end
   local ok, value = pcall(cjson.decode, response.body)
   response.json = ok and value or nil
   return response
@@ -305,9 +307,20 @@ local function idle(self)
   return in_flight == 0 and streams == 0
 end
 
---- No open request, stream or upstream, and no `error` line in the log but those expected.
+-- What ends a process that went wrong by itself. The next one serves, so nobody might notice.
+local FAULTS = { SEGV = true, BUS = true, ILL = true, FPE = true }
+
+local function look_for_crash(text)
+  local signal = text:match "was ended by signal %d+ %(SIG(%u+)%)"
+  if signal and FAULTS[signal] then error("SIG" .. signal .. ":\n" .. text:sub(-4000), 3) end
+end
+
+--- No open request, stream or upstream, no crash, and no `error` line in the log but those
+--- expected.
 function Gateway:assert_silent()
-  sanitizer.look(self:log_text())
+  local text = self:log_text()
+  sanitizer.look(text)
+  look_for_crash(text)
   if self.process:status() then error("moongate is gone:\n" .. self:log_text(), 2) end
   helper.wait_until(function() return idle(self) end, 5, function()
     return ("an idle gateway: %s requests, %s streams"):format(

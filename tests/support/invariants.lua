@@ -47,9 +47,7 @@ function invariants.baseline(world)
   local gw = world.gw
   return {
     pid = gw:child(), descriptors = kept(world), open = descriptors.of(gw:child()),
-    -- What it had when warm is no leak if it comes back after a row that gave some of it away.
-    memory = math.max(gw:memory_kib(), world.warm_kib or 0),
-    lines = request_lines(gw), usage = rows(gw, "usage"),
+    memory = gw:memory_kib(), lines = request_lines(gw), usage = rows(gw, "usage"),
     intents = rows(gw, "intent"), hits = (world.up:stats()),
   }
 end
