@@ -155,6 +155,7 @@ local function chat_want(body, options)
   local want = {
     method = "POST", path = options and options.path or "/v1/chat/completions", body = body,
     headers = { ["content-type"] = "application/json", authorization = "Bearer any" },
+    timeout = options and options.timeout,
   }
   if type(body) == "table" then want.body = cjson.encode(body) end
   for name, value in pairs(options and options.headers or {}) do want.headers[name] = value end

@@ -237,7 +237,7 @@ describe("a bad disk", function()
     ask(1)
     disk(("fail %d /journal/"):format(EIO))
     local response = gw:chat(helper.ask "one",
-      { headers = { authorization = "Bearer " .. KEY }, timeout = 15 })
+      { headers = { authorization = "Bearer " .. KEY }, timeout = 6 })
     assert.equal(503, response.status, response.body)
     assert.equal("ledger_unavailable", helper.json.decode(response.body).error.code)
     assert.equal(1, (up:stats()))
