@@ -45,6 +45,7 @@ static size_t take_status(struct upstream *upstream, const char *line, size_t le
     buf_clear(&upstream->head);
     upstream->header_count = 0;
     upstream->status = status;
+    (void)curl_easy_setopt(upstream->easy, CURLOPT_FORBID_REUSE, 0L); /* it works */
     return len;
 }
 

@@ -328,10 +328,20 @@ static bool set_connect_limit(struct upstream *upstream)
     return SET(CURLOPT_CONNECTTIMEOUT_MS, (long)moment_unhurried(limit));
 }
 
+/* A connection is worth keeping once an answer began on it. curl would also keep one that was
+ * reset before its first byte left, and its descriptor until somebody asks for another (U-10).
+ */
+static bool set_unproven(struct upstream *upstream)
+{
+    CURL *easy = upstream->easy;
+
+    return SET(CURLOPT_FORBID_REUSE, 1L);
+}
+
 bool client_set_request(struct upstream *upstream)
 {
-    return set_url(upstream) && set_method(upstream) && set_headers(upstream) &&
-           set_connect_limit(upstream);
+    return set_unproven(upstream) && set_url(upstream) && set_method(upstream) &&
+           set_headers(upstream) && set_connect_limit(upstream);
 }
 
 bool client_set_addresses(struct upstream *upstream, const char *addresses)

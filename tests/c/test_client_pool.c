@@ -3,6 +3,7 @@
 #include "check.h"
 #include "peer.h"
 
+#include <errno.h>
 #include <poll.h>
 
 static struct rig rig;
@@ -31,20 +32,28 @@ static bool body_is(struct upstream *up, const char *want)
 
 enum { DESCRIPTORS = 256 };
 
+/* Our side of the peer's last connection; -1: closed. */
+static int own_end(void)
+{
+    for (int fd = 0; fd < DESCRIPTORS; fd++) {
+        struct sockaddr_in own = {0};
+        socklen_t len = sizeof(own);
+        if (getsockname(fd, (struct sockaddr *)&own, &len) == 0 && own.sin_family == AF_INET &&
+            ntohs(own.sin_port) == peer.caller) {
+            return fd;
+        }
+    }
+    return -1;
+}
+
 /* What the peer did last on its last connection is here, and the loop has seen it. It was sent
  * and is not yet here: a kernel with other work takes its time even on loopback. A connection
  * that is closed on our side has nothing to wait for. */
 static void meet_last(void)
 {
-    for (int fd = 0; fd < DESCRIPTORS; fd++) {
-        struct sockaddr_in own = {0};
-        socklen_t len = sizeof(own);
-        struct pollfd look = {.fd = fd, .events = POLLIN};
-        if (getsockname(fd, (struct sockaddr *)&own, &len) == 0 && own.sin_family == AF_INET &&
-            ntohs(own.sin_port) == peer.caller) {
-            CHECK(poll(&look, 1, 3000) == 1);
-        }
-    }
+    struct pollfd look = {.fd = own_end(), .events = POLLIN};
+
+    if (look.fd >= 0) CHECK(poll(&look, 1, 3000) == 1);
     rig_turn(&rig, 0);
 }
 
@@ -285,6 +294,40 @@ static void test_paused_at_once(void)
     peer_stop(&peer);
 }
 
+/* ---- a send that fails (U-10) --------------------------------------------------------------
+ */
+
+static _Thread_local bool unsendable;
+
+/* libcurl's too: a program's own functions come before the libraries'. */
+__attribute__((visibility("default"))) ssize_t send(int fd, const void *bytes, size_t len,
+                                                    int flags)
+{
+    if (unsendable) {
+        errno = ECONNRESET;
+        return -1;
+    }
+    return sendto(fd, bytes, len, flags, NULL, 0);
+}
+
+/* One that was reset between its first moment and the first byte. curl would keep it, dead as
+ * it is, until somebody else asks for a connection. */
+static void test_unsendable(void)
+{
+    struct call call;
+
+    peer_start(&peer, one_a_connection);
+    unsendable = true;
+    call_now(&call);
+    unsendable = false;
+    CHECK(upstream_failure(call.up) != NULL);
+    upstream_close(call.up);
+    for (int ms = 0; ms < 3000 && peer.connections == 0; ms++)
+        usleep(1000);
+    CHECK(peer.connections == 1 && own_end() == -1);
+    peer_stop(&peer);
+}
+
 /* ---- many at once ---------------------------------------------------------------------------
  */
 
@@ -347,6 +390,7 @@ int main(void)
     test_longer_than_announced();
     test_large_requests();
     test_paused_at_once();
+    test_unsendable();
     test_many_at_once();
     rig_close(&rig);
     return check_report();
