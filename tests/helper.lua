@@ -215,7 +215,18 @@ local function json_lines(text)
   return list
 end
 
-function Gateway:log_text() return process.read(self.log_file) end
+-- An answer leaves before its line: a worker writes what it has to say at the end of its turn.
+-- Threads that all sleep have ended theirs. Some gateways never do, so no longer than a second.
+local function turns_end(self)
+  local deadline = helper.now() + 1
+  while not process.sleeps(self:child()) and helper.now() < deadline do socket.sleep(0.002) end
+end
+
+--- What it has logged, with all that its workers had to say of answers that were heard.
+function Gateway:log_text()
+  turns_end(self)
+  return process.read(self.log_file)
+end
 
 --- The log's JSON lines, decoded; only those of an event, where one is named.
 function Gateway:log(event)

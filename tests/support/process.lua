@@ -121,6 +121,17 @@ end
 
 function process.is_root() return C.getuid() == 0 end
 
+--- Do all threads of a process sleep, or is there none?
+function process.sleeps(pid)
+  local folder = ("/proc/%d/task"):format(pid)
+  if not lfs.attributes(folder, "mode") then return true end
+  for task in lfs.dir(folder) do
+    local stat = task:find "^%d" and process.read(folder .. "/" .. task .. "/stat") or ""
+    if stat:find "%) [RD] " then return false end
+  end
+  return true
+end
+
 --- Is nothing left of a process that is not ours to wait for? Its first thread is a zombie
 --- while others still hold its files.
 function process.gone(pid)
