@@ -15,6 +15,7 @@ export MOONGATE_TOOLS="${MOONGATE_TOOLS:-$PWD/$out/tests}"
 export MOONGATE_TRAFFIC="${MOONGATE_TRAFFIC:-../shared/traffic}"
 passed=0
 failed=0
+failures=
 logs=$(mktemp -d)
 mkdir -p build
 trap 'rm -rf "$logs"' EXIT
@@ -29,6 +30,7 @@ count() {
   fi
   passed=$((passed + p))
   failed=$((failed + f))
+  [ "$f" = 0 ] || failures="$failures $suite"
   printf '== %s: %d passed, %d failed\n' "$suite" "$p" "$f"
 }
 
@@ -108,6 +110,13 @@ suite_lint() { counted lint sh tests/tools/lint.sh; }
 
 [ $# -gt 0 ] || set -- build c unit live fire sdk exact lint
 for name in "$@"; do "suite_$name"; done
+
+# Once more, at the end: many a reader sees only that. What comes first of each says most.
+for suite in $failures; do
+  echo "-- $suite"
+  { sed -n '/^Failure ->/,$p; /^Error ->/,$p; /: not so: /p' "$logs/$suite" | grep . ||
+    tail -n 8 "$logs/$suite"; } | head -n 8
+done
 
 # What a sanitized build cannot show, each once (tests/support/sanitizer.lua).
 cat "$logs"/* 2>/dev/null | grep '^not shown by this build: ' | sort -u
