@@ -50,7 +50,11 @@ local function become(args, options)
   redirect("/dev/null", 0, 0)
   local stdout = options.stdout or "/dev/null"
   redirect(stdout, O_WRONLY_CREAT_APPEND, 1)
-  redirect(options.stderr or stdout, O_WRONLY_CREAT_APPEND, 2)
+  if options.stderr then
+    redirect(options.stderr, O_WRONLY_CREAT_APPEND, 2)
+  else
+    C.dup2(1, 2) -- opened again, a pipe whose reader has gone meanwhile would wait for one
+  end
   for name, value in pairs(options.env or {}) do
     if value then C.setenv(name, value, 1) else C.unsetenv(name) end
   end
