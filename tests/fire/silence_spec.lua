@@ -33,7 +33,7 @@ describe("a provider that falls silent", function()
           .. fire.model("deaf-then", { dep("deaf2", world.port) },
             'retries = 0, fallback = { "spare" }')
           .. fire.model("five", five, 'retries = 4, backoff = "1ms", '
-            .. 'timeout = { first_token = "13s", total = "50s" }')
+            .. 'timeout = { first_token = "57s", total = "200s" }')
           .. fire.model("three", { dep "ill", dep "well1", dep "well2" }, resting)
           .. fire.model("down", { dep "down1", dep "down2" }, resting)
       end,

@@ -126,7 +126,8 @@ end
 
 local LOT, LOTS = 300, 12 -- requests
 local STEADY = 128        -- KiB that two lots may differ by
-local GIVEN_AWAY = 1024   -- KiB below what it held when warm: it takes them again by and by
+local GIVEN_AWAY = 256    -- KiB below what it held when warm: it takes them again by and by
+local LARGE = 16 * 1024   -- KiB that a row may take
 
 -- Everything has run often: what is made on first use is no leak, and the heap has the size
 -- that it keeps.
@@ -148,10 +149,23 @@ local function warm_up(world)
   up:reset()
 end
 
+local function minds_memory(world, want)
+  return world.warm_kib and not (want.without and want.without.memory)
+end
+
+-- After a row with large bodies the collector waits for as much again before it begins.
+local function shrink(world, want)
+  if world.swollen and minds_memory(world, want) then
+    warm_up(world)
+    world.swollen = false
+  end
+  world.swollen = world.swollen or (want.memory or 0) >= LARGE
+end
+
 -- A row may have made the process give memory away, which the next one would seem to lose.
 local function warm_again(world, want)
-  local minds = world.warm_kib and not (want.without and want.without.memory)
-  if minds and world.gw:memory_kib() < world.warm_kib - GIVEN_AWAY then warm_up(world) end
+  local low = minds_memory(world, want) and world.warm_kib - GIVEN_AWAY
+  if low and world.gw:memory_kib() < low then warm_up(world) end
 end
 
 --- Start it, within setup; :stop() within teardown. want: lanes, apart (lanes with ports of
@@ -191,6 +205,7 @@ end
 function World:row(name, want, body)
   local busted_it = getfenv(2).it or it -- luacheck: ignore 113
   busted_it(name, function()
+    shrink(self, want)
     if want.twice then body() end
     warm_again(self, want)
     self.up:reset()
