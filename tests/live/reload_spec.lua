@@ -116,7 +116,7 @@ describe("reload", function()
       assert.equal("still here", served_by())
       assert.equal(before, generation())
       assert.equal(0, gw:metric "moongate_config_last_reload_successful")
-      assert.equal(1, gw:metric("moongate_config_reloads_total", { result = "refused" }))
+      assert.equal(tries, gw:metric("moongate_config_reloads_total", { result = "refused" }))
 
       local status, out, err = gw:run { "check", gw.routes_file }
       assert.equal(3, status, out .. err)
@@ -244,8 +244,14 @@ describe("reload", function()
     for _ = 1, 5 do gw:reload(helper.routes(up, { "one" })) end
     local before = gw:memory_kib()
     for _ = 1, 60 do gw:reload(helper.routes(up, { "one" })) end
-    local grown = gw:memory_kib() - before
-    if helper.shows "memory" then assert.is_true(grown < 6 * 1024, grown .. " KiB more") end
+    local grown
+    local function is_back() -- the last ones may have answered, and not yet be over
+      grown = gw:memory_kib() - before
+      return grown < 6 * 1024
+    end
+    if helper.shows "memory" then
+      helper.wait_until(is_back, 10, function() return "less than 6 MiB more: " .. grown end)
+    end
   end)
 
   it("C-08: uses prices and names of the file that admitted the request", function()
