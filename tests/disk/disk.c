@@ -5,7 +5,8 @@
  *     slow MS PART         syncing it takes so long, or until the file says so no more
  *
  * Where there is no such file, everything is as without. The file that MOONGATE_TEST_SYNCED
- * names gets a line "SIZE PATH" for each sync that went well: what a power cut would have left.
+ * names gets a line "SIZE BEGAN PATH" for each sync that went well: what a power cut would have
+ * left, and when it was that much, in milliseconds since 1970.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -88,7 +89,7 @@ __attribute__((visibility("default"))) ssize_t disk_pwrite(int fd, const void *b
 }
 
 /* The size is from before the sync: what is written meanwhile may not be on disk. */
-static void note(int fd, off_t size)
+static void note(int fd, off_t size, const struct timespec *began)
 {
     const char *file = getenv("MOONGATE_TEST_SYNCED");
     char link[64], path[512], line[600];
@@ -99,7 +100,8 @@ static void note(int fd, off_t size)
     ssize_t len = readlink(link, path, sizeof(path) - 1);
     if (len > 0) {
         path[len] = '\0';
-        int n = snprintf(line, sizeof(line), "%lld %s\n", (long long)size, path);
+        int n = snprintf(line, sizeof(line), "%lld %lld %s\n", (long long)size,
+                         (long long)began->tv_sec * 1000 + began->tv_nsec / 1000000, path);
         (void)!syscall(SYS_write, out, line, (size_t)n);
     }
     close(out);
@@ -108,13 +110,15 @@ static void note(int fd, off_t size)
 static int sync_by(long call, int fd)
 {
     struct stat facts = {.st_size = 0};
+    struct timespec began = {.tv_sec = 0};
 
     slow(fd);
     if (fails(fd)) return -1;
+    (void)clock_gettime(CLOCK_REALTIME, &began);
     (void)fstat(fd, &facts);
     int status = (int)syscall(call, fd);
     int saved = errno;
-    if (status == 0) note(fd, facts.st_size);
+    if (status == 0) note(fd, facts.st_size, &began);
     errno = saved;
     return status;
 }
