@@ -3,6 +3,7 @@
 local helper = require "helper"
 local postgres = require "support.postgres"
 local process = require "support.process"
+local sql = require "support.sql"
 
 local KEY = "mg-test-outbox-0123456789abcdef"
 local BODY = helper.ask("one", '"max_tokens":5')
@@ -76,23 +77,25 @@ virtual_key "k" { token = env.KEY, team = "red", tags = { app = "x" } }]])
     return ok and tonumber(text) or 0
   end
 
-  local function wait_rows(n, seconds)
-    helper.wait_until(function() return in_postgres "requests" >= n end, seconds or 10,
-      function() return n .. " rows; there are " .. in_postgres "requests" end)
+  local function wait_rows(n, table)
+    table = table or "requests"
+    helper.wait_until(function() return in_postgres(table) >= n end, 60,
+      function() return ("%d %s; there are %d"):format(n, table, in_postgres(table)) end)
   end
 
   -- What all ledgers hold: requests, attempts, nano-dollars. Stops the gateways.
   local function in_ledgers()
     require "engine"
-    local scratch, sql = require "engine.scratch", require "engine.sql"
+    local scratch, engine_sql = require "engine.scratch", require "engine.sql"
     local requests, attempts, nano = 0, 0, 0
     for _, gw in ipairs(gws) do
       gw:assert_silent()
       assert.equal(0, gw.process:stop(process.TERM, 15))
       scratch.open(gw.data)
-      local row = sql.row "SELECT count(*) AS n, coalesce(sum(cost_nano), 0) AS s FROM requests"
+      local row = engine_sql.row [[
+        SELECT count(*) AS n, coalesce(sum(cost_nano), 0) AS s FROM requests]]
       requests, nano = requests + row.n, nano + row.s
-      attempts = attempts + sql.row("SELECT count(*) AS n FROM attempts").n
+      attempts = attempts + engine_sql.row("SELECT count(*) AS n FROM attempts").n
       scratch.close()
       helper.remove_tree(gw.dir)
     end
@@ -116,18 +119,22 @@ virtual_key "k" { token = env.KEY, team = "red", tags = { app = "x" } }]])
     helper.wait_until(function()
       local ok, response = pcall(gw.request, gw, { path = "/healthz", timeout = 2 })
       return gw:child() ~= child and ok and response and response.status == 200
-    end, 10, "a new process")
+    end, 30, "a new process")
   end
 
-  -- Everything has gone out, also what is still on its way into the ledger.
+  -- Everything has gone out, also what is still on its way into the ledger; attempts last.
   local function wait_through()
-    local expected = 0
+    local expected, attempts = 0, 0
     for _, gw in ipairs(gws) do
       local seen = {}
       for _, line in ipairs(gw:journal()) do seen[line.id] = true end
       for _ in pairs(seen) do expected = expected + 1 end
     end
-    wait_rows(expected, 25)
+    wait_rows(expected)
+    for _, gw in ipairs(gws) do
+      attempts = attempts + sql.value(gw.data .. "/ledger.db", "SELECT count(*) FROM attempts")
+    end
+    wait_rows(attempts, "attempts")
     for _, gw in ipairs(gws) do
       helper.wait_until(function() return backlog(gw) == 0 end, 20, "an empty backlog")
     end
@@ -136,7 +143,7 @@ virtual_key "k" { token = env.KEY, team = "red", tags = { app = "x" } }]])
   it("takes every column over, by its name", function()
     join("node-1", { url = (server.url:gsub("127%.0%.0%.1", "localhost")) })
     ask(1)
-    wait_rows(1)
+    wait_rows(1, "attempts") -- which go after requests
     local row = "node-1|k|red|{\"app\": \"x\"}|one|gpt-4o-mini|10|5|20000|ok|200|1"
     assert.equal(row, server:sql [[
       SELECT node, key_name, team, tags, model, upstream_model, input_tokens, output_tokens,
@@ -146,8 +153,9 @@ virtual_key "k" { token = env.KEY, team = "red", tags = { app = "x" } }]])
     assert.equal("0", server:sql [[
       SELECT count(*) FROM moongate_requests
       WHERE abs(extract(epoch FROM ts - now())) > 60 OR admitted > ts + interval '1 second']])
+    helper.wait_until(function() return gws[1]:metric "moongate_outbox_up" == 1 end, 20,
+      "an outbox that knows it") -- after all has gone
     assert.equal(2, rows(gws[1], "sent"))
-    assert.equal(1, gws[1]:metric "moongate_outbox_up")
   end)
 
   it("B-31: after PostgreSQL and the gateways died by turns, the sums are equal", function()
@@ -176,7 +184,8 @@ virtual_key "k" { token = env.KEY, team = "red", tags = { app = "x" } }]])
     server:kill()
     local gw = join "a"
     ask(60)
-    helper.wait_until(function() return backlog(gw) == 120 end, 5, "a backlog")
+    helper.wait_until(function() return backlog(gw) == 120 end, 20,
+      function() return "120 rows of backlog, not " .. backlog(gw) end)
     assert.equal(0, gw:metric "moongate_outbox_up")
     crash(gw)
     assert.equal(0, rows(gw, "sent"))
@@ -237,7 +246,7 @@ virtual_key "k" { token = env.KEY, team = "red", tags = { app = "x" } }]])
     wait_rows(1)
     join("b", { url = url })
     ask(3)
-    helper.wait_until(function() return #gws[2]:log "outbox_waits" > 0 end, 5, "no connection")
+    helper.wait_until(function() return #gws[2]:log "outbox_waits" > 0 end, 20, "no connection")
     assert.is_truthy(gws[2]:log("outbox_waits")[1].message:find "connection")
     server:sql "ALTER ROLE few CONNECTION LIMIT 5"
     wait_rows(7)
@@ -256,7 +265,8 @@ virtual_key "k" { token = env.KEY, team = "red", tags = { app = "x" } }]])
     ask(1, helper.ask "two")
     ask(3)
     wait_rows(7)
-    helper.wait_until(function() return backlog(gw) == 0 end, 5, "an empty backlog")
+    wait_rows(8, "attempts")
+    helper.wait_until(function() return backlog(gw) == 0 end, 20, "an empty backlog")
     assert.equal(1, rows(gw, "quarantined"))
     local row = helper.json.decode(process.read(gw.data .. "/outbox.quarantine.jsonl"))
     assert.equal("two", row.model)
@@ -268,15 +278,15 @@ virtual_key "k" { token = env.KEY, team = "red", tags = { app = "x" } }]])
   it("goes on where it was after a restart", function()
     local gw = join "a"
     ask(30)
-    wait_rows(30)
-    helper.wait_until(function() return backlog(gw) == 0 end, 5, "an empty backlog")
+    wait_rows(30, "attempts")
+    helper.wait_until(function() return backlog(gw) == 0 end, 20, "an empty backlog")
     assert.equal(0, gw.process:stop(process.TERM, 15))
     table.remove(gws)
     folders[1] = gw.dir -- the next one writes there, to its end
     join("a", { data = gw.data })
     ask(3)
     wait_rows(33)
-    helper.wait_until(function() return rows(gws[1], "sent") >= 6 end, 5,
+    helper.wait_until(function() return rows(gws[1], "sent") >= 6 end, 20,
       "attempts, which go after requests")
     assert.equal(6, rows(gws[1], "sent"))
     assert.is_true(rows(gws[1], "duplicate") <= 60)

@@ -8,6 +8,7 @@ local postgres = require "support.postgres"
 local process = require "support.process"
 local redis = require "support.redis"
 local socket = require "socket"
+local sql = require "support.sql"
 
 local COST = cluster.COST
 local TOOLS = os.getenv "MOONGATE_TOOLS" or "build/tests"
@@ -51,20 +52,28 @@ describe("two gateways, Redis and PostgreSQL", function()
     return gw
   end
 
-  -- Every request that is in a journal is in PostgreSQL.
+  local function wait_rows(table, n)
+    helper.wait_until(function()
+      local ok, count = pcall(store.sql, store, "SELECT count(*) FROM moongate_" .. table)
+      return ok and tonumber(count) >= n
+    end, 60, ("%d %s in PostgreSQL"):format(n, table))
+  end
+
+  -- Every request that is in a journal is in PostgreSQL; so are its attempts, which go last.
   local function wait_through()
-    local seen, n = {}, 0
+    local seen, n, attempts = {}, 0, 0
     for _, gw in ipairs(all.gws) do
       for _, line in ipairs(gw:journal()) do
         if not seen[line.id] then seen[line.id], n = true, n + 1 end
       end
     end
-    helper.wait_until(function()
-      local ok, count = pcall(store.sql, store, "SELECT count(*) FROM moongate_requests")
-      return ok and tonumber(count) >= n
-    end, 20, n .. " rows in PostgreSQL")
+    wait_rows("requests", n)
     for _, gw in ipairs(all.gws) do
-      helper.wait_until(function() return gw:metric "moongate_outbox_backlog_rows" == 0 end, 10,
+      attempts = attempts + sql.value(gw.data .. "/ledger.db", "SELECT count(*) FROM attempts")
+    end
+    wait_rows("attempts", attempts)
+    for _, gw in ipairs(all.gws) do
+      helper.wait_until(function() return gw:metric "moongate_outbox_backlog_rows" == 0 end, 20,
         "an empty backlog")
     end
   end
@@ -127,7 +136,7 @@ describe("two gateways, Redis and PostgreSQL", function()
       store:start()
       cluster.wait_up(gw)
       cluster.must(gw)
-      helper.wait_until(function() return gw:metric "moongate_ledger_degraded" == 0 end, 12,
+      helper.wait_until(function() return gw:metric "moongate_ledger_degraded" == 0 end, 30,
         "a ledger that is well")
       local there, here = sums()
       assert.equal(here, there)

@@ -67,7 +67,7 @@ function Postgres:start(...)
     "-c", "shared_buffers=16MB", "-c", "deadlock_timeout=100ms", ...,
   }
   self.process = process.start(as_user(args), { stdout = self.dir .. "/log" })
-  local deadline = socket.gettime() + 20
+  local deadline = socket.gettime() + 60 -- after a crash it syncs all of its folder
   while not answers(self) do
     if self.process:status() or socket.gettime() > deadline then
       error("postgres did not start:\n" .. process.read(self.dir .. "/log"), 2)
