@@ -60,7 +60,7 @@ function cluster.must(gw)
   helper.wait_until(function()
     response = cluster.ask(gw)
     return response.status == 200
-  end, 3, function() return "an answer: " .. response.status .. " " .. response.body end)
+  end, 20, function() return "an answer: " .. response.status .. " " .. response.body end)
 end
 
 --- Ask until it is refused, at most n times: how many were answered.
@@ -152,7 +152,7 @@ function cluster.crash(gw)
   helper.wait_until(function()
     local ok, response = pcall(gw.request, gw, { path = "/healthz", timeout = 2 })
     return gw:child() ~= child and ok and response and response.status == 200
-  end, 10, "a new process")
+  end, 30, "a new process")
 end
 
 --- What the ledgers of gateways that have ended hold: requests, nano-dollars, attempts, as
@@ -175,12 +175,12 @@ end
 function cluster.is_up(gw) return gw:metric "moongate_cluster_up" == 1 end
 
 function cluster.wait_up(gw, seconds)
-  seconds = seconds or 5.5
+  seconds = seconds or 20
   helper.wait_until(function() return cluster.is_up(gw) end, seconds, "contact with Redis")
 end
 
 function cluster.wait_down(gw)
-  helper.wait_until(function() return not cluster.is_up(gw) end, 5, "no contact with Redis")
+  helper.wait_until(function() return not cluster.is_up(gw) end, 20, "no contact with Redis")
 end
 
 --- The words for a budget of so many answers.

@@ -75,7 +75,7 @@ function Redis:start(...)
     "--save", "", "--appendonly", "no", "--daemonize", "no", "--loglevel", "warning", ...,
   }
   self.process = process.start(args, { stdout = self.dir .. "/log" })
-  local deadline = socket.gettime() + 10
+  local deadline = socket.gettime() + 30
   while not answers(self) do
     if self.process:status() or socket.gettime() > deadline then
       error("redis-server did not start:\n" .. process.read(self.dir .. "/log"), 2)

@@ -16,7 +16,7 @@ function upstream.start()
   local tools = os.getenv "MOONGATE_TOOLS" or "build/tests"
   local child = process.start({ tools .. "/faultd" }, { stdout = out })
   local port, control
-  local deadline = socket.gettime() + 5
+  local deadline = socket.gettime() + 30
   repeat
     port, control = process.read(out):match "^(%d+) (%d+)\n"
     if not port then socket.sleep(0.005) end
