@@ -49,8 +49,10 @@ local function command(client, gateway)
 end
 
 local function heard_from(client, gateway)
-  local status, out, err = helper.process.run(command(client, gateway),
-    { cwd = stage.folder .. "/" .. client.group, seconds = 120 })
+  local status, out, err = helper.process.run(command(client, gateway), {
+    cwd = stage.folder .. "/" .. client.group, seconds = 300,
+    meanwhile = function() stage.cut_begun(gateway) end,
+  })
   stage.log(client, "heard", out .. err)
   local heard = {}
   for line in out:gmatch "[^\n]+" do

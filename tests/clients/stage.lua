@@ -11,7 +11,6 @@ local stage = {
 
 local MARKS = { passed = "ok", failed = "FAIL", skipped = "-" }
 local PIECES = { 40, 1, 80 } -- bytes of a stream's first writes
-local HEARD = "wait 100\n" -- by then the gateway has passed on what it got
 
 --- folder: where clients are installed, a folder a group.
 function stage.start(folder)
@@ -47,13 +46,27 @@ function stage.answer(lane, family, answer, times, streamed)
   } or { body = family.whole(answer) }, times)
 end
 
+local cuts = {} -- lane → has its client heard the beginning?
+
 --- A stream that ends in the middle of a word, when its client has heard the beginning.
 function stage.cut(lane, family, answer)
   local whole = family.stream(answer)
+  cuts[lane] = false
   stage.upstream:reply(lane, {
-    body = whole:sub(1, math.floor(#whole * 0.6)), stream = PIECES, after = HEARD .. "fin\n",
+    body = whole:sub(1, math.floor(#whole * 0.6)), stream = PIECES,
+    after = ("gate %s\nfin\n"):format(lane),
     headers = { ["content-type"] = family.stream_type },
   })
+end
+
+--- To be called while a client asks, one question after the other: ends what is to be cut once
+--- the gateway passes it on.
+function stage.cut_begun(gateway)
+  local last = stage.upstream:last()
+  if not last or cuts[last.lane] ~= false then return end
+  if gateway:metric "moongate_streams_open" ~= 1 then return end
+  cuts[last.lane] = true
+  stage.upstream:open(last.lane)
 end
 
 function stage.fail(lane, family, failure)

@@ -86,12 +86,14 @@ function Process:status()
   return self.ended
 end
 
---- Wait for its end, at most `seconds`: exit status | nil.
-function Process:wait(seconds)
+--- Wait for its end, at most `seconds`, calling `meanwhile` again and again where there is one:
+--- exit status | nil.
+function Process:wait(seconds, meanwhile)
   local deadline = socket.gettime() + (seconds or 10)
   repeat
     local status = self:status()
     if status then return status end
+    if meanwhile then meanwhile() end
     socket.sleep(0.002)
   until socket.gettime() > deadline
 end
@@ -159,13 +161,15 @@ function process.write(path, bytes)
   assert(os.rename(path .. ".new", path))
 end
 
---- Run to the end: exit status, standard output, standard error.
+--- Run to the end: exit status, standard output, standard error. options: as of start();
+--- seconds, meanwhile (as of wait).
 function process.run(args, options)
   options = options or {}
   local out, err = os.tmpname(), os.tmpname()
   local child = process.start(args,
     { stdout = out, stderr = err, env = options.env, cwd = options.cwd })
-  local status = child:wait(options.seconds or 20) or child:stop(process.KILL)
+  local status = child:wait(options.seconds or 20, options.meanwhile)
+    or child:stop(process.KILL)
   local stdout, stderr = process.read(out), process.read(err)
   os.remove(out)
   os.remove(err)
