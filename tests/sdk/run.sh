@@ -34,9 +34,9 @@ if [ "${1:-}" != installed ]; then
   exec sh "$PWD/tests/clients/alone.sh" sh "$0" installed
 fi
 
-# Four free ports.
-ports=$(luajit -e 'local socket = require "socket"
-  local function free() return (select(2, assert(socket.bind("127.0.0.1", 0)):getsockname())) end
+# Four free ports, below those that outgoing connections are given.
+ports=$(luajit -e 'package.path = "./tests/?.lua;" .. package.path
+  local free = require("helper").free_port
   print(free() .. " " .. free() .. " " .. free() .. " " .. free())')
 set -- $ports
 port=$1
@@ -78,23 +78,27 @@ pid=$!
 other=
 kept=
 trap 'kill $pid $other $kept 2>/dev/null; wait $pid $other $kept 2>/dev/null; rm -rf "$data"' EXIT
-up=
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-  curl -fsS -o /dev/null "http://127.0.0.1:$port/healthz" 2>/dev/null && up=yes && break
-  sleep 0.1
-done
-if [ -z "$up" ]; then
-  echo "the gateway did not start:"
-  cat "$work/log"
+
+# await WHAT LOG REQUEST...: somebody answers it within half a minute; else this is the end.
+await() {
+  what=$1 log=$2
+  shift 2
+  for _ in $(seq 150); do
+    curl -s -o /dev/null "$@" && return
+    sleep 0.2
+  done
+  echo "$what did not start:"
+  cat "$log"
   echo "0 passed, 1 failed"
   exit 1
-fi
+}
+await "the gateway" "$work/log" -f "http://127.0.0.1:$port/healthz"
 
 # tally NAME COMMAND...: adds what its last line counts.
 tally() {
   name=$1
   shift
-  timeout 60 "$@" >"$work/$name.log" 2>&1
+  timeout 300 "$@" >"$work/$name.log" 2>&1
   status=$?
   cat "$work/$name.log"
   set -- $(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$work/$name.log" | tail -n 1)
@@ -108,6 +112,9 @@ if [ -n "$node_is" ]; then
   other=$!
   node "$work/media_server.mjs" "$media" >"$work/media.log" 2>&1 &
   kept=$!
+  await "the small Gemini" "$work/gemini.log" "http://127.0.0.1:$gemini" \
+    -d '{"contents":[{"parts":[{"text":"hi"}]}]}'
+  await "the small provider" "$work/media.log" "http://127.0.0.1:$media/v1/files/none"
   tally node node "$work/chat.mjs" "http://127.0.0.1:$port/v1"
   tally node-messages node "$work/messages.mjs" "http://127.0.0.1:$port" $families
   tally node-responses node "$work/responses.mjs" "http://127.0.0.1:$port/v1" $families by-responses
