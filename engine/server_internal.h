@@ -139,7 +139,7 @@ enum {
     OUT_LIMIT = 32 * 1024 * 1024, /* unsent bytes of one stream, at most */
     DRAIN_BYTES = 1024 * 1024,    /* read and thrown away behind an early answer */
     DRAIN_MS = 1000,
-    CUT_MS = 50,                /* for a client to hear why its stream ends */
+    CUT_MS = 250,               /* for a client to hear why its stream ends */
     LINGER_MS = 1000,           /* for a request that was sent before its sender knew better */
     TICK_MS = 10000,            /* a connection's timer never sleeps longer */
     LARGE_BODY = 64 * 1024,     /* smaller ones are not counted while they come */
