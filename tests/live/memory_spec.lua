@@ -34,7 +34,7 @@ model "hoard" { provider "hoard" {} "hoard", retries = 0, cooldown = { allowed_f
 model "mock" { provider "mock" {} "mock" }]],
     }
     for _ = 1, 3 do
-      local response = gw:chat(helper.ask "hoard")
+      local response = gw:chat(helper.ask "hoard", { timeout = 60 })
       assert.equal(500, response.status)
       assert.equal("internal_error", response.json.error.code) -- nobody's time ran out
       assert.is_true(gw:metric "moongate_lua_memory_bytes" < 16 * 2 ^ 20)

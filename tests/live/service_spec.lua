@@ -66,7 +66,7 @@ describe("what a gateway gives up", function()
       told = file and file:read "*a" or ""
       if file then file:close() end
       return told:find "end\n"
-    end, 5, "what the intruder was told")
+    end, 20, "what the intruder was told")
     local refused = 0
     for name, answer in told:gmatch "(%S[^\n]*) (%u%w+)\n" do
       assert.equal("EPERM", answer, name)
