@@ -11,22 +11,14 @@
 
 enum { LIMIT_MS = GUARD_LIMIT_US / 1000 };
 
-static int64_t monotonic_ms(void)
-{
-    return moment_unhurried_us() / 1000;
-}
-
-/* Of a load. Files that were fit for one state are by now loaded for many others, at the same
- * time: those are not refused for having to share the processor, as an operator's function is
- * not. What nobody has tried yet ends by the wall's clock, since somebody waits for the
- * verdict.
+/* Of a load: the thread's processor time, as for an operator's function. Files are not refused
+ * for having to share the processor with other workers that load them, or with anything else.
  */
-static int64_t load_ms(const struct vm *vm)
+static int64_t load_ms(void)
 {
     struct timespec now;
 
-    if (vm->context->trial || vm->context->cli) return monotonic_ms();
-    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) != 0) return monotonic_ms();
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) != 0) return moment_unhurried_us() / 1000;
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
@@ -66,7 +58,7 @@ static void stop(lua_State *L, lua_Debug *where)
 {
     struct vm *vm = vm_of(L);
 
-    if (vm->deadline_ms && load_ms(vm) < vm->deadline_ms) return;
+    if (vm->deadline_ms && load_ms() < vm->deadline_ms) return;
     lua_sethook(L, stop, LUA_MASKCOUNT, 1);
     if (!lua_getinfo(L, "Sl", where) || where->source[0] != '@') return;
     if (strncmp(where->source, "@scripts/", 9) == 0 ||
@@ -101,7 +93,7 @@ void guard_look(struct guard *guard)
 void guard_load_begin(struct vm *vm)
 {
     vm->loading = true;
-    vm->deadline_ms = load_ms(vm) + LOAD_LIMIT_MS;
+    vm->deadline_ms = load_ms() + LOAD_LIMIT_MS;
     lua_sethook(vm->L, stop, LUA_MASKCOUNT, 10000);
 }
 

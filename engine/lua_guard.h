@@ -20,7 +20,7 @@ struct vm;
 enum {
     GUARD_LIMIT_US = 25000,  /* from the first look at it: + two looks, stopped within 45 ms */
     GUARD_MEMORY = 32 << 20, /* bytes that one guarded call may add */
-    LOAD_LIMIT_MS = 1000,    /* for a whole generation */
+    LOAD_LIMIT_MS = 1000,    /* for a whole generation, likewise of processor time */
 };
 
 /* What the watchdog looks at. One a worker. The lock is held for a few instructions. */
