@@ -181,6 +181,7 @@ static bool load_alone(struct moongate *gateway, char **error)
     }
     bundle_rest();
     if (!fine && !*error) *error = strdup("out of memory");
+    if (!gateway->files) gateway->stopping = true; /* it never began: nor may a saved file */
     bundle_drop(files);
     note_result(gateway, generation, fine ? NULL : *error);
     return fine;
