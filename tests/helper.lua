@@ -144,9 +144,9 @@ end
 --- One request to the public listener.
 function Gateway:request(want) return http.request(self.port, want) end
 
---- One request to the admin listener.
-function Gateway:admin(method, path, headers)
-  local want = { method = method, path = path, headers = headers }
+--- One request to the admin listener, which may take so many seconds.
+function Gateway:admin(method, path, headers, seconds)
+  local want = { method = method, path = path, headers = headers, timeout = seconds }
   if method == "POST" then want.body = "" end
   return http.request(self.admin_port, want)
 end

@@ -55,7 +55,7 @@ describe("the ledger", function()
   local function ask(verb, args)
     local what = verb .. (args and " " .. helper.json.encode(args) or "")
     what = what:gsub("[^%w.]", function(c) return ("%%%02X"):format(c:byte()) end)
-    local response = gw:admin("GET", "/admin/welcome?listen=" .. what)
+    local response = gw:admin("GET", "/admin/welcome?listen=" .. what, nil, 60)
     assert.equal(200, response.status, response.body)
     return helper.json.decode(response.body)
   end
