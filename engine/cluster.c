@@ -22,7 +22,7 @@ enum {
     TURN_MS = 100,    /* so often what runs low is filled up, asked for or not */
     HEARD_MS = 1000,  /* and Redis hears of us at least, and we of what it has forgotten */
     START_MS = 100,   /* a start waits so long for Redis, which needs 2 where it is near */
-    PARTING_MS = 100, /* what was leased is given back in, or not at all */
+    PARTING_MS = 500, /* what was leased is given back in, or not at all */
     TELL_MS = 500,    /* an answer that was on its way is in, or its slot is told again */
     TWINS = 3,        /* a restored Redis may remember who we were once; a twin stays */
 };
