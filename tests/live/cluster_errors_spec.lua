@@ -40,10 +40,10 @@ describe("a cluster with a Redis that says no", function()
     helper.wait_until(function()
       local told = gw:log "cluster_away"
       return #told > 0 and told[#told].message:find(name, 1, true)
-    end, 5, "the reason " .. name)
+    end, 15, "the reason " .. name)
     assert.equal(200, cluster.ask(gw, "-free").status)
     say_yes()
-    cluster.wait_up(gw, 6)
+    cluster.wait_up(gw)
     cluster.must(gw)
   end
 
@@ -74,7 +74,8 @@ describe("a cluster with a Redis that says no", function()
     end
     for _ = 1, 20 do cluster.must(gw) end
     socket.sleep(0.6)
-    assert.is_true(cluster.is_up(gw))
+    cluster.wait_up(gw)
+    assert.same({}, cluster.troubles(gw))
   end)
 
   it("C-25: answers that are no answers", function()
@@ -89,7 +90,7 @@ describe("a cluster with a Redis that says no", function()
       cluster.wait_down(gw)
       assert.equal(200, cluster.ask(gw, "-free").status)
       between:mode "pass"
-      cluster.wait_up(gw, 6)
+      cluster.wait_up(gw)
       cluster.must(gw)
     end
     between:stop()

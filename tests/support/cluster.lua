@@ -102,7 +102,7 @@ function Cluster:exhaust(least)
     for _, gw in ipairs(self.gws) do exhaust(gw) end
     nano = booked(self)
     return nano >= least
-  end, 20, function() return ("%d nano-dollars; there were %d"):format(least, nano) end)
+  end, 40, function() return ("%d nano-dollars; there were %d"):format(least, nano) end)
 end
 
 --- Wait until Redis, which forgot, gives more than a lease again.
@@ -174,13 +174,22 @@ end
 
 function cluster.is_up(gw) return gw:metric "moongate_cluster_up" == 1 end
 
-function cluster.wait_up(gw, seconds)
-  seconds = seconds or 20
-  helper.wait_until(function() return cluster.is_up(gw) end, seconds, "contact with Redis")
+function cluster.wait_up(gw)
+  helper.wait_until(function() return cluster.is_up(gw) end, 20, "contact with Redis")
 end
 
 function cluster.wait_down(gw)
   helper.wait_until(function() return not cluster.is_up(gw) end, 20, "no contact with Redis")
+end
+
+--- What its log says was wrong with Redis, but for answers that a busy machine held up.
+function cluster.troubles(gw)
+  local list = {}
+  for _, line in ipairs(gw:log "cluster_away") do
+    local slow = line.message:find("too slow", 1, true)
+    if not slow then list[#list + 1] = line.message end
+  end
+  return list
 end
 
 --- The words for a budget of so many answers.
