@@ -215,16 +215,17 @@ local function json_lines(text)
   return list
 end
 
--- An answer leaves before its line: a worker writes what it has to say at the end of its turn.
--- Threads that all sleep have ended theirs. Some gateways never do, so no longer than a second.
-local function turns_end(self)
+--- Wait until its workers have ended their turns, as threads have that all sleep: an answer
+--- leaves before its line, which is written at a turn's end, and a client that left may not be
+--- noticed yet. Some gateways never sleep, so no longer than a second.
+function Gateway:turns_end()
   local deadline = helper.now() + 1
   while not process.sleeps(self:child()) and helper.now() < deadline do socket.sleep(0.002) end
 end
 
 --- What it has logged, with all that its workers had to say of answers that were heard.
 function Gateway:log_text()
-  turns_end(self)
+  self:turns_end()
   return process.read(self.log_file)
 end
 

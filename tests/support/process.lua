@@ -129,13 +129,14 @@ function process.is_root() return C.getuid() == 0 end
 
 --- Do all threads of a process sleep, or is there none?
 function process.sleeps(pid)
-  local folder = ("/proc/%d/task"):format(pid)
-  if not lfs.attributes(folder, "mode") then return true end
-  for task in lfs.dir(folder) do
-    local stat = task:find "^%d" and process.read(folder .. "/" .. task .. "/stat") or ""
-    if stat:find "%) [RD] " then return false end
-  end
-  return true
+  local folder, sleeps = ("/proc/%d/task"):format(pid), true
+  pcall(function() -- it may go while we look
+    for task in lfs.dir(folder) do
+      local stat = task:find "^%d" and process.read(folder .. "/" .. task .. "/stat") or ""
+      if stat:find "%) [RD] " then sleeps = false end
+    end
+  end)
+  return sleeps
 end
 
 --- Is nothing left of a process that is not ours to wait for? Its first thread is a zombie
