@@ -54,7 +54,7 @@ local time = require "engine.time"
 return chat.adapter {
   answer = function(_, dep, reply)
     if dep.model == "silent" then return end
-    for _ = 1, 6 do
+    for _ = 1, dep.model == "long" and 3000 or 6 do
       time.sleep(0.02)
       reply:text "a"
     end
@@ -191,12 +191,13 @@ model "good" { provider "mock" {} "mock" }]]):format(up:url "wild", model))
     start [[
 local own = provider "own" {}
 model "slow" { own "slow" }
+model "long" { own "long" }
 model "bad" { own "loop", retries = 0 }]]
     local response = gw:chat(helper.ask "slow")
     assert.equal(200, response.status, response.body)
     assert.equal("aaaaaa", response.json.choices[1].message.content)
 
-    local connection = gw:chat_open(helper.ask("slow", '"stream":true'))
+    local connection = gw:chat_open(helper.ask("long", '"stream":true'))
     assert.equal(200, connection:head().status)
     connection:close()
     helper.wait_until(function()

@@ -138,7 +138,7 @@ describe("bytes", function()
   it("U-65: reports an early error while the prompt is still being sent", function()
     local refusal = '{"error":{"message":"too long","type":"invalid_request_error"}}'
     up:script("one", "early\n" .. helper.script.script { status = 413, body = refusal }
-      .. "wait 200\nfin\n")
+      .. "wait 2000\nfin\n")
     local response = gw:chat(helper.ask("one", ('"user":"%s"'):format(("x"):rep(2e7))))
     assert.equal(413, response.status)
     assert.equal(refusal, response.body)
