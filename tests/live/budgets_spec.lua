@@ -3,7 +3,6 @@
 
 local admin_of = require "support.admin"
 local helper = require "helper"
-local socket = require "socket"
 
 local KEY = "mg-test-budgets-0123456789abcdef"
 local COST = 10 * 1000 + 5 * 2000 -- nano-dollars of one answer of the test provider
@@ -141,7 +140,9 @@ describe("budgets", function()
       gw:chat_open(body, { key = KEY }), gw:chat_open(body, { key = KEY .. "x" }),
     }
     up:wait_for("one", 1)
-    socket.sleep(0.05)
+    helper.wait_until(function()
+      return gw:metric("moongate_requests_total", { outcome = "budget" }) == 1
+    end, 10, "one that lost")
     up:open "go"
     local statuses = {}
     for i, connection in ipairs(connections) do
