@@ -120,6 +120,7 @@ static enum cli_outcome read_answer(int fd, struct buf *answer)
     for (;;) {
         ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
         if (n == 0) return answer->len ? CLI_ANSWERED : CLI_BROKEN;
+        if (n < 0 && errno == EINTR) continue; /* stopped and continued, as shells do */
         if (n < 0) return errno == EAGAIN ? CLI_SILENT : CLI_BROKEN;
         if (!buf_append(answer, bytes, (size_t)n)) return CLI_BROKEN;
     }
