@@ -104,7 +104,10 @@ describe("a cluster with a Redis that fails", function()
     all:join(limits)
     all:join(limits)
     all:volley(60)
-    socket.sleep(1.5)
+    all:wait_reported()
+    for i = 1, 2 do cluster.must(all.gws[i]) end -- who reports hears what the others spent
+    all:wait_reported()
+    for i = 1, 2 do all.gws[i]:turns_end() end
     local before = all:spent()
     table.remove(all.gws):stop() -- it will not tell again: the others know what it spent
     before = before - all:spent()

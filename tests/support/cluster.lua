@@ -142,6 +142,24 @@ function Cluster:spent()
   return nano
 end
 
+-- What Redis was told so far was spent with KEY, in nano-dollars: "held spent …" of each node.
+local function told(self)
+  local nano = 0
+  for _, key in ipairs(self.server:tell("KEYS", "*:key:k")) do
+    for _, value in ipairs(self.server:tell("HGETALL", key)) do
+      nano = nano + tonumber(value:match "^%d+ (%d+)" or 0)
+    end
+  end
+  return nano
+end
+
+--- Wait until Redis knows what was spent.
+function Cluster:wait_reported()
+  helper.wait_until(function() return told(self) == self:spent() end, 15, function()
+    return ("%d nano-dollars told; there are %d"):format(told(self), self:spent())
+  end)
+end
+
 --- Kill a gateway's process with requests running, and wait for the next one.
 function cluster.crash(gw)
   local child, running = gw:child(), {}
