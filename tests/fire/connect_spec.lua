@@ -26,7 +26,7 @@ describe("a provider that cannot be reached", function()
 
   setup(function()
     fire.start(world, {
-      scale = 0.1, apart = { "u10", "u11", "u12" }, routes = routes,
+      scale = 0.1, connect = "3s", apart = { "u10", "u11", "u12" }, routes = routes,
     })
   end)
   teardown(function() world:stop() end)

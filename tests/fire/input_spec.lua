@@ -175,7 +175,7 @@ end)
     end)
 
   world:row("A-48: it closes its half and waits: a hang-up", { hits = 1 }, function()
-    up:script("one", "wait 300\n" .. helper.script.script { body = GOOD })
+    up:script("one", "halt\n")
     local connection = world:open "one"
     up:wait_for("one", 1)
     connection.sock:shutdown "send"

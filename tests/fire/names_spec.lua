@@ -48,7 +48,7 @@ describe("a provider's name", function()
   end
 
   setup(function()
-    fire.start(world, { scale = 0.1, routes = routes, under = under })
+    fire.start(world, { scale = 0.2, connect = "8s", routes = routes, under = under })
   end)
   teardown(function()
     world:stop()
@@ -95,7 +95,7 @@ describe("a provider's name", function()
         refused(world:chat(how), "upstream_dns_failure")
         assert.equal(asked, ns:asked(how .. ".example.com"), "remembered")
         ns:set { [how .. ".example.com"] = "127.0.0.1" }
-        helper.wait_until(function() return world:chat(how).status == 200 end, 5,
+        helper.wait_until(function() return world:chat(how).status == 200 end, 15,
           "another look at the name")
       end)
   end
@@ -127,7 +127,7 @@ describe("a provider's name", function()
       helper.wait_until(function()
         local response = world:chat "moves"
         return response.status == 502 and response.json.error.code == "upstream_unreachable"
-      end, 15, "a look at the new address")
+      end, 30, "a look at the new address")
     end)
 
   for name, address in pairs {

@@ -25,7 +25,8 @@ describe("a provider that falls silent", function()
         local five = {}
         for i, lane in ipairs(FIVE) do five[i] = dep(lane) end
         world.port = at:another_port()
-        local resting = 'cooldown = { allowed_fails = 3 }, retries = 2, backoff = "1ms"'
+        local resting = 'cooldown = { allowed_fails = 3%s }, retries = 2, backoff = "1ms"'
+        local long = ', within = "600s", time = "200s"'
         return fire.model("spare", { dep "spare" })
           .. fire.model("first-then", { dep "first2" }, 'retries = 0, fallback = { "spare" }')
           .. fire.model("comments-then", { dep "comments2" },
@@ -34,8 +35,8 @@ describe("a provider that falls silent", function()
             'retries = 0, fallback = { "spare" }')
           .. fire.model("five", five, 'retries = 4, backoff = "1ms", '
             .. 'timeout = { first_token = "57s", total = "200s" }')
-          .. fire.model("three", { dep "ill", dep "well1", dep "well2" }, resting)
-          .. fire.model("down", { dep "down1", dep "down2" }, resting)
+          .. fire.model("three", { dep "ill", dep "well1", dep "well2" }, resting:format(long))
+          .. fire.model("down", { dep "down1", dep "down2" }, resting:format "")
       end,
     })
   end)

@@ -37,7 +37,7 @@ describe("a provider behind TLS", function()
 
   setup(function()
     fire.start(world, {
-      scale = 0.1, args = { "--ca-file", "" }, warm = false,
+      scale = 0.1, connect = "15s", args = { "--ca-file", "" }, warm = false,
       prepare = function(at, args)
         make(at)
         args[2] = authority.file

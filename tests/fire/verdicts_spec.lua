@@ -26,7 +26,7 @@ describe("a provider that refuses", function()
     end
     model("spare", { dep "spare" })
     model("waits", { dep "patient" }, "retries = 1")
-    model("short", { dep "hasty" }, 'retries = 1, timeout = { total = "1s" }')
+    model("short", { dep "hasty" }, 'retries = 1, timeout = { total = "20s" }')
     model("pair", { dep("one", first), dep "two" }, "retries = 1")
     model("falls", { dep "limited" }, 'retries = 1, fallback = { "spare" }')
     model("backs", { dep "wordless" }, 'retries = 3, backoff = "500ms"')
@@ -67,10 +67,11 @@ describe("a provider that refuses", function()
       { deployment = name .. "/gpt-4o-mini" }) or 0
   end
   local AFTER_2 = { headers = { ["retry-after"] = "2" } }
+  local AFTER_25 = { headers = { ["retry-after"] = "25" } }
 
   world:row("U-23: 429 with a time: another deployment at once, and the first one rests",
     { hits = 3 }, function()
-      say("one", 429, AFTER_2)
+      say("one", 429, AFTER_25)
       good "two"
       assert.equal("two", text_of(world:chat "pair"))
       assert.equal("two", text_of(world:chat "pair"))
@@ -93,9 +94,9 @@ describe("a provider that refuses", function()
     end)
 
   world:row("U-23: 429 with a time: none is left for it", { hits = 1 }, function()
-    say("hasty", 429, AFTER_2)
+    say("hasty", 429, AFTER_25)
     local response = refused(world:chat "short", 429, "upstream_rate_limited")
-    assert.equal("2", response.headers["retry-after"])
+    assert.equal("25", response.headers["retry-after"])
     assert.equal("true", response.headers["x-should-retry"])
   end)
 

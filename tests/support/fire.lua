@@ -31,8 +31,13 @@ virtual_key "fire" {
 }
 ]]
 
--- More failures than any row makes: only rows about rests want them.
-local PATIENT = "defaults { cooldown = { allowed_fails = 100000 } }\n"
+-- More failures than any row makes: only rows about rests want them. And a connection has its
+-- three seconds by the world's clock, however fast the gateway's runs: a hundredth of them is
+-- less than what a busy machine takes.
+local function patient(want)
+  return ('defaults { cooldown = { allowed_fails = 100000 }, timeout = { connect = %q } }\n')
+    :format(want.connect or ("%ds"):format(math.floor(3 / (want.scale or 1))))
+end
 
 --- One deployment as a line of routes.lua. more: members of the deployment, as text.
 function fire.deployment(name, url, more, provider)
@@ -170,11 +175,13 @@ end
 
 --- Start it, within setup; :stop() within teardown. want: lanes, apart (lanes with ports of
 --- their own: world.ports), routes (function(up) → text, beside the lanes), prepare
---- (function(up, args), first of all), warm = false, and what helper.gateway takes.
+--- (function(up, args), first of all), connect (its limit, for rows that are about it),
+--- warm = false, and what helper.gateway takes.
 function fire.start(world, want)
   promise.keep(world.up, helper.upstream())
   if want.prepare then want.prepare(world.up, want.args) end
-  local routes = PATIENT .. KEY .. fire.lanes(world.up, { "warm", unpack(want.lanes or {}) })
+  local routes = patient(want) .. KEY
+    .. fire.lanes(world.up, { "warm", unpack(want.lanes or {}) })
   world.ports = {}
   routes = routes .. fire.lanes(world.up, want.apart or {}, world.ports)
   local options = { scale = want.scale, args = want.args, workers = want.workers,
