@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "buf.h"
@@ -52,6 +53,22 @@ static inline void call_ready(void *owner)
     ((struct call *)owner)->ready++;
 }
 
+/* The milliseconds of a turn of the client in which the thread let go of the processor by
+ * itself, as who waits for a name does; one that the kernel interrupts has not waited. */
+static inline int64_t rig_waits(struct rig *rig)
+{
+    struct timespec before, after;
+    struct rusage was, is;
+
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    getrusage(RUSAGE_THREAD, &was);
+    client_turn(rig->client);
+    getrusage(RUSAGE_THREAD, &is);
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    if (is.ru_nvcsw == was.ru_nvcsw) return 0;
+    return (after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000;
+}
+
 /* A POST of a few bytes; what differs is set by the caller afterwards. */
 static inline struct client_request call_to(unsigned port, char *url, size_t room)
 {
@@ -76,17 +93,30 @@ static inline bool call_open(struct rig *rig, struct call *call,
     return call->up != NULL;
 }
 
-/* Until the state is reached or passed, or time is up. */
-static inline bool call_until(struct rig *rig, struct call *call, enum upstream_state state,
-                              int64_t ms)
+/* Longer than any machine takes to do what it does at once. */
+enum { CALL_PATIENCE_MS = 20000 };
+
+/* Until the state is reached or passed. */
+static inline bool call_until(struct rig *rig, struct call *call, enum upstream_state state)
 {
-    int64_t end = loop_now_ms(rig->loop) + ms;
+    int64_t end = loop_now_ms(rig->loop) + CALL_PATIENCE_MS;
 
     client_turn(rig->client);
     while (upstream_state(call->up) < state && loop_now_ms(rig->loop) < end) {
         rig_turn(rig, 20);
     }
     return upstream_state(call->up) >= state;
+}
+
+/* Until so many bytes of the body are here. */
+static inline bool call_until_bytes(struct rig *rig, struct call *call, size_t len)
+{
+    int64_t end = loop_now_ms(rig->loop) + CALL_PATIENCE_MS;
+
+    while (upstream_bytes(call->up)->len < len && loop_now_ms(rig->loop) < end) {
+        rig_turn(rig, 20);
+    }
+    return upstream_bytes(call->up)->len >= len;
 }
 
 /* Turns of the loop for so long. */

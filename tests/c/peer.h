@@ -29,7 +29,7 @@ struct peer {
     atomic_uint hits;        /* requests read whole */
     atomic_size_t sent;      /* bytes, where talk() counts */
     atomic_bool saw_end;     /* the other side closed, where talk() looks */
-    atomic_uint looked;      /* the test adds to it when it has read `head` and asks again */
+    atomic_uint looked;      /* the test adds to it when it has seen enough to go on */
     char head[PEER_HEAD];    /* of the last request */
     size_t body_len;
 };
@@ -75,6 +75,21 @@ static inline bool peer_read(struct peer *peer, int fd)
     }
     peer->hits++;
     return true;
+}
+
+/* Until the test has said so often that it goes on. */
+static inline void peer_await_look(struct peer *peer, unsigned times)
+{
+    for (int ms = 0; ms < 20000 && atomic_load(&peer->looked) < times; ms++)
+        usleep(1000);
+}
+
+/* Until talk() has seen the other side's end. */
+static inline bool peer_sees_end(struct peer *peer)
+{
+    for (int ms = 0; ms < 20000 && !peer->saw_end; ms++)
+        usleep(1000);
+    return peer->saw_end;
 }
 
 /* What is unread or unsent is lost, the other side sees a reset. */

@@ -31,7 +31,7 @@ static void test_whole(void)
     CHECK(client_active(rig.client) == 1);
     CHECK(upstream_state(call.up) == UPSTREAM_WAITING &&
           upstream_header(call.up, "x-a") == NULL);
-    CHECK(call_until(&rig, &call, UPSTREAM_ENDED, 2000));
+    CHECK(call_until(&rig, &call, UPSTREAM_ENDED));
     CHECK(upstream_state(call.up) == UPSTREAM_ENDED && upstream_failure(call.up) == NULL);
     CHECK(upstream_status(call.up) == 200 && call.ready >= 1);
     CHECK(upstream_first_byte_ms(call.up) > 0);
@@ -64,7 +64,7 @@ static void test_methods(void)
         request.body = body ? "{}" : NULL;
         request.body_len = body ? 2 : 0;
         CHECK(call_open(&rig, &call, &request));
-        CHECK(call_until(&rig, &call, UPSTREAM_ENDED, 2000));
+        CHECK(call_until(&rig, &call, UPSTREAM_ENDED));
         CHECK(strncmp(peer.head, methods[i], strlen(methods[i])) == 0);
         CHECK(peer.body_len == request.body_len);
         CHECK(strcasestr(peer.head, "content-type") == NULL);
@@ -84,7 +84,7 @@ static void test_one_connection(void)
     struct client_request request = call_to(peer.port, url, sizeof(url));
     for (int i = 0; i < 1000; i++) {
         if (!CHECK(call_open(&rig, &call, &request))) break;
-        call_until(&rig, &call, UPSTREAM_ENDED, 2000);
+        call_until(&rig, &call, UPSTREAM_ENDED);
         whole += upstream_state(call.up) == UPSTREAM_ENDED;
         upstream_close(call.up);
     }
@@ -148,7 +148,7 @@ static void call_once(struct call *call, bool (*talk)(struct peer *peer, int fd)
     struct client_request request = call_to(peer.port, url, sizeof(url));
     request.stream = stream;
     if (!call_open(&rig, call, &request)) abort();
-    CHECK(call_until(&rig, call, UPSTREAM_ENDED, 5000));
+    CHECK(call_until(&rig, call, UPSTREAM_ENDED));
 }
 
 static void check_failure(bool (*talk)(struct peer *peer, int fd), const char *kind, bool sent)
@@ -172,9 +172,9 @@ static void test_connection_refused(void)
     struct client_request request = call_to(port, url, sizeof(url));
     int64_t start = loop_now_ms(rig.loop);
     CHECK(call_open(&rig, &call, &request));
-    CHECK(call_until(&rig, &call, UPSTREAM_ENDED, 2000));
+    CHECK(call_until(&rig, &call, UPSTREAM_ENDED));
     CHECK(call_failed(&call, "connect", false));
-    CHECK(loop_now_ms(rig.loop) - start < 500);
+    CHECK(loop_now_ms(rig.loop) - start < 2000); /* of 3000 */
     upstream_close(call.up);
 }
 
@@ -354,7 +354,7 @@ static void check_too_large(const char *text)
     struct client_request request = call_to(peer.port, url, sizeof(url));
     request.max_body = 9;
     CHECK(call_open(&rig, &call, &request));
-    CHECK(call_until(&rig, &call, UPSTREAM_ENDED, 2000));
+    CHECK(call_until(&rig, &call, UPSTREAM_ENDED));
     CHECK(call_failed(&call, "too_large", true));
     upstream_close(call.up);
     peer_stop(&peer);
@@ -388,23 +388,22 @@ static void check_timeout(const char *scheme, struct client_timeouts timeouts, c
     request.timeouts = timeouts;
     CHECK(call_open(&rig, &call, &request));
     int64_t start = loop_now_ms(rig.loop);
-    CHECK(call_until(&rig, &call, UPSTREAM_ENDED, 5000));
+    CHECK(call_until(&rig, &call, UPSTREAM_ENDED));
     int64_t took = loop_now_ms(rig.loop) - start;
     CHECK(call_failed(&call, kind, sent));
-    CHECK(took >= 140 && took < 1000);
-    rig_idle(&rig, 50);
-    CHECK(peer.saw_end);
+    CHECK(took >= 590 && took < 3000);
+    CHECK(peer_sees_end(&peer));
     upstream_close(call.up);
     peer_stop(&peer);
 }
 
 static void test_timeouts(void)
 {
-    check_timeout("http", (struct client_timeouts){.total_ms = 150}, "timeout", true);
+    check_timeout("http", (struct client_timeouts){.total_ms = 600}, "timeout", true);
     /* A handshake that is never answered belongs to the connection. */
-    check_timeout("https", (struct client_timeouts){.connect_ms = 150}, "connect_timeout",
+    check_timeout("https", (struct client_timeouts){.connect_ms = 600}, "connect_timeout",
                   false);
-    check_timeout("https", (struct client_timeouts){.connect_ms = 5000, .total_ms = 150},
+    check_timeout("https", (struct client_timeouts){.connect_ms = 5000, .total_ms = 600},
                   "timeout", false);
 }
 
