@@ -7,8 +7,6 @@
 #include "moment.h"
 #include "server_world.h"
 
-enum { PATIENCE_MS = 20000 }; /* in the world */
-
 #define GET(path)  "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 #define POST(path) "POST " path " HTTP/1.1\r\nHost: a\r\n"
 
@@ -64,20 +62,6 @@ static inline int hold(struct world *world, const char *bytes)
         world_turn(world);
     CHECK(world->held != NULL);
     return client;
-}
-
-/* Turn until the server has so many connections and requests. */
-static inline bool comes_to(struct world *world, size_t connections, size_t requests)
-{
-    int64_t end = world_now() + PATIENCE_MS;
-
-    for (;;) {
-        if (server_connections(world->server) == connections &&
-            server_requests(world->server) == requests)
-            return true;
-        if (world_now() >= end) return false;
-        world_turn(world);
-    }
 }
 
 static inline void let_go(struct world *world)

@@ -20,6 +20,7 @@
 #include "server.h"
 
 enum { MAX_READY = 256, MAX_BODY = 1 << 20 };
+enum { PATIENCE_MS = 20000 }; /* in the world */
 
 struct world {
     struct loop *loop;
@@ -145,6 +146,31 @@ static inline void world_run(struct world *world, int64_t ms)
         world_turn(world);
 }
 
+/* Turn until the server has so many connections and requests. */
+static inline bool comes_to(struct world *world, size_t connections, size_t requests)
+{
+    int64_t end = world_now() + PATIENCE_MS;
+
+    for (;;) {
+        if (server_connections(world->server) == connections &&
+            server_requests(world->server) == requests)
+            return true;
+        if (world_now() >= end) return false;
+        world_turn(world);
+    }
+}
+
+/* What is known of a body that does not go on coming. */
+static inline enum request_body body_of(struct world *world, struct request *request,
+                                        struct buf **bytes)
+{
+    int64_t end = world_now() + PATIENCE_MS;
+
+    while (request_body(request, bytes) == REQUEST_BODY_COMING && world_now() < end)
+        world_turn(world);
+    return request_body(request, bytes);
+}
+
 static inline int world_listen(struct world *world, const char *unix_path)
 {
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -221,7 +247,7 @@ static inline int client_new(struct world *world)
 static inline bool client_send(struct world *world, int fd, const void *bytes, size_t len)
 {
     const char *at = bytes;
-    int64_t end = world_now() + 5000;
+    int64_t end = world_now() + PATIENCE_MS;
 
     while (len && world_now() < end) {
         ssize_t sent = send(fd, at, len, MSG_NOSIGNAL);

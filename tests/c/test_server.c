@@ -7,7 +7,7 @@
 /* The request at the path "/hold", once it is here. */
 static struct request *hold(struct world *world, int client, const char *bytes)
 {
-    int64_t end = world_now() + 2000;
+    int64_t end = world_now() + PATIENCE_MS;
 
     world->held = NULL;
     CHECK(client_say(world, client, bytes));
@@ -30,22 +30,22 @@ static void test_whole(struct world *world)
 
     heard_init(&heard);
     CHECK(client_say(world, client, GET("/a?b=c")));
-    CHECK(client_await(world, client, &heard, "\r\n\r\n/a", 2000));
+    CHECK(client_await(world, client, &heard, "\r\n\r\n/a", PATIENCE_MS));
     CHECK(has(&heard, "HTTP/1.1 200 OK\r\n") && has(&heard, "\r\nContent-Length: 2\r\n"));
     CHECK(has(&heard, "\r\ncontent-type: text/plain\r\n") && !has(&heard, "onnection:"));
     heard_forget(&heard);
     CHECK(client_say(world, client, POST("/echo") "Content-Length: 5\r\n\r\nhello"));
-    CHECK(client_await(world, client, &heard, "\r\n\r\nhello", 2000));
+    CHECK(client_await(world, client, &heard, "\r\n\r\nhello", PATIENCE_MS));
     heard_forget(&heard);
     CHECK(client_say(world, client, GET("/forget")));
-    CHECK(client_await(world, client, &heard, "\"code\":\"internal_error\"}}", 2000));
+    CHECK(client_await(world, client, &heard, "\"code\":\"internal_error\"}}", PATIENCE_MS));
     CHECK(has(&heard, "HTTP/1.1 500 "));
     heard_forget(&heard);
     CHECK(client_say(world, client, GET("/refuse")));
-    CHECK(client_await(world, client, &heard, "\"code\":\"internal_error\"}}", 2000));
+    CHECK(client_await(world, client, &heard, "\"code\":\"internal_error\"}}", PATIENCE_MS));
     heard_forget(&heard);
     CHECK(client_say(world, client, "HEAD /ab HTTP/1.1\r\nHost: a\r\n\r\n" GET("/c")));
-    CHECK(client_await(world, client, &heard, "\r\n\r\n/c", 2000));
+    CHECK(client_await(world, client, &heard, "\r\n\r\n/c", PATIENCE_MS));
     CHECK(has(&heard, "\r\nContent-Length: 3\r\n\r\nHTTP/1.1 200 OK"));
     close(client);
     buf_free(&heard.bytes);
@@ -106,7 +106,7 @@ static void test_answer_rules(struct world *world)
     CHECK(!request_respond(request, 200, fine, 2, strdup("twice"), 5));
     CHECK(!request_begin(request, 200, fine, 1));
     let_go(world);
-    CHECK(client_await(world, client, &heard, "\r\n\r\n", 2000));
+    CHECK(client_await(world, client, &heard, "\r\n\r\n", PATIENCE_MS));
     CHECK(has(&heard, "HTTP/1.1 204 ") && has(&heard, "\r\nx-a: b\r\n"));
     CHECK(!has(&heard, "dropped") && !has(&heard, "x-empty"));
     close(client);
@@ -130,8 +130,7 @@ static void test_body(struct world *world)
     world_run(world, 20);
     CHECK(request_body(request, &bytes) == REQUEST_BODY_COMING && world->told == 0);
     CHECK(client_send(world, client, body + size - 1, 1));
-    world_run(world, 5);
-    CHECK(request_body(request, &bytes) == REQUEST_BODY_WHOLE && world->told == 1);
+    CHECK(body_of(world, request, &bytes) == REQUEST_BODY_WHOLE && world->told == 1);
     CHECK(bytes->len == size && memcmp(bytes->data, body, size) == 0);
 
     size_t len;
@@ -155,7 +154,7 @@ static void test_chunked_body(struct world *world)
         world, client,
         POST("/echo") "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\n"
                       "X-Trailer: z\r\n\r\n" GET("/after")));
-    CHECK(client_await(world, client, &heard, NULL, 2000));
+    CHECK(client_await(world, client, &heard, NULL, PATIENCE_MS));
     CHECK(has(&heard, "\r\n\r\nabcde") && has(&heard, "\r\nConnection: close\r\n"));
     CHECK(!has(&heard, "/after")); /* its framing is not trusted */
     close(client);
@@ -175,19 +174,18 @@ static void test_continue(struct world *world)
     client_hear(client, &heard);
     CHECK(heard.bytes.len == 0); /* nobody wants the body yet */
     CHECK(request_body(request, &bytes) == REQUEST_BODY_COMING);
-    CHECK(client_await(world, client, &heard, "HTTP/1.1 100 Continue\r\n\r\n", 2000));
+    CHECK(client_await(world, client, &heard, "HTTP/1.1 100 Continue\r\n\r\n", PATIENCE_MS));
     CHECK(client_say(world, client, "hello"));
-    world_run(world, 5);
-    CHECK(request_body(request, &bytes) == REQUEST_BODY_WHOLE && bytes->len == 5);
+    CHECK(body_of(world, request, &bytes) == REQUEST_BODY_WHOLE && bytes->len == 5);
     CHECK(world_say(request, 200, "ok", 2));
     let_go(world);
-    CHECK(client_await(world, client, &heard, "\r\n\r\nok", 2000));
+    CHECK(client_await(world, client, &heard, "\r\n\r\nok", PATIENCE_MS));
     CHECK(count_of(&heard, "100 Continue") == 1);
 
     int other = client_new(world); /* let go by the owner at once, the body still to come */
     heard_forget(&heard);
     CHECK(client_say(world, other, POST("/refuse") "Content-Length: 5\r\n\r\nhe"));
-    CHECK(client_await(world, other, &heard, NULL, 2000));
+    CHECK(client_await(world, other, &heard, NULL, PATIENCE_MS));
     CHECK(has(&heard, "HTTP/1.1 500 ") && !heard.reset);
     close(other);
 
@@ -195,7 +193,7 @@ static void test_continue(struct world *world)
     hold(world, client, POST("/hold") "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n");
     CHECK(world_say(world->held, 401, "no", 2));
     let_go(world);
-    CHECK(client_await(world, client, &heard, NULL, 2000));
+    CHECK(client_await(world, client, &heard, NULL, PATIENCE_MS));
     CHECK(has(&heard, "HTTP/1.1 401 ") && !has(&heard, "100 Continue") && !heard.reset);
     close(client);
     buf_free(&heard.bytes);
@@ -212,27 +210,27 @@ static void test_stream(struct world *world)
     heard_init(&heard);
     for (int i = 0; i < 3; i++) {
         CHECK(client_say(world, client, GET("/stream")));
-        CHECK(client_await(world, client, &heard, "0\r\n\r\n", 2000));
+        CHECK(client_await(world, client, &heard, "0\r\n\r\n", PATIENCE_MS));
         CHECK(has(&heard, want));
         heard_forget(&heard);
     }
     /* Pipelined: in order, each complete. */
     CHECK(client_say(world, client, GET("/stream") GET("/stream") GET("/b")));
-    CHECK(client_await(world, client, &heard, "\r\n\r\n/b", 2000));
+    CHECK(client_await(world, client, &heard, "\r\n\r\n/b", PATIENCE_MS));
     CHECK(count_of(&heard, want) == 2);
     close(client);
 
     heard_forget(&heard);
     client = client_new(world); /* HEAD gets a head, and nothing stray behind it */
     CHECK(client_say(world, client, "HEAD /stream HTTP/1.1\r\nHost: a\r\n\r\n" GET("/b")));
-    CHECK(client_await(world, client, &heard, "\r\n\r\n/b", 2000));
+    CHECK(client_await(world, client, &heard, "\r\n\r\n/b", PATIENCE_MS));
     CHECK(has(&heard, "\r\n\r\nHTTP/1.1 200 OK") && !has(&heard, "one"));
     close(client);
 
     heard_forget(&heard);
     client = client_new(world); /* HTTP/1.0: no framing, ended by the close */
     CHECK(client_say(world, client, "GET /stream HTTP/1.0\r\n\r\n"));
-    CHECK(client_await(world, client, &heard, NULL, 2000));
+    CHECK(client_await(world, client, &heard, NULL, PATIENCE_MS));
     CHECK(has(&heard, "\r\n\r\nonetwo") && !has(&heard, "6\r\n") && !heard.reset);
     CHECK(strcmp(heard.bytes.data + heard.bytes.len - 6, "onetwo") == 0);
     close(client);
@@ -247,17 +245,18 @@ static void test_stream_steps(struct world *world)
 
     heard_init(&heard);
     CHECK(request_begin(request, 200, world_text, 1));
-    CHECK(client_await(world, client, &heard, "\r\n\r\n", 2000)); /* the head leaves alone */
+    CHECK(client_await(world, client, &heard, "\r\n\r\n",
+                       PATIENCE_MS)); /* the head leaves alone */
     heard_forget(&heard);
     CHECK(request_send(request, "", 0));
     CHECK(request_send(request, "abc", 3) && request_unsent(request) == 3);
-    CHECK(client_await(world, client, &heard, "3\r\nabc\r\n", 2000));
+    CHECK(client_await(world, client, &heard, "3\r\nabc\r\n", PATIENCE_MS));
     CHECK(request_unsent(request) == 0);
     heard_forget(&heard);
     request_finish(request, true);
     CHECK(!request_send(request, "x", 1));
     let_go(world);
-    CHECK(client_await(world, client, &heard, "0\r\n\r\n", 2000));
+    CHECK(client_await(world, client, &heard, "0\r\n\r\n", PATIENCE_MS));
     CHECK(heard.bytes.len == 5 && !heard.ended);
     heard_forget(&heard);
 
@@ -266,7 +265,7 @@ static void test_stream_steps(struct world *world)
     CHECK(request_send(request, "abc", 3));
     request_finish(request, false); /* what came arrives, the end does not */
     let_go(world);
-    CHECK(client_await(world, client, &heard, NULL, 2000));
+    CHECK(client_await(world, client, &heard, NULL, PATIENCE_MS));
     CHECK(has(&heard, "3\r\nabc\r\n") && !has(&heard, "0\r\n\r\n") && !heard.reset);
     close(client);
 
@@ -277,7 +276,7 @@ static void test_stream_steps(struct world *world)
     CHECK(request_begin(request, 200, world_text, 1));
     CHECK(request_send(request, "abc", 3));
     let_go(world);
-    CHECK(client_await(world, client, &heard, NULL, 2000));
+    CHECK(client_await(world, client, &heard, NULL, PATIENCE_MS));
     CHECK(has(&heard, "3\r\nabc\r\n") && !has(&heard, "0\r\n\r\n"));
     close(client);
     buf_free(&heard.bytes);
@@ -321,7 +320,7 @@ static void test_slow_reader(struct world *world)
         bytes[i] = (char)(i * 7 + i / 251);
     struct request *request = hold(world, client, GET("/hold"));
     CHECK(request_begin(request, 200, world_text, 1));
-    CHECK(client_await(world, client, &heard, "\r\n\r\n", 2000));
+    CHECK(client_await(world, client, &heard, "\r\n\r\n", PATIENCE_MS));
     heard_forget(&heard);
 
     bool crowded = false;
@@ -344,7 +343,7 @@ static void test_slow_reader(struct world *world)
     CHECK(crowded);
     request_finish(request, true);
     let_go(world);
-    int64_t end = world_now() + 5000;
+    int64_t end = world_now() + PATIENCE_MS;
     while (world_now() < end &&
            !(heard.bytes.len > size &&
              strcmp(heard.bytes.data + heard.bytes.len - 5, "0\r\n\r\n") == 0)) {
@@ -355,7 +354,7 @@ static void test_slow_reader(struct world *world)
     CHECK(memcmp(heard.bytes.data, bytes, size) == 0);
     heard_forget(&heard);
     CHECK(client_say(world, client, GET("/again"))); /* the connection lives on */
-    CHECK(client_await(world, client, &heard, "/again", 2000));
+    CHECK(client_await(world, client, &heard, "/again", PATIENCE_MS));
     close(client);
     free(bytes);
     buf_free(&heard.bytes);
@@ -378,15 +377,14 @@ static void test_many(struct world *world)
             send(clients[i], bytes, strlen(bytes), 0);
         for (int i = 0; i < CLIENTS; i++) {
             CHECK(client_await(world, clients[i], &heard, round % 2 ? "0\r\n\r\n" : "/whole",
-                               2000));
+                               PATIENCE_MS));
             heard_forget(&heard);
         }
     }
-    CHECK(server_connections(world->server) == CLIENTS);
+    CHECK(comes_to(world, CLIENTS, 0));
     for (int i = 0; i < CLIENTS; i++)
         close(clients[i]);
-    world_run(world, 20);
-    CHECK(server_connections(world->server) == 0);
+    CHECK(comes_to(world, 0, 0));
     buf_free(&heard.bytes);
 }
 
@@ -406,7 +404,7 @@ static void test_unix(void)
     CHECK(strcmp(request_peer(request), "unix") == 0 && request_is_admin(request));
     let_go(&world);
     CHECK(client_say(&world, client, GET("/stream")));
-    CHECK(client_await(&world, client, &heard, "0\r\n\r\n", 2000));
+    CHECK(client_await(&world, client, &heard, "0\r\n\r\n", PATIENCE_MS));
     close(client);
     test_slow_reader(&world);
     unlink(path);
@@ -452,9 +450,8 @@ int main(void)
     test_continue(&world);
     test_stream(&world);
     test_stream_steps(&world);
-    world_run(&world, 20);
+    CHECK(comes_to(&world, 0, 0));
     test_many(&world);
-    CHECK(server_requests(world.server) == 0);
     world_close(&world);
     test_unix();
     test_close();
