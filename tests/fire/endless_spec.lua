@@ -109,10 +109,13 @@ describe("a provider without end:", function()
     end)
 
   world:row("U-76: the client leaves, the answer comes: a row with what it cost", {}, function()
-    up:script("slow2", "wait 200\n" .. script.script { body = GOOD })
+    up:script("slow2", "gate left\n" .. script.script { body = GOOD })
     local connection = world:open "drains"
     up:wait_for("slow2", 1)
     connection:close()
+    helper.wait_until(function() return world.gw:metric "moongate_connections" == 0 end, 10,
+      "that it is gone, noticed")
+    up:open "left"
     helper.wait_until(function()
       local row = world:last_row()
       return row and row.outcome == "cancelled" and row.tokens.input == 10

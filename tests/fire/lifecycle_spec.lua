@@ -119,7 +119,7 @@ describe("a worker that stands still", function()
       scale = 0.1, workers = 2, args = { "--scripts", scripts_that_stall(dir) } }
     local child = gw:child()
     local connection = gw:chat_open(helper.ask "stall")
-    helper.wait_until(function() return process.gone(child) end, 20, "the end of the process")
+    helper.wait_until(function() return process.gone(child) end, 60, "the end of the process")
     connection:close()
     local response = helper.wait_until(function()
       local ok, got = pcall(gw.chat, gw, helper.ask "mock")

@@ -10,7 +10,8 @@ local swarm = require "support.swarm"
 local size = swarm.size
 
 describe("load", function()
-  local source, gw, start, ask = load.each { "--in-flight", "100000" }
+  -- Nobody is refused, however long requests wait for their turn on this machine.
+  local source, gw, start, ask = load.each { "--in-flight", "100000", "--queue", "off" }
 
   local function rows() return gw:rows() end
 
@@ -99,7 +100,7 @@ describe("load", function()
     start()
     local n = size(400, 9000)
     local run = swarm.start(gw.port, ask("", { stream = true }),
-      { streams = n, seconds_ms = size(1500, 6000) })
+      { streams = n, seconds_ms = 60000 }) -- or until all are cut
     source.process:stop(process.KILL)
     local report = run:finish()
     assert.equal(n, report.broken, helper.json.encode(report)) -- cut, and not as if whole
@@ -122,8 +123,10 @@ describe("load", function()
   it("L-13: also before the first token", function()
     start()
     local n = size(300, 9000)
-    swarm.run(gw.port, ask("delay=600000", { stream = true }),
-      { streams = n, seconds_ms = 1000, unheard = 1 })
+    local run = swarm.start(gw.port, ask("delay=600000", { stream = true }),
+      { streams = n, seconds_ms = 120000, unheard = 1 })
+    helper.wait_until(function() return source:stats().requests == n end, 30, "all of them")
+    run:enough()
     helper.wait_until(function() return source:stats().abandoned == n end, 10, "all let go")
     helper.wait_until(function() return #rows() == n end, 10, "their rows")
     for _, row in ipairs(rows()) do assert.equal("cancelled", row.outcome) end

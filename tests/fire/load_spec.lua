@@ -10,7 +10,8 @@ local swarm = require "support.swarm"
 local none_wrong, size = load.right, swarm.size
 
 describe("load", function()
-  local source, gw, start, ask = load.each { "--in-flight", "100000" }
+  -- Nobody is refused, however long requests wait for their turn on this machine.
+  local source, gw, start, ask = load.each { "--in-flight", "100000", "--queue", "off" }
 
   it("L-01: many connections that ask again and again have their own answers", function()
     start { workers = 2 }
@@ -47,13 +48,14 @@ describe("load", function()
     none_wrong(swarm.run(gw.port, ask(), { loop = 8, seconds_ms = 1500 })) -- all of the heap
     local before, n = gw:memory_kib(), size(500, 9000)
     -- So many a second that few are being answered at once: what is left over is idle.
-    local run = swarm.start(gw.port, ask(), { streams = n, seconds_ms = 1000, ramp = 200 })
+    local run = swarm.start(gw.port, ask(), { streams = n, seconds_ms = 60000, ramp = 200 })
     local grown = gw:memory_kib() - before
-    assert.equal(n, gw:metric "moongate_connections")
+    helper.wait_until(function() return gw:metric "moongate_connections" == n end, 10,
+      "those that have gone, noticed")
     if helper.shows "memory" then
       assert.is_true(grown <= 40 * n, grown / n .. " KiB each")
     end
-    local report = run:finish()
+    local report = run:enough()
     none_wrong(report)
     assert.equal(n, report.ok)
   end)
@@ -62,7 +64,7 @@ describe("load", function()
     start()
     local n = size(500, 9000)
     local run = swarm.start(gw.port, ask "delay=600000", {
-      streams = n, seconds_ms = 2500, unheard = 1,
+      streams = n, seconds_ms = 120000, unheard = 1,
     })
     helper.wait_until(function() return source:stats().requests == n end, 30, "all of them")
     socket.sleep(0.5)
@@ -71,7 +73,7 @@ describe("load", function()
     local used = (swarm.cpu_ns(gw:child()) - before) / 1e9
     assert.is_true(used < 0.2, used .. " of a core") -- who spins takes all of it
     assert.equal(n, gw:metric "moongate_requests_in_flight")
-    assert.equal(n, run:finish().open)
+    assert.equal(n, run:enough().open)
   end)
 
   it("L-05: an event costs the same among few streams and among many", function()

@@ -12,11 +12,11 @@ local gw = helper.gateway {
   loud = true,
   routes = source:routes("defaults { cooldown = { allowed_fails = 100000 } }"),
 }
-local held = swarm.request(dir, "held", { words = "delay=1500" })
+local held = swarm.request(dir, "held", { words = "delay=4000" })
 local plain = swarm.request(dir, "plain", {})
 local report = swarm.run(gw.port, held,
   { streams = 100, seconds_ms = 100, addresses = 8, ramp = 400 })
-local after = swarm.run(gw.port, plain, { loop = 20, seconds_ms = 300, addresses = 8 })
+local after = swarm.run(gw.port, plain, { loop = 20, seconds_ms = 2000, addresses = 8 })
 local kinds = {}
 for _, line in ipairs(gw:journal()) do
   local attempt = line.type == "usage" and line.attempts and line.attempts[1]

@@ -12,7 +12,7 @@ describe("a graceful stop", function()
     local run = swarm.start(gw.port, {
       swarm.request(dir, "whole", { words = "delay=20" }),
       swarm.request(dir, "stream", { words = "events=20 gap=20", stream = true }),
-    }, { loop = 40, seconds_ms = 1500 })
+    }, { loop = 40, seconds_ms = 4000 })
     socket.sleep(0.7)
     local status = gw.process:stop(process.TERM, 20)
     local report = run:finish()

@@ -20,10 +20,11 @@
  *
  * Prints "begin" once it has begun (streams: once all had content, or ended) and at the end one
  * line of JSON. Streams are then reset all at once, at "end_us" of the kernel's monotonic
- * clock. */
+ * clock. SIGTERM ends it sooner; so does the end of the last of its streams' connections. */
 #include "swarm.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +48,8 @@ struct swarm swarm = {.most = 1000,
                       .seconds_ms = 1000,
                       .linger_ms = 5000,
                       .seed = 1};
+
+static volatile sig_atomic_t told; /* that it is enough */
 
 /* Requests that are due while all connections are taken. */
 static struct {
@@ -285,6 +288,18 @@ static void gather(void)
     swarm.counts.events = 0;
 }
 
+static void on_signal(int signal)
+{
+    (void)signal;
+    told = 1;
+}
+
+/* Is there nobody left to look at? */
+static bool over(void)
+{
+    return told || (swarm.streams && !swarm.open);
+}
+
 static void run(void)
 {
     double next_us = (double)swarm.now_us;
@@ -293,7 +308,7 @@ static void run(void)
     if (swarm.streams) gather();
     say_begin();
     int64_t end = swarm.begin_us + swarm.seconds_ms * 1000;
-    while (swarm.now_us < end) {
+    while (swarm.now_us < end && !over()) {
         if (swarm.rate) arrivals(&next_us, &left);
         turn();
     }
@@ -319,6 +334,7 @@ int main(int argc, char **argv)
         files.rlim_cur = files.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &files);
     }
+    (void)signal(SIGTERM, on_signal);
     swarm.port = (int)strtol(argv[1], NULL, 10);
     for (char *rest = argv[2], *path = strtok_r(rest, ",", &rest); path;
          path = strtok_r(NULL, ",", &rest))

@@ -106,6 +106,12 @@ function Run:finish(seconds)
   return helper.json.decode((assert(text:match "(%b{})%s*$", text)))
 end
 
+--- That was enough: the report.
+function Run:enough()
+  self.process:kill(process.TERM)
+  return self:finish()
+end
+
 --- The whole of it.
 function swarm.run(port, files, options, seconds)
   return swarm.start(port, files, options):finish(seconds)
