@@ -310,9 +310,10 @@ end)
   end
 
   it("A-57: refused while it stops, by who is still connected", function()
-    local gw = helper.gateway { routes = helper.routes(up, { "one" }) }
+    local gw = helper.gateway { routes = helper.routes(up, { "one", "two" }) }
     local steps = helper.script
     up:reset()
+    up:reply("two", { body = GOOD }) -- who asks before it is known is served
     up:reply("one", { stream = "whole", body = helper.piece "begun", after = "gate stop\n"
       .. steps.send(steps.chunk(helper.stream "ended")) .. steps.send "0\r\n\r\n" })
     local idle = http.connect(gw.port)
@@ -321,9 +322,9 @@ end)
     local stream = gw:chat_open(helper.ask("one", '"stream":true'))
     assert.equal(200, stream:head().status)
     gw.process:kill(helper.process.TERM)
-    local body = helper.ask "one"
+    local body = helper.ask "two"
     local response
-    for _ = 1, 200 do
+    for _ = 1, 20000 do
       idle:send(http.format { method = "POST", path = "/v1/chat/completions", body = body,
         headers = { ["content-type"] = "application/json", authorization = "Bearer x" } })
       response = idle:response()
