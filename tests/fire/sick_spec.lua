@@ -170,7 +170,7 @@ describe("a machine without memory", function()
         local ok, response = pcall(helper.http.request, port, want)
         served = ok and response and response.status == 200
         return served or child:status()
-      end, 10, "an end or a beginning, allocation " .. n * n)
+      end, 30, "an end or a beginning, allocation " .. n * n)
       faults.countdown = 0
       local log = process.read(dir .. "/log")
       assert.is_nil(log:find "ended by signal", log)

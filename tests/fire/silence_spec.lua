@@ -16,7 +16,7 @@ describe("a provider that falls silent", function()
 
   setup(function()
     fire.start(world, {
-      scale = 0.01, lanes = { "head", "first", "comments", "stalls", "only", "drip", "slow" },
+      scale = 0.01, lanes = { "head", "first", "comments", "stalls", "drip", "slow" },
       apart = { "deaf" },
       routes = function(at)
         local function dep(lane, port)
@@ -28,6 +28,7 @@ describe("a provider that falls silent", function()
         local resting = 'cooldown = { allowed_fails = 3%s }, retries = 2, backoff = "1ms"'
         local long = ', within = "600s", time = "200s"'
         return fire.model("spare", { dep "spare" })
+          .. fire.model("only", { dep "only" }, 'retries = 0, timeout = { idle = "200s" }')
           .. fire.model("first-then", { dep "first2" }, 'retries = 0, fallback = { "spare" }')
           .. fire.model("comments-then", { dep "comments2" },
             'retries = 0, fallback = { "spare" }')

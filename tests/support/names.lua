@@ -30,7 +30,7 @@ function names.start()
     ("nameserver %s\noptions timeout:2 attempts:2\n"):format(address))
   self.process = process.start({ "luajit", "tests/support/nameserver.lua", address,
     dir .. "/table", self.seen_file }, { stdout = dir .. "/log" })
-  helper.wait_until(function() return process.read(dir .. "/log"):find "ready" end, 5,
+  helper.wait_until(function() return process.read(dir .. "/log"):find "ready" end, 30,
     function() return "a name server: " .. process.read(dir .. "/log") end)
   return self
 end
