@@ -14,7 +14,8 @@ return {
   },
   ["A-57"] = {
     changed = "While overloaded, who asked in one go keeps the connection: closing it would "
-      .. "cost both sides more than the refusal.",
+      .. "cost both sides more than the refusal. While it stops, idle connections are closed, "
+      .. "a request that had begun is served, and 503 draining is for whom the limit cuts.",
   },
   ["A-58"] = {
     changed = "Scripts choose the words of an error, `fail(message)`, and never a status: it "
