@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "moment.h"
+
 enum {
     SPARES = 256,           /* handles kept for the next requests */
     KEEP_BYTES = 64 * 1024, /* of a spare's buffers */
@@ -265,7 +267,8 @@ static void begin_anew(struct upstream *upstream, const struct client_request *r
     upstream->sockets = 0;
     upstream->paused = upstream->waited = false;
     upstream->local_port = 0;
-    upstream->opened_ms = loop_now_ms(upstream->client->loop);
+    /* Now, not when this turn began: what is left of a deadline may not end before it. */
+    upstream->opened_ms = (moment_monotonic_us() + 999) / 1000;
     upstream->sent_ms = upstream->first_byte_ms = upstream->last_byte_ms = 0;
     upstream->write_check_ms = upstream->written = 0;
     upstream->mark = PAUSE_AT;

@@ -222,7 +222,9 @@ static int before_send(void *owner, char *peer, char *local, int peer_port, int 
     if (upstream->sends++) return CURL_PREREQFUNC_ABORT;
     if (upstream->sockets > 1) client_prefer(upstream, peer);
     upstream->local_port = local_port;
-    upstream->sent_ms = upstream->last_byte_ms = loop_now_ms(upstream->client->loop);
+    int64_t now_ms = loop_now_ms(upstream->client->loop);
+    if (now_ms < upstream->opened_ms) now_ms = upstream->opened_ms;
+    upstream->sent_ms = upstream->last_byte_ms = now_ms;
     if (upstream->request.body_len > LARGE_BODY) {
         upstream->write_check_ms = upstream->sent_ms + WRITE_STALL_MS;
     }

@@ -68,16 +68,17 @@ struct upstream_box *lua_upstream_live(lua_State *L)
 
 /* ---- open ---- */
 
-/* 0: no limit. What is left of a deadline may be less than a millisecond, or nothing: that is
- * the shortest limit, and not none. */
+/* 0: no limit. Rounded up: what is left of a deadline may not end before it, and less than a
+ * millisecond, or nothing, is the shortest limit, and not none. */
 static int64_t milliseconds(lua_State *L, int index, const char *name)
 {
     int64_t limit = 0;
 
     lua_getfield(L, index, name);
     if (!lua_isnil(L, -1)) {
-        lua_Number seconds = luaL_checknumber(L, -1);
-        limit = seconds > 0.001 ? (int64_t)(seconds * 1000.0 + 0.5) : 1;
+        lua_Number ms = luaL_checknumber(L, -1) * 1000.0;
+        limit = ms > 1.0 ? (int64_t)ms : 1;
+        if ((lua_Number)limit < ms) limit++;
     }
     lua_pop(L, 1);
     return limit;

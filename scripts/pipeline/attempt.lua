@@ -112,8 +112,6 @@ local function timeouts(call, dep)
   local t, now = dep.timeout, call.attempts[#call.attempts].began
   local left = call.deadline - now
   if left <= 0 then fault.raise("timeout", "The request's time is up.") end
-  -- Silence to its end leaves no time for another try, whatever a clock says a moment later.
-  call.last_chance = call.stream and left <= t.first_token
   if not call.stream then
     return { connect = t.connect, total = math.min(left, call.started + t.total - now) }
   end

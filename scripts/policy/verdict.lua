@@ -184,7 +184,6 @@ end
 --- What follows `err`: a group and the seconds to wait before asking it, or nil to stop.
 function verdict.after(trail, err, call, cfg)
   if err.kind == "cancelled" or time.monotonic() >= call.deadline then return nil end
-  if call.last_chance and err.code == "upstream_first_token_timeout" then return nil end
   local hook = cfg.hooks.on_error
   local said = hook and not ENDS[err.kind]
     and hooks.run("on_error", hook, views.fault(err, call), views.call(call))
