@@ -177,6 +177,7 @@ end
 --- The same, but returns the connection as soon as the request is sent.
 function Gateway:chat_open(body, options)
   local connection = http.connect(self.port)
+  connection.explain = function() return self:log_text():sub(-3000) end -- where none answers
   assert(connection:send(http.format(chat_want(body, options))))
   return connection
 end

@@ -101,7 +101,7 @@ end
 --- Status line and headers: { status, reason, headers (lower case), raw_headers } | nil, why.
 function Connection:head()
   local first, err = self:line()
-  if not first then return nil, err end
+  if not first then return nil, self.explain and err .. "\n" .. self.explain() or err end
   local response, counts = { headers = {}, header_list = {} }, {}
   response.status = tonumber(first:match "^HTTP/1%.[01] (%d%d%d) [^%z\1-\31\127]*$")
   assert(response.status, "not a status line: " .. first)
