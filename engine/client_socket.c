@@ -165,6 +165,26 @@ static void reregister(struct wire *wire, uint32_t events)
     wire->events = done ? events : 0;
 }
 
+/* The port of our side; 0: not known. */
+static int port_of(curl_socket_t fd)
+{
+    struct sockaddr_in6 address; /* the port stands where IPv4 has it */
+    socklen_t len = sizeof(address);
+
+    memset(&address, 0, sizeof(address));
+    if (getsockname(fd, (struct sockaddr *)&address, &len) != 0) return 0;
+    return ntohs(address.sin6_port);
+}
+
+/* Was the request sent on it? If not, it may never have been a connection, or have lost a race
+ * of addresses, and those curl closes without a word to us: their number may be anybody's
+ * before this turn is over. */
+static bool is_proven(const struct wire *wire, const struct upstream *upstream)
+{
+    if (!upstream || !upstream->sends) return false;
+    return upstream->sockets < 2 || port_of(wire->fd) == upstream->local_port;
+}
+
 int client_want_socket(CURL *easy, curl_socket_t fd, int what, void *owner, void *unused)
 {
     struct shard *shard = owner;
@@ -177,7 +197,9 @@ int client_want_socket(CURL *easy, curl_socket_t fd, int what, void *owner, void
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &upstream);
     if (what == CURL_POLL_REMOVE) {
         wire->wanted = false;
-        wire->pooled = !upstream || !upstream->paused;
+        bool proven = is_proven(wire, upstream);
+        wire->pooled = proven && !upstream->paused;
+        if (!proven) unregister(wire);
         return 0;
     }
     if (what & CURL_POLL_IN) events |= EPOLLIN;
@@ -188,17 +210,6 @@ int client_want_socket(CURL *easy, curl_socket_t fd, int what, void *owner, void
     wire->pooled = false;
     reregister(wire, events);
     return 0;
-}
-
-/* The port of our side; 0: not known. */
-static int port_of(curl_socket_t fd)
-{
-    struct sockaddr_in6 address; /* the port stands where IPv4 has it */
-    socklen_t len = sizeof(address);
-
-    memset(&address, 0, sizeof(address));
-    if (getsockname(fd, (struct sockaddr *)&address, &len) != 0) return 0;
-    return ntohs(address.sin6_port);
 }
 
 /* An answer may come so fast that a transfer on a pooled connection pauses before curl ever

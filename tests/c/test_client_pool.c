@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sys/epoll.h>
 
 static struct rig rig;
 static struct peer peer;
@@ -328,6 +329,54 @@ static void test_unsendable(void)
     peer_stop(&peer);
 }
 
+/* ---- a connection that was given up before there was one ----------------------------------
+ */
+
+struct interloper {
+    struct loop_watch watch;
+    struct call *call;
+    int fd;
+};
+
+/* The call ends, and its descriptor's number is somebody else's at once. */
+static void take_number(struct loop_watch *watch, uint32_t events)
+{
+    struct interloper *self = watch->owner;
+
+    (void)events;
+    loop_remove(rig.loop, watch);
+    upstream_close(self->call->up);
+    self->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+/* curl closes such a socket without a word. What had already happened on it is delivered in the
+ * same turn, and must not meet whoever has its number now: a client, say. */
+static void test_given_up(void)
+{
+    struct call call;
+    struct interloper self = {.watch.on_event = take_number, .call = &call, .fd = -1};
+    int pipe_ends[2];
+
+    peer_start(&peer, one_a_connection);
+    struct client_request request = call_to(peer.port, url, sizeof(url));
+    self.watch.owner = &self;
+    if (!CHECK(pipe(pipe_ends) == 0 && write(pipe_ends[1], "x", 1) == 1)) return;
+    CHECK(loop_add(rig.loop, &self.watch, pipe_ends[0], EPOLLIN));
+    if (!call_open(&rig, &call, &request)) abort();
+    client_turn(rig.client); /* it connects: what comes of that is behind the pipe's event */
+    int expected = dup(0);
+    close(expected);
+    rig_turn(&rig, 0);
+    int number = self.fd, domain = 0;
+    socklen_t len = sizeof(domain);
+    CHECK(number >= 0 && number < expected);
+    CHECK(getsockopt(number, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_INET);
+    close(number);
+    close(pipe_ends[0]);
+    close(pipe_ends[1]);
+    peer_stop(&peer);
+}
+
 /* ---- many at once ---------------------------------------------------------------------------
  */
 
@@ -391,6 +440,7 @@ int main(void)
     test_large_requests();
     test_paused_at_once();
     test_unsendable();
+    test_given_up();
     test_many_at_once();
     rig_close(&rig);
     return check_report();
