@@ -175,6 +175,9 @@ function face.document(call, dep)
   local body, adapter = call.body, dep.provider.adapter
   local keeps, out = adapter.keeps or NOTHING, {}
   for name, value in pairs(body) do
+    -- What cannot be compiled keeps the loop from it: LuaJIT before its commit 5e3c45c4 gives a
+    -- few such loops halves of addresses, and with this one a process in some hundred ended.
+    local _ = function() end
     if not MADE[name] then out[name] = value end
   end
   out.messages, out.tools = messages(body.messages, keeps), tools(body.tools)
