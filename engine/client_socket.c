@@ -179,7 +179,7 @@ static int port_of(curl_socket_t fd)
 /* Was the request sent on it? If not, it may never have been a connection, or have lost a race
  * of addresses, and those curl closes without a word to us: their number may be anybody's
  * before this turn is over. */
-static bool is_proven(const struct wire *wire, const struct upstream *upstream)
+static bool was_sent_on(const struct wire *wire, const struct upstream *upstream)
 {
     if (!upstream || !upstream->sends) return false;
     return upstream->sockets < 2 || port_of(wire->fd) == upstream->local_port;
@@ -197,9 +197,9 @@ int client_want_socket(CURL *easy, curl_socket_t fd, int what, void *owner, void
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &upstream);
     if (what == CURL_POLL_REMOVE) {
         wire->wanted = false;
-        bool proven = is_proven(wire, upstream);
-        wire->pooled = proven && !upstream->paused;
-        if (!proven) unregister(wire);
+        bool sent = was_sent_on(wire, upstream);
+        wire->pooled = sent && !upstream->paused;
+        if (!sent) unregister(wire);
         return 0;
     }
     if (what & CURL_POLL_IN) events |= EPOLLIN;
